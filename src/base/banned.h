@@ -1,0 +1,14 @@
+/* Included before every file: calls that are banned here do not compile. What to use instead: struct writer and
+ * struct view (base/buf.h), random_system() (base/clock.h), time_format() (base/clock.h). */
+#ifndef HOLDFAST_BASE_BANNED_H
+#define HOLDFAST_BASE_BANNED_H
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#pragma GCC poison strcpy strncpy strcat strncat sprintf vsprintf gets strtok strtok_r rand srand random srandom drand48
+#pragma GCC poison alloca atoi atol atof system popen mktemp tmpnam asctime ctime gmtime localtime
+
+#endif

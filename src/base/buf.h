@@ -1,0 +1,72 @@
+/* Bytes with bounds. All parsing of outside bytes goes through struct reader, all building through struct writer.
+ * Integers on the wire are big-endian. */
+#ifndef HOLDFAST_BASE_BUF_H
+#define HOLDFAST_BASE_BUF_H
+
+#include "base/result.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Borrowed bytes: whoever made the view keeps the memory alive. {NULL, 0} is the empty view. */
+struct view {
+    const uint8_t *ptr;
+    size_t len;
+};
+
+#define VIEW(p, n) ((struct view){(const uint8_t *)(p), (n)})
+#define VIEW_OF(array) VIEW((array), sizeof(array))
+#define VIEW_STR(literal) VIEW((literal), sizeof(literal) - 1)
+struct view view_str(const char *s);              /* without the NUL; NULL gives the empty view */
+bool view_eq(struct view a, struct view b);       /* not for secrets */
+bool view_is(struct view a, const char *s);       /* not for secrets */
+bool view_starts(struct view a, const char *prefix);
+int view_cmp(struct view a, struct view b);       /* bytewise, shorter first; for sorting, not for secrets */
+/* Copies into a NUL-terminated text of capacity cap. ERR_TOO_LONG, or ERR_BAD_UTF8 if a NUL byte is inside. */
+RESULT view_to_str(struct view v, char *ret_out, size_t cap);
+
+/* Reads from the front; every call fails with ERR_TRUNCATED, and moves nothing, when too little is left. */
+struct reader {
+    const uint8_t *ptr;
+    size_t left;
+};
+
+struct reader reader_new(struct view v);
+RESULT reader_u8(struct reader *r, uint8_t *ret);
+RESULT reader_u16(struct reader *r, uint16_t *ret);
+RESULT reader_u32(struct reader *r, uint32_t *ret);
+RESULT reader_u64(struct reader *r, uint64_t *ret);
+RESULT reader_bytes(struct reader *r, size_t n, struct view *ret); /* borrows from the source */
+RESULT reader_copy(struct reader *r, void *out, size_t n);
+/* A u32 length and that many bytes; ERR_TOO_LONG above max. */
+RESULT reader_var(struct reader *r, size_t max, struct view *ret);
+RESULT reader_end(const struct reader *r); /* ERR_MALFORMED if bytes are left */
+
+/* Appends to memory of a fixed capacity (writer_fixed) or to memory that grows up to max (writer_new). A writer that
+ * once failed stays failed, so a run of puts may be checked once, by writer_done. */
+struct writer {
+    uint8_t *ptr;
+    size_t len, cap, max;
+    bool owned;
+    enum err failed;
+};
+
+struct writer writer_fixed(void *memory, size_t cap);
+struct writer writer_new(size_t max);
+void writer_free(struct writer *w); /* wipes and releases what it owns; fine on a zeroed writer */
+void writer_reset(struct writer *w);
+void writer_u8(struct writer *w, uint8_t v);
+void writer_u16(struct writer *w, uint16_t v);
+void writer_u32(struct writer *w, uint32_t v);
+void writer_u64(struct writer *w, uint64_t v);
+void writer_bytes(struct writer *w, const void *p, size_t n);
+void writer_view(struct writer *w, struct view v);
+void writer_var(struct writer *w, struct view v); /* u32 length, then the bytes */
+void writer_str(struct writer *w, const char *s); /* the characters, no length and no NUL */
+void writer_printf(struct writer *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
+RESULT writer_done(const struct writer *w);       /* OK, ERR_TOO_LONG or ERR_NO_MEMORY */
+struct view writer_view_of(const struct writer *w);
+
+#define AUTO_WRITER __attribute__((cleanup(writer_free))) struct writer
+
+#endif

@@ -1,0 +1,27 @@
+/* Time and randomness are passed in, so that tests are deterministic. */
+#ifndef HOLDFAST_BASE_CLOCK_H
+#define HOLDFAST_BASE_CLOCK_H
+
+#include "base/buf.h"
+
+struct clock {
+    uint64_t (*wall_ms)(const struct clock *c); /* milliseconds since 1970-01-01 UTC */
+    uint64_t (*mono_ms)(const struct clock *c); /* milliseconds that never go back (CLOCK_BOOTTIME) */
+    void *context;
+};
+
+const struct clock *clock_system(void);
+
+struct random {
+    RESULT (*fill)(const struct random *r, void *out, size_t n);
+    void *context;
+};
+
+const struct random *random_system(void); /* getrandom(2); works after the sandbox */
+
+/* RFC 3339 in UTC with milliseconds: "2026-11-22T00:43:22.123Z". */
+#define TIME_TEXT_SIZE 25
+void time_format(uint64_t wall_ms, char out[static TIME_TEXT_SIZE]);
+RESULT time_parse(struct view text, uint64_t *ret_wall_ms);
+
+#endif

@@ -1,0 +1,60 @@
+/* A key ring: data keys by class and epoch. One key, one purpose: what seals, tags or blinds is a subkey derived from
+ * the epoch's key by purpose. The front is given the ring of class STATE only.
+ *
+ * Sealed form: u8 alg, u8 class, u16 purpose, u32 epoch, 24 bytes nonce, ciphertext and tag. Bound in as associated
+ * data: that header, and the caller's context (table, key, version …). */
+#ifndef HOLDFAST_CRYPTO_KEYRING_H
+#define HOLDFAST_CRYPTO_KEYRING_H
+
+#include "crypto/aead.h"
+#include "crypto/secmem.h"
+
+enum key_class {
+    KEY_CLASS_STATE = 1,      /* ordinary rows, record values, indexes: the front's */
+    KEY_CLASS_SECRET = 2,     /* values of secrets: opened by the keeper, one by one, each with its record */
+    KEY_CLASS_CREDENTIAL = 3, /* sign-only credentials: leave the keeper for the signer only */
+    KEY_CLASS_KEEPER = 4,     /* the keeper's own: anchor, author tags, pending enrolments */
+    KEY_CLASS_COUNT
+};
+
+enum key_purpose {
+    PURPOSE_ROW = 1,       /* sealing a row's value */
+    PURPOSE_RECORD = 2,    /* sealing subject keys of the record */
+    PURPOSE_BLIND = 3,     /* row keys and index terms; epoch 1 for ever, since rewrapping does not rename rows */
+    PURPOSE_PEPPER = 4,    /* API keys, session tokens */
+    PURPOSE_SET = 5,       /* the multiset hash over live rows; epoch 1 for ever */
+    PURPOSE_SECRET = 6,
+    PURPOSE_CREDENTIAL = 7,
+    PURPOSE_ANCHOR = 8,
+    PURPOSE_AUTHOR = 9,    /* tags on leaves that keeper and signer author */
+};
+
+#define SEALED_OVERHEAD (8 + AEAD_NONCE_SIZE + AEAD_TAG_SIZE)
+#define KEYRING_MAX_EPOCHS 64
+
+struct keyring; /* all its keys in guarded memory */
+
+RESULT keyring_new(enum key_class class, struct keyring **ret);        /* without epochs */
+void keyring_free(struct keyring *k);
+RESULT keyring_rotate(struct keyring *k, uint64_t now_ms, const struct random *random); /* adds the next epoch */
+RESULT keyring_retire(struct keyring *k, uint32_t epoch);              /* wipes one that nothing uses any more */
+uint32_t keyring_epoch(const struct keyring *k);                       /* the newest, 0 if none */
+enum key_class keyring_class(const struct keyring *k);
+/* Plain form, for the anchor (sealed there) and for handing a ring to the process that may have it. */
+RESULT keyring_export(const struct keyring *k, struct writer *w);
+RESULT keyring_import(struct view bytes, struct keyring **ret);
+
+/* HKDF-SHA256 of the epoch's key with the purpose as info. ERR_NOT_FOUND for an epoch that is not in the ring. */
+RESULT keyring_subkey(const struct keyring *k, uint32_t epoch, enum key_purpose purpose, uint8_t out[static 32]);
+
+/* Seals under the newest epoch into w; context is bound in and not stored. */
+RESULT keyring_seal(const struct keyring *k, enum aead_alg alg, enum key_purpose purpose, struct view context,
+                    struct view text, const struct random *random, struct writer *w);
+/* ERR_TAMPERED for anything that does not open; the purpose must be the one it was sealed for. */
+RESULT keyring_open(const struct keyring *k, enum key_purpose purpose, struct view context, struct view sealed,
+                    struct writer *w);
+RESULT sealed_epoch(struct view sealed, uint32_t *ret);
+
+AUTO_DEFINE(struct keyring *, keyring_free);
+
+#endif
