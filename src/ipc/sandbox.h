@@ -1,0 +1,30 @@
+/* What a process gives up before it reads its first byte from outside. Each profile is a table of system calls in
+ * sandbox.c; Landlock rules come on top where the kernel has it (asked at run time). no_new_privs, no capabilities,
+ * not dumpable, no core dumps, everything in both. A call outside the profile kills the process. */
+#ifndef HOLDFAST_IPC_SANDBOX_H
+#define HOLDFAST_IPC_SANDBOX_H
+
+#include "base/result.h"
+
+#include <stdbool.h>
+
+enum sandbox_profile {
+    SANDBOX_KEEPER, /* read, write, pread, pwrite, fdatasync on open descriptors, accept4 on the operator listener,
+                       sendmsg, recvmsg, epoll, memory (no PROT_EXEC), getrandom, clock, futex, exit */
+    SANDBOX_SIGNER, /* the same without accept, pwrite and fdatasync */
+    SANDBOX_FRONT,  /* also files below its data directory, threads, accept on its listeners; no socket, no exec */
+};
+
+struct sandbox_report {
+    bool landlock;       /* file rules are enforced by Landlock as well */
+    int landlock_abi;
+    bool locked_memory;  /* RLIMIT_MEMLOCK allows what the process needs */
+    char note[160];      /* for the log: what this kernel does not offer */
+};
+
+/* data_dir: the only directory below which FRONT may open files; NULL for the others. */
+RESULT sandbox_enter(enum sandbox_profile profile, const char *data_dir, struct sandbox_report *ret);
+/* Part of it that every process takes at its very start: no core dumps, not dumpable, no_new_privs, umask 077. */
+RESULT sandbox_prepare(void);
+
+#endif

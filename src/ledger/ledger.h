@@ -1,0 +1,86 @@
+/* One way for every change. A transaction is expected versions, puts, deletes and records; the ledger groups the
+ * transactions of all threads into one store commit, and answers when it is durable. State and record are in the same
+ * commit, so neither exists without the other. Nothing else writes the store. */
+#ifndef HOLDFAST_LEDGER_LEDGER_H
+#define HOLDFAST_LEDGER_LEDGER_H
+
+#include "ipc/loop.h"
+#include "ledger/note.h"
+#include "ledger/rows.h"
+
+struct ledger;
+
+/* One change of a row, in the clear; the ledger's prepare step seals it in the caller's thread. */
+struct txn_change {
+    uint16_t table;
+    struct view key;    /* as made by row_key_* */
+    uint64_t expect;    /* version the row must have, 0 = must not exist, STORE_ANY only with raw */
+    uint64_t version;   /* new version; ignored for a delete */
+    bool remove;
+    bool raw;           /* value is stored as it is: sealed by the keeper; its commitment is given */
+    struct view value;
+    uint8_t commitment[32];     /* raw: given. Otherwise filled in by prepare */
+    uint8_t old_commitment[32]; /* of the row that is replaced or removed, as row_open returned it; zero if expect is 0 */
+};
+
+struct txn {
+    struct mail mail; /* delivered to the submitting thread's mailbox when done */
+    struct arena *arena;                /* owns everything below; freed by the submitter */
+    struct txn_change *changes;
+    size_t change_count;
+    struct record *records;             /* the front's own, at least one for each changed row's transaction */
+    size_t record_count;
+    struct authored_record *authored;   /* by keeper or signer, to be logged in the same commit */
+    size_t authored_count;
+    enum err result;                    /* when done: OK (durable), ERR_CONFLICT, ERR_LOG_UNWRITABLE, ERR_NO_SPACE … */
+    size_t conflict;                    /* index of the change whose expectation failed */
+    uint64_t first_index;               /* log index of its first record */
+    void (*done)(void *context, struct txn *t);
+    void *context;
+    void *prepared;                     /* the ledger's own */
+};
+
+struct ledger_config {
+    const char *store_url;
+    struct row_keys *keys;
+    const struct clock *clock;
+    const struct random *random;
+    char origin[NOTE_ORIGIN_MAX];
+    size_t batch_max;                   /* transactions in one commit */
+};
+
+/* Opens the store, reads size and frontier, starts the committing thread, the indexing thread (derived blind indexes,
+ * behind the commit) and the maintenance thread. The log and the rows it can see at once are checked; what is wrong is
+ * ERR_TAMPERED with a sentence that says which row or record. */
+RESULT ledger_open(const struct ledger_config *config, struct ledger **ret, struct problem *why);
+void ledger_close(struct ledger *l); /* finishes what was submitted */
+/* A connection of one's own for reading, for one thread. */
+RESULT ledger_reader(struct ledger *l, struct store **ret);
+/* New keys after a rotation. */
+void ledger_set_keys(struct ledger *l, struct row_keys *keys);
+
+/* Seals values and builds leaves in the calling thread, then queues; box is the caller's mailbox. Many at once: a chain
+ * by mail.next. Never blocks; ERR_BUSY beyond the bound. */
+RESULT ledger_prepare(struct ledger *l, struct txn *t);
+RESULT ledger_submit(struct ledger *l, struct txn *first, size_t count, struct mailbox *box);
+
+/* Subscribers run in the ledger's thread after the commit is durable, with the leaves of that commit in order: how the
+ * front feeds the keeper. They must not block. Register before the first submit. */
+struct ledger_batch {
+    uint64_t first_index;
+    size_t count;
+    const struct view *leaves;
+    uint8_t state[32]; /* multiset digest after this commit */
+};
+RESULT ledger_subscribe(struct ledger *l, void (*fn)(void *context, const struct ledger_batch *b), void *context);
+/* Stores a checkpoint that the keeper signed. Any thread; written with the next commit. */
+RESULT ledger_put_checkpoint(struct ledger *l, struct view note);
+
+uint64_t ledger_size(struct ledger *l);
+struct ledger_stats {
+    uint64_t commits, transactions, records;
+    uint32_t largest_batch;
+};
+void ledger_get_stats(struct ledger *l, struct ledger_stats *ret);
+
+#endif
