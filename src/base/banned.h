@@ -9,6 +9,6 @@
 #include <time.h>
 
 #pragma GCC poison strcpy strncpy strcat strncat sprintf vsprintf gets strtok strtok_r rand srand random srandom drand48
-#pragma GCC poison alloca atoi atol atof system popen mktemp tmpnam asctime ctime gmtime localtime
+#pragma GCC poison atoi atol atof system popen mktemp tmpnam asctime ctime gmtime localtime
 
 #endif

@@ -123,14 +123,30 @@ static const struct field welcome_fields[] = {
 };
 const struct entity keeper_welcome_entity = ENTITY("KeeperWelcome", 0x0111, 1, struct keeper_welcome, welcome_fields);
 
+static const struct field pending_record_fields[] = {
+    FIELD(1, struct keeper_pending_record, authored, BYTES, AUTHORED_MAX),
+    FIELD(2, struct keeper_pending_record, descriptor, BYTES, DESCRIPTOR_MAX),
+    FIELD(3, struct keeper_pending_record, sealed, BYTES, 16384),
+};
+const struct entity keeper_pending_record_entity =
+    ENTITY("KeeperPendingRecord", 0x0117, 1, struct keeper_pending_record, pending_record_fields);
+
+static const struct field pending_from_fields[] = {
+    FIELD(1, struct keeper_pending_from, author, U8, 0),
+    FIELD(2, struct keeper_pending_from, sequence, U64, 0),
+};
+const struct entity keeper_pending_from_entity =
+    ENTITY("KeeperPendingFrom", 0x0118, 1, struct keeper_pending_from, pending_from_fields);
+
 static const struct field pending_fields[] = {
-    FIELD(1, struct keeper_pending, records, BYTES, 120u * 1024),
+    FIELD(1, struct keeper_pending, records, LIST, 16, .nested = &keeper_pending_record_entity),
 };
 const struct entity keeper_pending_entity = ENTITY("KeeperPending", 0x0112, 1, struct keeper_pending, pending_fields);
 
 static const struct field log_append_fields[] = {
     FIELD(1, struct keeper_log_append, first, U64, 0),
     FIELD(2, struct keeper_log_append, leaves, BYTES, 120u * 1024),
+    FIELD(3, struct keeper_log_append, state, FIXED, 32),
 };
 const struct entity keeper_log_append_entity =
     ENTITY("KeeperLogAppend", 0x0113, 1, struct keeper_log_append, log_append_fields);
@@ -142,7 +158,6 @@ const struct entity keeper_log_size_entity = ENTITY("KeeperLogSize", 0x0114, 1, 
 
 static const struct field checkpoint_fields[] = {
     FIELD(1, struct keeper_checkpoint, size, U64, 0),
-    FIELD(2, struct keeper_checkpoint, state, FIXED, 32),
 };
 const struct entity keeper_checkpoint_entity =
     ENTITY("KeeperCheckpoint", 0x0115, 1, struct keeper_checkpoint, checkpoint_fields);
@@ -157,8 +172,6 @@ static const struct field secret_seal_fields[] = {
     FIELD(2, struct keeper_secret_seal, version, U64, 0),
     FIELD(3, struct keeper_secret_seal, path, TEXT, TEXT_PATH_MAX),
     FIELD(4, struct keeper_secret_seal, value, BYTES, SECRET_VALUE_MAX),
-    FIELD(5, struct keeper_secret_seal, event, U8, 0),
-    FIELD(6, struct keeper_secret_seal, who, BYTES, CONTEXT_MAX),
 };
 const struct entity keeper_secret_seal_entity =
     ENTITY("KeeperSecretSeal", 0x0120, 1, struct keeper_secret_seal, secret_seal_fields);
@@ -312,7 +325,7 @@ const struct keeper_message keeper_messages[] = {
     {KEEPER_ADMIN_REMOVE, "admin-remove", PEER_OPERATOR, STATE_UNSEALED, &keeper_admin_change_entity, &keeper_admin_changed_entity},
     {KEEPER_ADMIN_LIST, "admin-list", PEER_OPERATOR | PEER_FRONT, STATE_UNSEALED, NULL, &administrators_entity},
     {KEEPER_HELLO, "hello", PEER_FRONT, STATE_UNSEALED, &keeper_hello_entity, &keeper_welcome_entity},
-    {KEEPER_PENDING, "pending", PEER_FRONT, STATE_UNSEALED, NULL, &keeper_pending_entity},
+    {KEEPER_PENDING, "pending", PEER_FRONT, STATE_UNSEALED, &keeper_pending_from_entity, &keeper_pending_entity},
     {KEEPER_LOG_APPEND, "log-append", PEER_FRONT, STATE_UNSEALED, &keeper_log_append_entity, &keeper_log_size_entity},
     {KEEPER_CHECKPOINT, "checkpoint", PEER_FRONT, STATE_UNSEALED, &keeper_checkpoint_entity, &keeper_note_entity},
     {KEEPER_SECRET_SEAL, "secret-seal", PEER_FRONT, STATE_UNSEALED, &keeper_secret_seal_entity, &keeper_sealed_entity},

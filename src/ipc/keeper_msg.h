@@ -41,6 +41,7 @@ enum keeper_type {
     KEEPER_EVENT_SEALED,        /* wipe what you have */
     KEEPER_EVENT_CREDENTIAL,    /* to the signer, before the front gets its answer: this credential changed */
     KEEPER_EVENT_ROTATED,       /* to the front: say hello again, then rewrap */
+    KEEPER_EVENT_PENDING,       /* to the front's thread 0: something was authored on the operator's behalf */
 };
 
 struct keeper_message {
@@ -148,32 +149,41 @@ struct keeper_welcome {
     uint64_t log_size;              /* feed the log from here */
     uint8_t frontier_root[32];
 };
+/* Records that keeper and signer authored and that are not in the log: a new front logs them before anything else. */
+struct keeper_pending_record {
+    struct view authored;   /* entity AuthoredRecord, encoded */
+    struct view descriptor; /* of a credential change: the row to store in the same commit; else empty */
+    struct view sealed;
+};
 struct keeper_pending {
-    struct view records; /* AuthoredRecord encodings, each u32-counted, at most 64; log them and ask until empty */
+    struct entity_list records; /* of struct keeper_pending_record, at most 16; log them and ask again until empty */
+};
+struct keeper_pending_from {
+    uint8_t author;         /* with sequence: where to go on in a longer list; zero = from the start */
+    uint64_t sequence;
 };
 struct keeper_log_append {
     uint64_t first;
     struct view leaves; /* each u16-counted, in order */
+    uint8_t state[32];  /* multiset digest over the live rows after the last of them */
 };
 struct keeper_log_size {
     uint64_t size;
 };
 struct keeper_checkpoint {
-    uint64_t size;     /* that the front has stored; the keeper signs at its own frontier, which must be that */
-    uint8_t state[32];
+    uint64_t size; /* the checkpoint must cover at least this many leaves */
 };
 struct keeper_note {
     struct view note;
 };
 
-/* A secret's value. context binds id, path, version, environment and kind: the front's claim, sealed in. */
+/* A secret's value, bound to id, path and version. Sealing releases nothing, so its record is the front's own; opening
+ * is authored here. */
 struct keeper_secret_seal {
     uint8_t id[16];
     uint64_t version;
     struct view path;
     struct view value;
-    uint8_t event;      /* SECRET_STORED or SECRET_ROTATED, SECRET_CHANGED */
-    struct view who;    /* canonical RequestContext */
 };
 struct keeper_secret_open {
     uint8_t id[16];
@@ -184,7 +194,7 @@ struct keeper_secret_open {
 };
 struct keeper_sealed {
     struct view sealed;
-    struct view authored; /* entity AuthoredRecord, encoded; empty for a rewrap */
+    struct view authored; /* entity AuthoredRecord, encoded; empty where nothing was authored */
 };
 struct keeper_opened {
     struct view value;
@@ -282,7 +292,8 @@ extern const struct entity credential_bundle_entity;
 
 extern const struct entity keeper_status_entity, keeper_init_entity, keeper_init_done_entity, keeper_unseal_entity,
     keeper_admin_change_entity, keeper_admin_changed_entity, keeper_hello_entity, keeper_welcome_entity,
-    keeper_pending_entity, keeper_log_append_entity, keeper_log_size_entity, keeper_checkpoint_entity,
+    keeper_pending_record_entity, keeper_pending_entity,
+    keeper_pending_from_entity, keeper_log_append_entity, keeper_log_size_entity, keeper_checkpoint_entity,
     keeper_note_entity, keeper_secret_seal_entity, keeper_secret_open_entity, keeper_sealed_entity,
     keeper_opened_entity, keeper_rewrap_entity, keeper_credential_put_entity, keeper_credential_freeze_entity,
     keeper_enrol_entity, keeper_signer_welcome_entity, keeper_unwrap_entity, keeper_unwrapped_entity,

@@ -43,6 +43,8 @@ struct signer_sign {
 struct signer_header {
     struct view name, value;
 };
+RESULT signer_proof_text(const struct signer_sign *s, struct writer *w);
+
 struct signer_signed {
     struct view method, url, body, signature;
     struct entity_list headers; /* of struct signer_header */
