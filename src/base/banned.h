@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-#pragma GCC poison strcpy strncpy strcat strncat sprintf vsprintf gets strtok strtok_r rand srand random srandom drand48
+#pragma GCC poison strcpy strncpy strcat strncat sprintf vsprintf gets strtok strtok_r rand srand srandom drand48
 #pragma GCC poison atoi atol atof system popen mktemp tmpnam asctime ctime gmtime localtime
 
 #endif
