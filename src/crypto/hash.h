@@ -4,8 +4,8 @@
 
 #include "base/buf.h"
 
-#define SHA256_SIZE 32
-#define SHA512_SIZE 64
+#define SHA256_SIZE    32
+#define SHA512_SIZE    64
 #define KECCAK256_SIZE 32
 
 void sha256(struct view v, uint8_t out[static SHA256_SIZE]);

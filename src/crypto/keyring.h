@@ -18,42 +18,48 @@ enum key_class {
 };
 
 enum key_purpose {
-    PURPOSE_ROW = 1,       /* sealing a row's value */
-    PURPOSE_RECORD = 2,    /* sealing subject keys of the record */
-    PURPOSE_BLIND = 3,     /* row keys and index terms; epoch 1 for ever, since rewrapping does not rename rows */
-    PURPOSE_PEPPER = 4,    /* API keys, session tokens */
-    PURPOSE_SET = 5,       /* the multiset hash over live rows; epoch 1 for ever */
+    PURPOSE_ROW = 1,    /* sealing a row's value */
+    PURPOSE_RECORD = 2, /* sealing subject keys of the record */
+    PURPOSE_BLIND = 3,  /* row keys and index terms; epoch 1 for ever, since rewrapping does not rename rows */
+    PURPOSE_PEPPER = 4, /* API keys, session tokens */
+    PURPOSE_SET = 5,    /* the multiset hash over live rows; epoch 1 for ever */
     PURPOSE_SECRET = 6,
     PURPOSE_CREDENTIAL = 7,
     PURPOSE_ANCHOR = 8,
-    PURPOSE_AUTHOR = 9,    /* tags on leaves that keeper and signer author */
+    PURPOSE_AUTHOR = 9, /* tags on leaves that keeper and signer author */
+    PURPOSE_COUNT
 };
 
-#define SEALED_OVERHEAD (8 + AEAD_NONCE_SIZE + AEAD_TAG_SIZE)
+#define SEALED_OVERHEAD    (8 + AEAD_NONCE_SIZE + AEAD_TAG_SIZE)
 #define KEYRING_MAX_EPOCHS 64
 
 struct keyring; /* all its keys in guarded memory */
 
-RESULT keyring_new(enum key_class class, struct keyring **ret);        /* without epochs */
+RESULT keyring_new(enum key_class class, struct keyring **ret); /* without epochs */
 void keyring_free(struct keyring *k);
 RESULT keyring_rotate(struct keyring *k, uint64_t now_ms, const struct random *random); /* adds the next epoch */
-RESULT keyring_retire(struct keyring *k, uint32_t epoch);              /* wipes one that nothing uses any more */
-uint32_t keyring_epoch(const struct keyring *k);                       /* the newest, 0 if none */
+/* Wipes one that nothing uses any more. ERR_NOT_FOUND; ERR_OUT_OF_RANGE for the newest, and for epoch 1 of class STATE,
+ * which PURPOSE_BLIND and PURPOSE_SET need for ever. */
+RESULT keyring_retire(struct keyring *k, uint32_t epoch);
+uint32_t keyring_epoch(const struct keyring *k);                                   /* the newest, 0 if none */
+RESULT keyring_created(const struct keyring *k, uint32_t epoch, uint64_t *ret_ms); /* when it was rotated in */
 enum key_class keyring_class(const struct keyring *k);
 /* Plain form, for the anchor (sealed there) and for handing a ring to the process that may have it. */
 RESULT keyring_export(const struct keyring *k, struct writer *w);
 RESULT keyring_import(struct view bytes, struct keyring **ret);
 
-/* HKDF-SHA256 of the epoch's key with the purpose as info. ERR_NOT_FOUND for an epoch that is not in the ring. */
+/* HKDF-SHA256 of the epoch's key with class and purpose as info; sealing uses further subkeys, one for each algorithm.
+ * ERR_NOT_FOUND for an epoch that is not in the ring, ERR_BAD_VALUE for an unknown purpose. */
 RESULT keyring_subkey(const struct keyring *k, uint32_t epoch, enum key_purpose purpose, uint8_t out[static 32]);
 
-/* Seals under the newest epoch into w; context is bound in and not stored. */
+#define KEYRING_MAX_CONTEXT 1024 /* bytes; ERR_TOO_LONG */
+/* Seals under the newest epoch into w; context is bound in and not stored. ERR_NOT_FOUND if there is no epoch yet. */
 RESULT keyring_seal(const struct keyring *k, enum aead_alg alg, enum key_purpose purpose, struct view context,
                     struct view text, const struct random *random, struct writer *w);
 /* ERR_TAMPERED for anything that does not open; the purpose must be the one it was sealed for. */
 RESULT keyring_open(const struct keyring *k, enum key_purpose purpose, struct view context, struct view sealed,
                     struct writer *w);
-RESULT sealed_epoch(struct view sealed, uint32_t *ret);
+RESULT sealed_epoch(struct view sealed, uint32_t *ret); /* not yet verified; ERR_TAMPERED if it can't be one */
 
 AUTO_DEFINE(struct keyring *, keyring_free);
 

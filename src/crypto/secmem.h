@@ -19,9 +19,9 @@ size_t secret_len(const struct secret *s);
 uint8_t *secret_ptr(struct secret *s);
 struct view secret_view(const struct secret *s);
 
-void wipe(void *p, size_t n);                                  /* not optimised away */
-bool ct_eq(const void *a, const void *b, size_t n);            /* constant time in the contents */
-bool ct_eq_view(struct view a, struct view b);                 /* the lengths are not secret */
+void wipe(void *p, size_t n);                       /* not optimised away */
+bool ct_eq(const void *a, const void *b, size_t n); /* constant time in the contents */
+bool ct_eq_view(struct view a, struct view b);      /* the lengths are not secret */
 
 AUTO_DEFINE(struct secret *, secret_free);
 

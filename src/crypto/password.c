@@ -1,0 +1,74 @@
+#include "crypto/password.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <sodium.h>
+
+static_assert(PASSWORD_HASH_SIZE == crypto_pwhash_argon2id_STRBYTES, "libsodium's text form fits");
+static_assert(ARGON2_SALT_SIZE == crypto_pwhash_argon2id_SALTBYTES, "libsodium's salt fits");
+
+static bool cost_sane(struct argon2_cost cost)
+{
+    return cost.passes >= 1 && cost.passes <= ARGON2_MAX_PASSES && cost.memory_kib >= ARGON2_MIN_MEMORY_KIB &&
+           cost.memory_kib <= ARGON2_MAX_MEMORY_KIB;
+}
+
+RESULT argon2_key(struct view passphrase, const uint8_t salt[static ARGON2_SALT_SIZE], struct argon2_cost cost,
+                  uint8_t *out, size_t out_len)
+{
+    if (!cost_sane(cost) || out_len < crypto_pwhash_argon2id_BYTES_MIN || out_len > ARGON2_MAX_OUT)
+        return ERR_OUT_OF_RANGE;
+    if (passphrase.len > PASSWORD_MAX_SIZE)
+        return ERR_TOO_LONG;
+    if (crypto_pwhash_argon2id(out, out_len, (const char *)passphrase.ptr, passphrase.len, salt, cost.passes,
+                               (size_t)cost.memory_kib * 1024, crypto_pwhash_argon2id_ALG_ARGON2ID13))
+        return ERR_NO_MEMORY; /* the ranges are checked, so nothing else is left to fail */
+    return OK;
+}
+
+RESULT password_hash(struct view password, struct argon2_cost cost, char out[static PASSWORD_HASH_SIZE])
+{
+    if (!cost_sane(cost))
+        return ERR_OUT_OF_RANGE;
+    if (password.len > PASSWORD_MAX_SIZE)
+        return ERR_TOO_LONG;
+    if (crypto_pwhash_argon2id_str(out, (const char *)password.ptr, password.len, cost.passes,
+                                   (size_t)cost.memory_kib * 1024))
+        return ERR_NO_MEMORY;
+    return OK;
+}
+
+/* A stored hash states its own cost. Whoever can write the store must not be able to name one that stalls the process
+ * or takes all its memory. */
+static bool hash_affordable(const char *hash)
+{
+    static const struct {
+        const char *prefix;
+        unsigned long max;
+    } parts[] = {{"$argon2id$v=19$m=", ARGON2_MAX_MEMORY_KIB}, {",t=", ARGON2_MAX_PASSES}, {",p=", 16}};
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+        size_t n = strlen(parts[i].prefix);
+        if (strncmp(hash, parts[i].prefix, n) != 0 || hash[n] < '0' || hash[n] > '9')
+            return false;
+        char *end = NULL;
+        errno = 0;
+        unsigned long v = strtoul(hash + n, &end, 10);
+        if (errno || v > parts[i].max)
+            return false;
+        hash = end;
+    }
+    return true;
+}
+
+RESULT password_verify(const char *hash, struct view password)
+{
+    if (!hash || strnlen(hash, PASSWORD_HASH_SIZE) == PASSWORD_HASH_SIZE || password.len > PASSWORD_MAX_SIZE)
+        return ERR_BAD_CREDENTIALS;
+    if (!hash_affordable(hash))
+        return ERR_BAD_CREDENTIALS;
+    errno = 0;
+    if (crypto_pwhash_argon2id_str_verify(hash, (const char *)password.ptr, password.len) == 0)
+        return OK;
+    /* A shortage of memory must not count as a failed attempt. */
+    return errno == ENOMEM ? ERR_NO_MEMORY : ERR_BAD_CREDENTIALS;
+}
