@@ -20,7 +20,7 @@ struct frame {
     uint16_t type;
     uint64_t id;
     struct view body; /* lives until the callback returns */
-    int fd;           /* a descriptor that came along, or -1; the callback takes it or it is closed */
+    int fd;           /* a descriptor that came along, or -1; the callback takes it by setting -1 here, or it is closed */
 };
 
 struct channel;
@@ -32,27 +32,33 @@ struct channel_handler {
     void (*closed)(void *context, struct channel *c);
     void *context;
     bool accepts_fds;
+    /* False on a side that answers: it stops reading while its answers are not taken. True on a side that asks: it must
+     * go on reading, or the two would wait for each other. A caller sets it by itself. */
+    bool reads_always;
 };
 
-/* Takes the descriptor. All calls from the loop's thread. */
+/* Takes the descriptor, also on failure. All calls from the loop's thread. closed is called once, at the end of a turn,
+ * never from inside a call of the owner; a channel may be freed from inside any of its callbacks. A frame with
+ * descriptors that are not accepted, or with more than one, breaks the protocol. */
 RESULT channel_new(struct loop *loop, int fd, const struct channel_handler *handler, struct channel **ret);
 void channel_free(struct channel *c);
+bool channel_alive(const struct channel *c); /* the peer is there, as far as is known */
 /* Queues a frame, to leave at the end of the turn (many frames, one system call). ERR_BUSY when the peer does not read:
  * then nothing is queued. fd (or -1) is duplicated. */
 RESULT channel_send(struct channel *c, uint16_t type, uint64_t id, struct view body, int fd);
 RESULT channel_flush(struct channel *c);       /* now, where order across channels matters */
 /* Takes everything that has arrived, up to a bound, as the loop would: a keeper drains the signer this way before it
- * signs a checkpoint. ret_drained is false if the bound ended it. */
+ * signs a checkpoint. ret_drained is false if the bound ended it. ERR_BUSY from inside c's own frame callback. */
 RESULT channel_drain(struct channel *c, size_t max_frames, bool *ret_drained);
 
-/* The body of an answer. */
+/* The body of an answer. e may be NULL for an empty one. */
 RESULT channel_answer(struct channel *c, const struct frame *request, const struct entity *e, const void *object);
 RESULT channel_refuse(struct channel *c, uint16_t type, uint64_t id, enum err code, const char *detail);
 /* Splits an answer's body: returns its error (detail copied into why), or OK and the entity's bytes. */
 RESULT channel_result(struct view body, struct view *ret_entity, struct problem *why);
 
 /* Client side: a request whose answer comes later, in the same thread. done is called exactly once, with the error
- * ERR_UNAVAILABLE if the peer dies first, ERR_TIMEOUT after the deadline. */
+ * ERR_UNAVAILABLE if the peer dies first, ERR_TIMEOUT after the deadline; not at all when caller_call itself failed. */
 typedef void (*call_done)(void *context, enum err error, struct view entity, const struct problem *why);
 struct caller; /* a channel with its outstanding calls */
 RESULT caller_new(struct loop *loop, int fd, const struct channel_handler *events, struct caller **ret);
@@ -61,6 +67,8 @@ RESULT caller_call(struct caller *c, uint16_t type, const struct entity *e, cons
                    call_done done, void *context);
 bool caller_alive(const struct caller *c);
 struct channel *caller_channel(struct caller *c);
+/* How many calls wait for their answer. */
+size_t caller_waiting(const struct caller *c);
 /* Blocking, for the command line and for start-up: one request, one answer, on a plain descriptor. */
 RESULT call_blocking(int fd, uint16_t type, const struct entity *e, const void *object, uint64_t timeout_ms,
                      struct writer *ret_entity, struct problem *why);

@@ -18,6 +18,23 @@ void loop_remove(struct loop_source *s); /* also from inside its own callback; d
 RESULT loop_each_turn(struct loop *l, void (*fn)(void *context), void *context);
 /* fn is called about every period_ms. */
 RESULT loop_every(struct loop *l, uint64_t period_ms, void (*fn)(void *context), void *context);
+/* A timer that its owner arms: fn is called once, delay_ms from now or later; arming again replaces that. May be armed,
+ * disarmed and freed from inside its own callback. */
+struct loop_timer;
+RESULT loop_timer_new(struct loop *l, void (*fn)(void *context), void *context, struct loop_timer **ret);
+void loop_timer_arm(struct loop_timer *t, uint64_t delay_ms);
+void loop_timer_disarm(struct loop_timer *t);
+void loop_timer_free(struct loop_timer *t);
+/* A thing to do once at the end of this turn, after the functions of loop_each_turn; queued from a task it runs in the
+ * next turn. The owner keeps the memory and cancels the task before releasing it; a task is zeroed but for run. */
+struct loop_task {
+    struct loop_task *next;
+    void (*run)(struct loop_task *t);
+    bool queued;
+};
+void loop_defer(struct loop *l, struct loop_task *t);
+void loop_cancel(struct loop *l, struct loop_task *t);
+const struct clock *loop_clock(const struct loop *l);
 /* Until loop_stop. A turn sleeps at most until the next timer. */
 RESULT loop_run(struct loop *l);
 RESULT loop_turn(struct loop *l, int timeout_ms); /* one turn, for tests */
@@ -30,11 +47,14 @@ struct mail {
     void (*deliver)(struct mail *m); /* runs in the reader's thread */
 };
 struct mailbox;
+/* Mail is delivered in the order of posting; what a poster posts before another's post that it caused comes first. All
+ * posting has ended when mailbox_free is called, and mail that was not delivered stays with whoever allocated it. */
 RESULT mailbox_new(struct loop *reader, struct mailbox **ret);
 void mailbox_free(struct mailbox *m);
 void mailbox_post(struct mailbox *m, struct mail *first, struct mail *last); /* a chain, linked by next */
 
 AUTO_DEFINE(struct loop *, loop_free);
+AUTO_DEFINE(struct loop_timer *, loop_timer_free);
 AUTO_DEFINE(struct mailbox *, mailbox_free);
 
 #endif
