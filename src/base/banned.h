@@ -8,6 +8,10 @@
 #include <string.h>
 #include <time.h>
 
+/* With fortified headers clang sees these as macros, and would warn that they are poisoned. */
+#undef sprintf
+#undef vsprintf
+
 #pragma GCC poison strcpy strncpy strcat strncat sprintf vsprintf gets strtok strtok_r rand srand srandom drand48
 #pragma GCC poison atoi atol atof system popen mktemp tmpnam asctime ctime gmtime localtime
 

@@ -14,14 +14,14 @@ struct view {
     size_t len;
 };
 
-#define VIEW(p, n) ((struct view){(const uint8_t *)(p), (n)})
-#define VIEW_OF(array) VIEW((array), sizeof(array))
+#define VIEW(p, n)        ((struct view){(const uint8_t *)(p), (n)})
+#define VIEW_OF(array)    VIEW((array), sizeof(array))
 #define VIEW_STR(literal) VIEW((literal), sizeof(literal) - 1)
-struct view view_str(const char *s);              /* without the NUL; NULL gives the empty view */
-bool view_eq(struct view a, struct view b);       /* not for secrets */
-bool view_is(struct view a, const char *s);       /* not for secrets */
+struct view view_str(const char *s);        /* without the NUL; NULL gives the empty view */
+bool view_eq(struct view a, struct view b); /* not for secrets */
+bool view_is(struct view a, const char *s); /* not for secrets */
 bool view_starts(struct view a, const char *prefix);
-int view_cmp(struct view a, struct view b);       /* bytewise, shorter first; for sorting, not for secrets */
+int view_cmp(struct view a, struct view b); /* bytewise, shorter first; for sorting, not for secrets */
 /* Copies into a NUL-terminated text of capacity cap. ERR_TOO_LONG, or ERR_BAD_UTF8 if a NUL byte is inside. */
 RESULT view_to_str(struct view v, char *ret_out, size_t cap);
 
@@ -64,8 +64,8 @@ void writer_view(struct writer *w, struct view v);
 void writer_var(struct writer *w, struct view v); /* u32 length, then the bytes */
 void writer_str(struct writer *w, const char *s); /* the characters, no length and no NUL */
 void writer_printf(struct writer *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
-RESULT writer_done(const struct writer *w);       /* OK, ERR_TOO_LONG or ERR_NO_MEMORY */
-struct view writer_view_of(const struct writer *w);
+RESULT writer_done(const struct writer *w);         /* OK, ERR_TOO_LONG or ERR_NO_MEMORY */
+struct view writer_view_of(const struct writer *w); /* empty if the writer has failed: never a cut text */
 
 #define AUTO_WRITER __attribute__((cleanup(writer_free))) struct writer
 

@@ -22,6 +22,8 @@ const struct random *random_system(void); /* getrandom(2); works after the sandb
 /* RFC 3339 in UTC with milliseconds: "2026-11-22T00:43:22.123Z". */
 #define TIME_TEXT_SIZE 25
 void time_format(uint64_t wall_ms, char out[static TIME_TEXT_SIZE]);
+/* Any RFC 3339 time: fraction of up to 9 digits (cut to milliseconds) or none, "Z" or an offset. ERR_MALFORMED, or
+ * ERR_OUT_OF_RANGE before 1970. time_format writes the end of the year 9999 for what is later. */
 RESULT time_parse(struct view text, uint64_t *ret_wall_ms);
 
 #endif

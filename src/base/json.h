@@ -11,6 +11,12 @@
 
 /* On failure why->where is "line L, column C". The caller releases with json_decref. */
 RESULT json_read(struct view text, json_t **ret, struct problem *why);
+/* Scans one value at the front of text, after white space, without building anything; ret_end is where it ends, or
+ * where it is wrong. ERR_BAD_JSON; ERR_OUT_OF_RANGE when it is nested deeper than JSON_MAX_DEPTH. */
+RESULT json_scan(struct view text, size_t *ret_end);
+/* Steps through the text of an object or array that json_read has accepted: *rest begins as that text and moves past
+ * the next value, whose bytes ret_value borrows. Call it once for each member or item, no more. */
+RESULT json_next(struct view *rest, struct view *ret_value);
 /* Wipes every string in the tree before releasing it: for bodies that carried secrets. */
 void json_wipe(json_t *root);
 
@@ -22,13 +28,13 @@ static inline void json_decref_auto(json_t **j)
 
 /* Builders. The writer decides about commas from what it wrote last, so callers only say what comes next. */
 void json_put_text(struct writer *w, struct view text); /* quoted and escaped */
-void json_open(struct writer *w, char bracket);         /* '{' or '[' */
+void json_open(struct writer *w, char bracket);         /* '{' or '[', after json_name, json_item or nothing */
 void json_close(struct writer *w, char bracket);        /* '}' or ']' */
 void json_name(struct writer *w, const char *name);     /* comma if needed, "name": */
 void json_item(struct writer *w);                       /* comma if needed, before an array item */
 void json_text(struct writer *w, const char *name, struct view text);
 void json_u64(struct writer *w, const char *name, uint64_t v);
 void json_bool(struct writer *w, const char *name, bool v);
-void json_raw(struct writer *w, const char *name, struct view json);
+void json_raw(struct writer *w, const char *name, struct view json); /* JSON as it stands; empty gives null */
 
 #endif

@@ -1,0 +1,58 @@
+#include "base/clock.h"
+
+#include <errno.h>
+#include <sys/random.h>
+
+static uint64_t read_clock(clockid_t which)
+{
+    struct timespec t = {0};
+
+    (void)clock_gettime(which, &t); /* fails only for a clock that does not exist */
+    return t.tv_sec < 0 ? 0 : (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static uint64_t system_wall(const struct clock *c)
+{
+    (void)c;
+    return read_clock(CLOCK_REALTIME);
+}
+
+static uint64_t system_mono(const struct clock *c)
+{
+    (void)c;
+    return read_clock(CLOCK_BOOTTIME);
+}
+
+const struct clock *clock_system(void)
+{
+    static const struct clock system_clock = {.wall_ms = system_wall, .mono_ms = system_mono};
+
+    return &system_clock;
+}
+
+static enum err system_fill(const struct random *r, void *out, size_t n)
+{
+    uint8_t *to = out;
+
+    (void)r;
+    while (n > 0) {
+        ssize_t got = getrandom(to, n, 0);
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0) {
+            explicit_bzero(out, (size_t)(to - (uint8_t *)out));
+            return ERR_NO_RANDOM;
+        }
+        to += got;
+        n -= (size_t)got;
+    }
+    return OK;
+}
+
+const struct random *random_system(void)
+{
+    static const struct random system_generator = {.fill = system_fill};
+
+    return &system_generator;
+}

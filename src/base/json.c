@@ -1,0 +1,107 @@
+#include "base/json.h"
+
+#include "base/text.h"
+
+#include <malloc.h>
+#include <threads.h>
+
+/* jansson copies texts into buffers of its own and frees them as they grow: wiping only the finished tree would leave
+ * those copies behind. */
+static void wiping_free(void *p)
+{
+    if (p)
+        explicit_bzero(p, malloc_usable_size(p));
+    free(p);
+}
+
+static void use_wiping_free(void)
+{
+    json_set_alloc_funcs(malloc, wiping_free);
+}
+
+static enum err refuse_at(struct problem *why, struct view text, size_t at, const char *detail)
+{
+    unsigned line = 1, column = 1;
+    char where[64];
+    struct writer w = writer_fixed(where, sizeof where - 1);
+
+    for (size_t i = 0; i < at && i < text.len; i++) {
+        column = text.ptr[i] == '\n' ? 1 : column + 1;
+        line += text.ptr[i] == '\n';
+    }
+    writer_printf(&w, "line %u, column %u", line, column);
+    where[w.len] = '\0';
+    return problem_set(why, ERR_BAD_JSON, where, "%s", detail);
+}
+
+/* jansson recurses as deep as the input says (2048 levels), so depth is bounded before it sees the text. */
+static enum err check_shape(struct view text, struct problem *why)
+{
+    size_t end;
+    enum err e = json_scan(text, &end);
+
+    if (e == ERR_OUT_OF_RANGE)
+        return refuse_at(why, text, end, "Objects and arrays may be nested 32 deep.");
+    if (e)
+        return refuse_at(why, text, end, end >= text.len ? "The text ends too early." : "This is not JSON here.");
+    while (end < text.len && strchr(" \t\r\n", text.ptr[end]) && text.ptr[end])
+        end++;
+    if (end < text.len)
+        return refuse_at(why, text, end, "Something follows the end of the JSON value.");
+    return OK;
+}
+
+enum err json_read(struct view text, json_t **ret, struct problem *why)
+{
+    static once_flag once = ONCE_FLAG_INIT;
+    json_error_t error;
+
+    call_once(&once, use_wiping_free);
+    TRY(check_shape(text, why));
+    json_t *root = json_loadb((const char *)text.ptr, text.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+
+    if (!root) {
+        enum json_error_code kind = json_error_code(&error);
+        enum err code = kind == json_error_duplicate_key   ? ERR_DUPLICATE_FIELD
+                        : kind == json_error_out_of_memory ? ERR_NO_MEMORY
+                                                           : ERR_BAD_JSON;
+        char where[64];
+        struct writer w = writer_fixed(where, sizeof where - 1);
+
+        writer_printf(&w, "line %d, column %d", error.line, error.column);
+        where[w.len] = '\0';
+        /* jansson's own sentence may quote the input, which may hold a secret. */
+        return problem_set(why, code, where, "%s",
+                           code == ERR_DUPLICATE_FIELD ? "The name of a member appears twice."
+                           : code == ERR_NO_MEMORY     ? "There was no memory to read it."
+                                                       : "A number is too large here; write it as text.");
+    }
+    *ret = root;
+    return OK;
+}
+
+static void wipe_text(json_t *text)
+{
+    /* jansson gives its own memory out as const. */
+    explicit_bzero((void *)(uintptr_t)json_string_value(text), json_string_length(text));
+}
+
+static void wipe_tree(json_t *node)
+{
+    const char *name;
+    json_t *child;
+    size_t i;
+
+    if (json_is_string(node))
+        wipe_text(node);
+    json_object_foreach(node, name, child) wipe_tree(child);
+    json_array_foreach(node, i, child) wipe_tree(child);
+}
+
+void json_wipe(json_t *root)
+{
+    if (!root)
+        return;
+    wipe_tree(root);
+    json_decref(root);
+}
