@@ -1,0 +1,101 @@
+/* What a handler has at hand. One struct api_thread for each front thread, one struct api_shared for the process; the
+ * front (front/) makes both, handlers find theirs through http_request.server_context. */
+#ifndef HOLDFAST_API_CONTEXT_H
+#define HOLDFAST_API_CONTEXT_H
+
+#include "domain/identity/identity.h"
+#include "domain/keys/keys.h"
+#include "http/request.h"
+#include "ipc/channel.h"
+#include "ipc/config.h"
+#include "ipc/keeper_msg.h"
+#include "ledger/ledger.h"
+#include "ledger/query.h"
+
+#include <stdatomic.h>
+
+enum api_state { API_SEALED, API_STARTING, API_SERVING, API_STOPPING };
+
+struct api_shared {
+    const struct config *config;
+    const struct clock *clock;
+    const struct random *random;
+    _Atomic int state;                  /* enum api_state; handlers run only while SERVING, but for ROUTE_WHEN_SEALED */
+    struct ledger *ledger;              /* NULL until unsealed once */
+    struct row_keys *_Atomic keys;      /* swapped at a rotation; old ones stay until the process ends */
+    struct identity *identity;          /* users, roles, sessions in memory */
+    struct api_keys *api_keys;          /* API keys in memory */
+    struct passwords *passwords;        /* the pool of threads for Argon2id (api/passwords.h) */
+    uint8_t installation[INSTALLATION_SIZE];
+    uint8_t import_key[32], checkpoint_key[32];
+    uint8_t cipher;
+    const struct router *router;
+};
+
+struct api_thread {
+    struct api_shared *shared;
+    struct loop *loop;
+    struct mailbox *mailbox;            /* ledger completions and password results for this thread */
+    struct caller *keeper;              /* may be replaced when the supervisor brings a new channel; NULL while gone */
+    struct caller *signer;
+    struct store *reader;               /* this thread's own connection */
+    uint8_t number;
+};
+
+static inline struct api_thread *api_of(const struct http_request *req)
+{
+    return req->server_context;
+}
+
+/* --- who asks. Set by api_admit (auth.c) before any handler runs. */
+struct api_caller {
+    enum way_in way;
+    struct view actor;                  /* "user:alice", "key:<id>", "unix:1000"; empty for anonymous */
+    struct permission_set permissions;  /* effective, roles and denials applied */
+    struct secret_access access;        /* level and environments for secrets (SEC-3) */
+    struct view session_id;             /* hex; empty if none */
+    struct view key_id;
+};
+/* http_config.admit: finds the way in, checks the route's permission, and records refusals of known identities. */
+enum http_outcome api_admit(struct http_request *req);
+const struct api_caller *api_caller_of(const struct http_request *req);
+/* For records: actor, source, user agent, request id, and the reason from the X-Holdfast-Reason header or `reason`. */
+void api_request_context(const struct http_request *req, struct view reason, struct request_context *ret);
+/* The same as canonical bytes for keeper and signer. */
+RESULT api_who(const struct http_request *req, struct view reason, struct view *ret);
+
+/* --- changes: a transaction in the request's arena. When it is durable (or lost), then() runs in this thread, sets the
+ * answer, and the request is finished by the caller of then. */
+struct api_change {
+    struct http_request *req;
+    struct txn txn;
+    enum http_outcome (*then)(struct api_change *c); /* NULL: answers 204, or the problem */
+    void *context;
+};
+RESULT api_change_new(struct http_request *req, struct api_change **ret);
+/* Appends to the transaction; all in the arena. */
+RESULT api_change_put(struct api_change *c, const struct txn_change *change);
+RESULT api_change_record(struct api_change *c, uint16_t type, enum outcome outcome, const struct record_object *what,
+                         struct view reason);
+RESULT api_change_authored(struct api_change *c, struct view authored_bytes); /* entity AuthoredRecord, encoded */
+/* Queues it (handed over at the end of the turn) and returns HTTP_LATER, or sets the problem and returns HTTP_ANSWER. */
+enum http_outcome api_change_submit(struct api_change *c);
+/* A refusal: records PERMISSION_DENIED or the given type, durable first, then answers the problem. */
+enum http_outcome api_refuse(struct http_request *req, uint16_t type, const struct record_object *what, enum err code,
+                             const char *detail);
+
+/* --- calls to keeper and signer. then() runs in this thread with the answer's entity bytes, valid until it returns; its
+ * outcome is handled as a handler's. Every authored record that comes back must reach the ledger, even if nobody waits
+ * for the answer any more: put it into an api_change. */
+typedef enum http_outcome (*api_answered)(struct http_request *req, void *context, enum err error, struct view entity,
+                                          const struct problem *why);
+enum http_outcome api_call_keeper(struct http_request *req, uint16_t type, const struct entity *e, const void *object,
+                                  api_answered then, void *context);
+enum http_outcome api_call_signer(struct http_request *req, uint16_t type, const struct entity *e, const void *object,
+                                  api_answered then, void *context);
+
+/* --- the route tables, one for each file of src/api; routes.c lists them all */
+extern const struct route_table api_tables[];
+extern const size_t api_table_count;
+
+#endif

@@ -1,0 +1,70 @@
+/* Users and sessions: what the store has of them, and the memory tables that the hot path reads. Pure rules; commits are
+ * the caller's (api/), through changes that these functions fill in. */
+#ifndef HOLDFAST_DOMAIN_IDENTITY_IDENTITY_H
+#define HOLDFAST_DOMAIN_IDENTITY_IDENTITY_H
+
+#include "base/entity.h"
+#include "domain/identity/permission.h"
+#include "ledger/ledger.h"
+
+enum user_state { USER_ACTIVE = 1, USER_LOCKED, USER_DISABLED };
+
+struct user { /* entity User, TABLE_USER, key by name */
+    uint8_t id[16];
+    struct view name;
+    struct view email;
+    struct text_list roles;
+    uint8_t state;
+    struct view password_hash;   /* FIELD_HIDDEN */
+    uint64_t created_ms, last_login_ms, locked_until_ms, password_changed_ms;
+    uint32_t failed_attempts;
+    uint8_t environments;        /* for secrets */
+};
+extern const struct entity user_entity;
+
+struct session { /* entity Session, TABLE_SESSION, key by token hash */
+    uint8_t token_hash[32];      /* FIELD_HIDDEN: HMAC(pepper, SHA-256(token)) */
+    struct view user;
+    uint64_t created_ms, expires_ms, idle_ms;
+    struct view source, user_agent;
+};
+extern const struct entity session_entity;
+
+struct identity; /* the memory tables; look-ups from any thread, changes after commits */
+
+RESULT identity_new(struct identity **ret);
+void identity_free(struct identity *i);
+/* Fills the tables from the store. ERR_TAMPERED names the row in why. */
+RESULT identity_load(struct identity *i, struct store *reader, const struct row_keys *keys, struct problem *why);
+
+/* A copy of what the tables hold, in arena. ERR_NOT_FOUND. */
+struct user_found {
+    struct user user;
+    uint64_t version;
+    uint8_t commitment[32];
+};
+RESULT identity_user(struct identity *i, struct view name, struct arena *arena, struct user_found *ret);
+RESULT identity_users(struct identity *i, struct arena *arena, struct entity_list *ret); /* of struct user, by name */
+
+/* Session tokens: "hfs_" and 43 base62 characters of 32 random bytes. */
+#define SESSION_TOKEN_SIZE 48
+RESULT session_token_make(const struct random *random, char out[static SESSION_TOKEN_SIZE]);
+RESULT session_token_hash(const struct row_keys *keys, struct view token, uint8_t out[static 32]);
+/* ERR_UNAUTHENTICATED, ERR_TOKEN_EXPIRED (also idle). Also notes the use. Roles are the user's now, not at login. */
+RESULT identity_session(struct identity *i, const uint8_t token_hash[static 32], uint64_t now_ms, struct arena *arena,
+                        struct session *ret_session, struct user *ret_user);
+
+/* Changes: fill one txn_change (key, expect, version, value in arena); apply the same to the tables once durable. */
+RESULT identity_put_user(const struct row_keys *keys, const struct user *user, const struct user_found *before,
+                         struct arena *arena, struct txn_change *ret);
+RESULT identity_put_session(const struct row_keys *keys, const struct session *s, struct arena *arena, struct txn_change *ret);
+RESULT identity_remove_session(struct identity *i, const struct row_keys *keys, const uint8_t token_hash[static 32],
+                               struct arena *arena, struct txn_change *ret);
+RESULT identity_applied(struct identity *i, const struct txn_change *change); /* after the commit */
+
+/* IAM-2: at least 12 characters, upper, lower, digit, symbol, not the name, not common. ERR_WEAK_PASSWORD with what to mend. */
+RESULT password_acceptable(struct view password, struct view user_name, struct problem *why);
+
+AUTO_DEFINE(struct identity *, identity_free);
+
+#endif

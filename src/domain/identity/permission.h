@@ -1,0 +1,59 @@
+/* Permissions and roles (SPEC IAM-5). A denial beats every grant. */
+#ifndef HOLDFAST_DOMAIN_IDENTITY_PERMISSION_H
+#define HOLDFAST_DOMAIN_IDENTITY_PERMISSION_H
+
+#include "base/buf.h"
+
+/* PERMISSION_PUBLIC and PERMISSION_AUTHENTICATED are for routes: anybody, and anybody who is known. */
+enum permission {
+    PERMISSION_NONE = 0,
+    PERMISSION_PUBLIC,
+    PERMISSION_AUTHENTICATED,
+    PERMISSION_MEV_VIEW,
+    PERMISSION_MEV_EXECUTE,
+    PERMISSION_MEV_ADMIN,
+    PERMISSION_MEV_API,
+    PERMISSION_FUNDS_MANAGE,
+    PERMISSION_SYSTEM_CONFIG,
+    PERMISSION_AUDIT_VIEW,
+    PERMISSION_MARKET_READ,
+    PERMISSION_ORDERS_PLACE,
+    PERMISSION_POSITIONS_MANAGE,
+    PERMISSION_RISK_VIEW,
+    PERMISSION_RISK_MODIFY,
+    PERMISSION_SECRETS_ACCESS,
+    PERMISSION_USERS_MANAGE,
+    PERMISSION_EMERGENCY_OVERRIDE,
+    PERMISSION_WEB_ACCESS,
+    PERMISSION_COUNT
+};
+const char *permission_name(enum permission p); /* "mev:view" */
+RESULT permission_find(struct view name, enum permission *ret);
+
+struct permission_set {
+    uint32_t bits; /* 1 << enum permission */
+};
+static inline bool permission_has(struct permission_set s, enum permission p)
+{
+    return (s.bits >> p) & 1u;
+}
+
+/* Secrets need a level and an environment as well (SEC-3). */
+enum access_level { ACCESS_NONE, ACCESS_READ, ACCESS_WRITE, ACCESS_ADMIN, ACCESS_EMERGENCY };
+struct secret_access {
+    uint8_t level;        /* enum access_level */
+    uint8_t environments; /* bit 1 development, 2 staging, 4 production */
+};
+
+struct role {
+    const char *name;
+    struct permission_set grants, denies;
+    uint8_t level; /* enum access_level that the role gives */
+};
+extern const struct role roles_builtin[]; /* the ten of IAM-5, in its order */
+extern const size_t roles_builtin_count;
+const struct role *role_find(struct view name); /* built in; NULL if there is none */
+/* Grants of all roles together less the denials of any. */
+RESULT roles_effective(const struct view *names, size_t count, struct permission_set *ret, uint8_t *ret_level);
+
+#endif

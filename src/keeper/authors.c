@@ -1,0 +1,221 @@
+/* Authored records: numbered, chained and tagged leaves of what keeper and signer did, kept until they are in the log. */
+#include "keeper/core.h"
+
+#define RENEW_BEFORE 2048 /* more than a signer can send before the keeper has read it */
+
+static const char *const author_names[] = {"author:keeper", "author:signer"};
+
+static struct waiting *slot_of(struct author *a, uint64_t sequence)
+{
+    return &a->waiting[sequence % WAITING_MAX];
+}
+
+static RESULT room(const struct author *a)
+{
+    return a->chain.next_sequence - a->low < WAITING_MAX ? OK : ERR_LOG_BEHIND;
+}
+
+RESULT authors_room(const struct keeper *k)
+{
+    return room(&k->authors[0]);
+}
+
+/* Sequences are reserved in blocks, so that an authored record costs no sync of its own. */
+static RESULT reserve(struct keeper *k, struct author *a)
+{
+    uint64_t before = a->mark;
+    enum err e;
+
+    if (a->chain.next_sequence + RENEW_BEFORE < a->mark)
+        return OK;
+    a->mark = a->chain.next_sequence + SEQUENCE_BLOCK;
+    e = save_write(k);
+    if (e != OK)
+        a->mark = before;
+    return a->chain.next_sequence < a->mark ? OK : e;
+}
+
+static RESULT keep(struct author *a, struct view authored, const struct authoring *with, uint64_t sequence,
+                   const uint8_t hash[static 32])
+{
+    struct waiting *w = slot_of(a, sequence);
+    struct view descriptor = with ? with->descriptor : (struct view){0};
+    struct view sealed = with ? with->sealed : (struct view){0};
+    uint8_t *bytes = malloc(authored.len + descriptor.len + sealed.len);
+
+    if (!bytes)
+        return ERR_NO_MEMORY;
+    memcpy(bytes, authored.ptr, authored.len);
+    if (descriptor.len)
+        memcpy(bytes + authored.len, descriptor.ptr, descriptor.len);
+    if (sealed.len)
+        memcpy(bytes + authored.len + descriptor.len, sealed.ptr, sealed.len);
+    *w = (struct waiting){.sequence = sequence,
+                          .bytes = bytes,
+                          .authored_len = (uint32_t)authored.len,
+                          .descriptor_len = (uint32_t)descriptor.len,
+                          .sealed_len = (uint32_t)sealed.len};
+    memcpy(w->hash, hash, 32);
+    if (with && with->credential)
+        memcpy(w->credential, with->credential, 16);
+    a->waiting_count++;
+    return OK;
+}
+
+static RESULT context_of(struct view who, struct arena *arena, struct request_context *ret)
+{
+    struct request_context c = {.actor = VIEW_STR("operator"), .source = VIEW_STR("operator")};
+
+    if (who.len)
+        TRY(entity_decode(&request_context_entity, who, arena, &c));
+    c.proof = false; /* the front's word; only the signer checks proofs */
+    *ret = c;
+    return OK;
+}
+
+RESULT authors_write(struct keeper *k, const struct authoring *a, struct arena *arena, struct view *ret_authored)
+{
+    struct author *self = &k->authors[0];
+    struct leaf_chain chain = self->chain;
+    struct record r = {.type = a->type, .outcome = a->outcome, .what = a->what};
+    struct authored_record out = {0};
+    AUTO_WRITER w = writer_new(16384);
+    struct view bytes;
+    uint8_t hash[32];
+
+    TRY(room(self));
+    TRY(reserve(k, self));
+    TRY(context_of(a->who, arena, &r.who));
+    TRY(leaf_author(&chain, &r, a->changes, a->change_count, k->config.clock->wall_ms(k->config.clock), k->config.random,
+                    arena, &out));
+    TRY(entity_encode(&authored_record_entity, &out, &w));
+    TRY(arena_copy(arena, writer_view_of(&w), &bytes));
+    leaf_hash(out.leaf, hash);
+    TRY(keep(self, bytes, a, self->chain.next_sequence, hash));
+    self->chain = chain;
+    *ret_authored = bytes;
+    return OK;
+}
+
+/* The signer is a peer like any other: its leaf must be the next of its chain, tagged, and open to its fields. */
+static RESULT check_signed(const struct author *a, const struct authored_record *r, struct leaf *ret_leaf)
+{
+    TRY(leaf_decode(r->leaf, ret_leaf));
+    if (ret_leaf->author != AUTHOR_SIGNER || ret_leaf->sequence != a->chain.next_sequence)
+        return ERR_MALFORMED;
+    if (!ct_eq(ret_leaf->previous, a->chain.previous, 32))
+        return ERR_MALFORMED;
+    TRY(leaf_check_tag(r->leaf, a->chain.key));
+    return leaf_check_fields(r);
+}
+
+RESULT authors_take_signed(struct keeper *k, struct view authored)
+{
+    struct author *signer = &k->authors[1];
+    AUTO(arena_free) struct arena *arena = NULL;
+    struct authored_record r = {0};
+    struct leaf leaf;
+    uint8_t hash[32];
+
+    TRY(room(signer));
+    TRY(arena_new(4096, 64u * 1024, &arena));
+    TRY(entity_decode(&authored_record_entity, authored, arena, &r));
+    TRY(check_signed(signer, &r, &leaf));
+    leaf_hash(r.leaf, hash);
+    TRY(keep(signer, authored, NULL, leaf.sequence, hash));
+    signer->chain.next_sequence++;
+    memcpy(signer->chain.previous, hash, 32);
+    return reserve(k, signer);
+}
+
+/* A record of a former run, which this run only knows by its tag. Each may come in once. */
+static RESULT logged_former(struct author *a, const struct leaf *leaf, struct view leaf_bytes)
+{
+    uint64_t bit = leaf->sequence - a->former_low;
+
+    if (leaf->sequence < a->former_low || leaf->sequence >= a->former_end || bit >= FORMER_MAX)
+        return ERR_LOG_MISMATCH;
+    if (a->former_seen[bit / 8] & (1u << bit % 8))
+        return ERR_LOG_MISMATCH;
+    TRY(leaf_check_tag(leaf_bytes, a->chain.key));
+    a->former_seen[bit / 8] |= (uint8_t)(1u << bit % 8);
+    return OK;
+}
+
+RESULT authors_logged(struct keeper *k, const struct leaf *leaf, struct view leaf_bytes)
+{
+    struct author *a;
+    struct waiting *w;
+    uint8_t hash[32], nobody[16] = {0};
+
+    if (leaf->author == AUTHOR_FRONT)
+        return OK;
+    a = &k->authors[leaf->author == AUTHOR_KEEPER ? 0 : 1];
+    w = slot_of(a, leaf->sequence);
+    if (w->sequence != leaf->sequence || leaf->sequence == 0)
+        return logged_former(a, leaf, leaf_bytes);
+    leaf_hash(leaf_bytes, hash);
+    if (!ct_eq(hash, w->hash, 32))
+        return ERR_LOG_MISMATCH;
+    if (!ct_eq(w->credential, nobody, 16))
+        credentials_settle(k, w->credential, 0);
+    free(w->bytes);
+    *w = (struct waiting){0};
+    a->waiting_count--;
+    while (a->low < a->chain.next_sequence && slot_of(a, a->low)->sequence != a->low)
+        a->low++;
+    return OK;
+}
+
+static RESULT declare_restart(struct keeper *k, size_t which, struct arena *arena)
+{
+    const struct author *a = &k->authors[which];
+    char detail[96];
+    struct view authored;
+    struct authoring record = {.type = EVENT_AUTHOR_RESTARTED, .outcome = OUTCOME_DONE};
+    struct writer w = writer_fixed(detail, sizeof detail);
+
+    writer_printf(&w, "{\"next\":%llu,\"reserved_from\":%llu}", (unsigned long long)a->former_end,
+                  (unsigned long long)a->former_low);
+    record.what.resource = view_str(author_names[which]);
+    record.what.detail = writer_view_of(&w);
+    return authors_write(k, &record, arena, &authored);
+}
+
+/* After a start, what former runs had reserved counts as used: their records may still be in the store, unseen by the
+ * last checkpoint. The jump is declared in the record. */
+RESULT authors_start(struct keeper *k)
+{
+    AUTO(arena_free) struct arena *arena = NULL;
+
+    TRY(arena_new(4096, 64u * 1024, &arena));
+    for (size_t i = 0; i < 2; i++) {
+        struct author *a = &k->authors[i];
+        a->former_low = a->low;
+        a->former_end = a->mark;
+        a->chain.next_sequence = a->mark ? a->mark : 1;
+        a->low = a->chain.next_sequence;
+        a->mark = a->chain.next_sequence + SEQUENCE_BLOCK;
+    }
+    TRY(save_write(k));
+    for (size_t i = 0; i < 2; i++)
+        if (k->authors[i].former_end > k->authors[i].former_low)
+            TRY(declare_restart(k, i, arena));
+    return OK;
+}
+
+void authors_close_former(struct keeper *k)
+{
+    for (size_t i = 0; i < 2; i++)
+        k->authors[i].former_low = k->authors[i].former_end;
+}
+
+RESULT authors_stop(struct keeper *k)
+{
+    for (size_t i = 0; i < 2; i++) {
+        struct author *a = &k->authors[i];
+        if (a->waiting_count == 0 && a->former_low == a->former_end)
+            a->mark = a->chain.next_sequence;
+    }
+    return save_write(k);
+}

@@ -1,0 +1,184 @@
+/* What the keeper's files share. Nothing outside src/keeper includes this. */
+#ifndef HOLDFAST_KEEPER_CORE_H
+#define HOLDFAST_KEEPER_CORE_H
+
+#include "crypto/keyring.h"
+#include "crypto/shamir.h"
+#include "crypto/sign.h"
+#include "keeper/anchor.h"
+#include "keeper/durable.h"
+#include "keeper/keeper.h"
+#include "ledger/leaf.h"
+
+#define NAME_SIZE 65
+/* Authored records that are not in the log yet. When this many wait, nothing further is authored: fail closed. */
+#define WAITING_MAX 8192
+/* Sequences are reserved in the anchor this many at a time. */
+#define SEQUENCE_BLOCK 4096
+/* What may be logged after a restart without being known here: all that waited, and all that was reserved. */
+#define FORMER_MAX (WAITING_MAX + 2 * SEQUENCE_BLOCK)
+
+enum ring { RING_STATE, RING_SECRET, RING_CREDENTIAL, RING_COUNT };
+
+/* One authored record that waits for the log. */
+struct waiting {
+    uint64_t sequence; /* 0: free */
+    uint8_t hash[32];
+    uint8_t *bytes;    /* AuthoredRecord ‖ descriptor ‖ sealed */
+    uint32_t authored_len, descriptor_len, sealed_len;
+    uint8_t credential[16]; /* whose pending change comes into force with it; all zero if none */
+};
+
+/* One author: the keeper itself, or the signer as the keeper sees it. Sequences in [low, chain.next_sequence) belong to
+ * this run; those in [former_low, former_end) to the runs before, whose records may still arrive from the store. */
+struct author {
+    struct leaf_chain chain; /* the keeper's own; for the signer key, next_sequence and previous only */
+    uint64_t low;            /* all below, from the start of this run, are logged */
+    uint64_t mark;           /* reserved in the anchor */
+    uint64_t former_low, former_end;
+    uint8_t former_seen[FORMER_MAX / 8];
+    struct waiting waiting[WAITING_MAX];
+    uint64_t waiting_count;
+};
+
+struct admin {
+    char name[NAME_SIZE];
+    uint8_t key[32];
+};
+
+struct enrolment {
+    char name[NAME_SIZE];
+    uint8_t token_hash[32];
+    uint64_t expiry_ms;
+};
+
+struct window_state {
+    uint64_t start_ms, orders;
+    char notional[49];
+};
+
+struct credential {
+    uint8_t id[16];
+    uint64_t version;
+    uint8_t hash[32];
+    uint64_t pending_version;
+    uint8_t pending_hash[32];
+    bool frozen;
+    struct window_state windows[WINDOWS_MAX];
+    size_t window_count;
+};
+
+/* Lives in guarded memory. */
+struct seeds {
+    uint8_t checkpoint[32];
+    uint8_t import_seed[32];
+    uint8_t import_private[32];
+};
+
+struct keeper {
+    struct keeper_config config;
+    struct anchor *anchor;
+    enum keeper_state state;
+    struct anchor_head head;
+    uint8_t wrapped_root[256];
+
+    struct share given[SHAMIR_MAX_SHARES]; /* of the unsealing under way */
+    size_t given_count;
+
+    /* only while unsealed: */
+    struct secret *root;
+    struct secret *seeds;
+    struct keyring *rings[RING_COUNT];
+    uint8_t checkpoint_public[32], import_public[32];
+    struct author authors[2];
+    struct frontier frontier;
+    uint8_t live_rows[32]; /* multiset digest after the frontier's last leaf */
+    uint64_t nonce_mark_ms;
+    struct admin admins[ADMINISTRATORS_MAX];
+    size_t admin_count;
+    struct enrolment enrolments[ENROLMENTS_MAX];
+    size_t enrolment_count;
+    struct credential *credentials;
+    size_t credential_count, credential_cap;
+};
+
+static inline const struct seeds *keeper_seeds(const struct keeper *k)
+{
+    return (const struct seeds *)(const void *)secret_view(k->seeds).ptr;
+}
+
+/* --- save.c: between the keeper's state and the anchor */
+RESULT save_write(struct keeper *k);
+RESULT save_read(struct keeper *k); /* with the root key in place: opens the body, fills the state */
+void save_forget(struct keeper *k); /* wipes everything that only an unsealed keeper has */
+
+/* --- keeper.c */
+RESULT keeper_reopen(struct keeper *k); /* reads the anchor anew; only while not unsealed */
+
+/* --- authors.c */
+RESULT authors_stop(struct keeper *k); /* before an orderly end: nothing stays reserved if nothing waits */
+void authors_close_former(struct keeper *k); /* the front has fed all it had: what is missing now is missing */
+RESULT authors_start(struct keeper *k); /* after save_read: reserved sequences count as used */
+/* The keeper's own record. descriptor and sealed go along for a front that has to store them again. The sequence is
+ * used only if this succeeds. ERR_LOG_BEHIND when too many wait. */
+struct authoring {
+    uint16_t type;
+    uint8_t outcome;
+    struct view who; /* canonical RequestContext, or empty for the operator */
+    struct record_object what;
+    const struct leaf_change *changes;
+    size_t change_count;
+    struct view descriptor, sealed;
+    const uint8_t *credential; /* 16 bytes or NULL */
+};
+RESULT authors_write(struct keeper *k, const struct authoring *a, struct arena *arena, struct view *ret_authored);
+RESULT authors_room(const struct keeper *k); /* OK if one more may be authored */
+RESULT authors_take_signed(struct keeper *k, struct view authored); /* from the signer */
+/* A leaf that the front says is durable. */
+RESULT authors_logged(struct keeper *k, const struct leaf *leaf, struct view leaf_bytes);
+
+/* --- credentials.c */
+struct credential *credentials_find(struct keeper *k, const uint8_t id[static 16]);
+void credentials_settle(struct keeper *k, const uint8_t id[static 16], uint64_t version); /* its record is in the log */
+RESULT credentials_add(struct keeper *k, struct credential **ret);
+
+/* --- admins.c */
+RESULT admins_check_approval(const struct keeper *k, const struct approval *a, enum approval_kind kind,
+                             const uint8_t object[static 32], const uint8_t previous[static 32],
+                             const uint8_t next[static 32]);
+void admins_hash(const struct admin *admins, size_t count, uint8_t out[static 32]);
+RESULT admins_enrolment_token(struct keeper *k, const char *name, struct arena *arena, struct view *ret_token);
+
+/* --- seal.c */
+RESULT seal_check_authority(struct keeper *k, struct view passphrase, const struct text_list *shares);
+
+/* --- handlers, one for each message: request and answer are the message's entities, answer zeroed, arena for what it
+ * points to. */
+typedef RESULT (*keeper_handler)(struct keeper *k, const void *request, void *answer, struct arena *arena,
+                                 struct problem *why);
+#define HANDLER(name)                                                                                                  \
+    RESULT name(struct keeper *k, const void *request, void *answer, struct arena *arena, struct problem *why)
+HANDLER(seal_status);
+HANDLER(seal_init);
+HANDLER(seal_unseal);
+HANDLER(seal_seal);
+HANDLER(seal_rotate);
+HANDLER(admins_add);
+HANDLER(admins_remove);
+HANDLER(admins_list);
+HANDLER(admins_enrol);
+HANDLER(log_hello);
+HANDLER(log_pending);
+HANDLER(log_append);
+HANDLER(secrets_seal);
+HANDLER(secrets_open);
+HANDLER(secrets_rewrap);
+HANDLER(credentials_put);
+HANDLER(credentials_freeze);
+HANDLER(credentials_rewrap);
+HANDLER(credentials_unwrap);
+HANDLER(signer_hello);
+HANDLER(signer_authored);
+HANDLER(signer_reserve);
+
+#endif

@@ -1,0 +1,134 @@
+#include "keeper/core.h"
+
+#define ARENA_FIRST (16u * 1024)
+#define ARENA_MAX (4u << 20)
+
+/* keeper_messages[] says who may send a message and when; this says who handles it. */
+static const struct {
+    uint16_t type;
+    keeper_handler handle;
+} handlers[] = {
+    {KEEPER_STATUS, seal_status},
+    {KEEPER_INIT, seal_init},
+    {KEEPER_UNSEAL, seal_unseal},
+    {KEEPER_SEAL, seal_seal},
+    {KEEPER_ROTATE, seal_rotate},
+    {KEEPER_ADMIN_ADD, admins_add},
+    {KEEPER_ADMIN_REMOVE, admins_remove},
+    {KEEPER_ADMIN_LIST, admins_list},
+    {KEEPER_HELLO, log_hello},
+    {KEEPER_PENDING, log_pending},
+    {KEEPER_LOG_APPEND, log_append},
+    {KEEPER_SECRET_SEAL, secrets_seal},
+    {KEEPER_SECRET_OPEN, secrets_open},
+    {KEEPER_SECRET_REWRAP, secrets_rewrap},
+    {KEEPER_CREDENTIAL_PUT, credentials_put},
+    {KEEPER_CREDENTIAL_FREEZE, credentials_freeze},
+    {KEEPER_CREDENTIAL_REWRAP, credentials_rewrap},
+    {KEEPER_ENROL, admins_enrol},
+    {KEEPER_SIGNER_HELLO, signer_hello},
+    {KEEPER_UNWRAP, credentials_unwrap},
+    {KEEPER_AUTHORED, signer_authored},
+    {KEEPER_RESERVE, signer_reserve},
+};
+
+RESULT keeper_reopen(struct keeper *k)
+{
+    AUTO(arena_free) struct arena *arena = NULL;
+
+    anchor_free(k->anchor);
+    k->anchor = NULL;
+    TRY(anchor_open(k->config.anchor_fd, &k->anchor));
+    k->state = STATE_UNINITIALISED;
+    if (anchor_empty(k->anchor))
+        return OK;
+    TRY(arena_new(ARENA_FIRST, ARENA_MAX, &arena));
+    TRY(entity_decode(&anchor_head_entity, anchor_head_bytes(k->anchor), arena, &k->head));
+    if (k->head.wrapped_root.len > sizeof k->wrapped_root)
+        return ERR_TAMPERED;
+    memcpy(k->wrapped_root, k->head.wrapped_root.ptr, k->head.wrapped_root.len);
+    k->head.wrapped_root.ptr = k->wrapped_root;
+    k->state = STATE_SEALED;
+    return OK;
+}
+
+RESULT keeper_new(const struct keeper_config *config, struct keeper **ret)
+{
+    AUTO(keeper_free) struct keeper *k = calloc(1, sizeof *k);
+
+    if (!k)
+        return ERR_NO_MEMORY;
+    k->config = *config;
+    TRY(keeper_reopen(k));
+    *ret = TAKE(k);
+    return OK;
+}
+
+void keeper_free(struct keeper *k)
+{
+    if (!k)
+        return;
+    save_forget(k);
+    anchor_free(k->anchor);
+    wipe(k, sizeof *k);
+    free(k);
+}
+
+enum keeper_state keeper_state_of(const struct keeper *k)
+{
+    return k->state;
+}
+
+/* The error that tells the peer what to do, rather than a bare refusal. */
+static enum err wrong_state(const struct keeper *k, const struct keeper_message *m)
+{
+    if (k->state == STATE_UNINITIALISED)
+        return ERR_NOT_INITIALISED;
+    if (k->state == STATE_SEALED && (m->when & STATE_UNINITIALISED))
+        return ERR_ALREADY_INITIALISED;
+    if (k->state == STATE_SEALED)
+        return ERR_SEALED;
+    return m->when & STATE_SEALED ? ERR_ALREADY_UNSEALED : ERR_ALREADY_INITIALISED;
+}
+
+static keeper_handler handler_of(uint16_t type)
+{
+    for (size_t i = 0; i < ARRAY_LEN(handlers); i++)
+        if (handlers[i].type == type)
+            return handlers[i].handle;
+    return NULL;
+}
+
+static RESULT run(struct keeper *k, const struct keeper_message *m, keeper_handler handle, struct view body,
+                  struct writer *ret_answer, struct problem *why)
+{
+    AUTO(arena_free) struct arena *arena = NULL;
+    void *request = NULL, *answer = NULL;
+
+    TRY(arena_new(ARENA_FIRST, ARENA_MAX, &arena));
+    if (m->request && !(request = arena_alloc(arena, m->request->size)))
+        return ERR_NO_MEMORY;
+    if (m->answer && !(answer = arena_alloc(arena, m->answer->size)))
+        return ERR_NO_MEMORY;
+    if (m->request)
+        TRY(entity_decode(m->request, body, arena, request));
+    else if (body.len != 0)
+        return problem_set(why, ERR_MALFORMED, m->name, "this message has no body");
+    TRY(handle(k, request, answer, arena, why));
+    return m->answer ? entity_encode(m->answer, answer, ret_answer) : OK;
+}
+
+RESULT keeper_handle(struct keeper *k, enum keeper_peer from, uint16_t type, struct view body, struct writer *ret_answer,
+                     struct problem *why)
+{
+    const struct keeper_message *m = keeper_message_find(type);
+    keeper_handler handle = handler_of(type);
+
+    if (!m || !handle)
+        return problem_set(why, ERR_MALFORMED, "type", "there is no message of number %u", type);
+    if (!(m->from & (unsigned)from))
+        return problem_set(why, ERR_FORBIDDEN, m->name, "this message is not taken over this socket");
+    if (!(m->when & (unsigned)k->state))
+        return problem_set(why, wrong_state(k, m), m->name, "not in this state");
+    return run(k, m, handle, body, ret_answer, why);
+}
