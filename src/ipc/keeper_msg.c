@@ -297,10 +297,9 @@ const struct entity keeper_authored_entity = ENTITY("KeeperAuthored", 0x0144, 1,
 
 static const struct field reserve_fields[] = {
     FIELD(1, struct keeper_reserve, nonce_mark_ms, U64, 0),
-    FIELD(2, struct keeper_reserve, sequence_mark, U64, 0),
-    FIELD(3, struct keeper_reserve, has_credential, BOOL, 0),
-    FIELD(4, struct keeper_reserve, id, FIXED, 16),
-    FIELD(5, struct keeper_reserve, windows, LIST, 8, .nested = &window_mark_entity),
+    FIELD(2, struct keeper_reserve, has_credential, BOOL, 0),
+    FIELD(3, struct keeper_reserve, id, FIXED, 16),
+    FIELD(4, struct keeper_reserve, windows, LIST, 8, .nested = &window_mark_entity),
 };
 const struct entity keeper_reserve_entity = ENTITY("KeeperReserve", 0x0145, 1, struct keeper_reserve, reserve_fields);
 

@@ -273,7 +273,6 @@ struct keeper_authored {
 };
 struct keeper_reserve {
     uint64_t nonce_mark_ms;      /* 0 = unchanged */
-    uint64_t sequence_mark;      /* 0 = unchanged: author sequences below this count as used */
     bool has_credential;
     uint8_t id[16];
     struct entity_list windows;  /* of struct window_mark: the reserved totals */

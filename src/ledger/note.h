@@ -9,6 +9,9 @@
 #define NOTE_MAX 4096
 #define NOTE_ORIGIN_MAX 128
 
+/* "holdfast/<first 8 bytes of the installation, hex>/log/0" */
+void log_origin_put(const uint8_t installation[static 32], struct writer *w);
+
 struct checkpoint {
     char origin[NOTE_ORIGIN_MAX]; /* "holdfast/<installation id>/log/0" */
     uint64_t size;
