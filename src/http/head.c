@@ -1,0 +1,204 @@
+#include "http/head.h"
+
+#include "base/text.h"
+
+#include <strings.h>
+
+#define BODY_LENGTH_MAX (1ULL << 53)
+
+static enum err refuse(struct problem *why, const char *detail)
+{
+    return problem_set(why, ERR_BAD_REQUEST, "", "%s", detail);
+}
+
+struct view head_trim(struct view value)
+{
+    while (value.len && (value.ptr[0] == ' ' || value.ptr[0] == '\t')) {
+        value.ptr++;
+        value.len--;
+    }
+    while (value.len && (value.ptr[value.len - 1] == ' ' || value.ptr[value.len - 1] == '\t'))
+        value.len--;
+    return value;
+}
+
+bool head_name_is(struct view name, const char *lower_case)
+{
+    return name.len == strlen(lower_case) && !strncasecmp((const char *)name.ptr, lower_case, name.len);
+}
+
+static bool name_starts(struct view name, const char *lower_case)
+{
+    size_t n = strlen(lower_case);
+    return name.len >= n && !strncasecmp((const char *)name.ptr, lower_case, n);
+}
+
+/* RFC 9110 §5.6.2 */
+static bool is_token(struct view v)
+{
+    for (size_t i = 0; i < v.len; i++) {
+        uint8_t c = v.ptr[i];
+        bool alnum = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+        if (!alnum && (c == 0 || !strchr("!#$%&'*+-.^_`|~", c)))
+            return false;
+    }
+    return v.len > 0;
+}
+
+/* Tabs are white space inside a value; everything else below 0x20, and DEL, has no business there. */
+static bool is_plain(struct view v)
+{
+    for (size_t i = 0; i < v.len; i++)
+        if ((v.ptr[i] < 0x20 && v.ptr[i] != '\t') || v.ptr[i] == 0x7f)
+            return false;
+    return utf8_valid(v);
+}
+
+static bool is_method(struct view v)
+{
+    for (size_t i = 0; i < v.len; i++)
+        if (v.ptr[i] < 'A' || v.ptr[i] > 'Z')
+            return false;
+    return v.len >= 1 && v.len <= 16;
+}
+
+/* --- rules for headers with a single meaning: each may come once */
+
+struct scan {
+    struct head *head;
+    bool v10, length, encoding, host;
+};
+
+static RESULT host_rule(struct scan *s, struct view value, struct problem *why)
+{
+    for (size_t i = 0; i < value.len; i++) {
+        uint8_t c = value.ptr[i];
+        bool alnum = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+        if (!alnum && (c == 0 || !strchr("-._:[]", c)))
+            return refuse(why, "The Host header is malformed.");
+    }
+    if (value.len == 0)
+        return refuse(why, "The Host header is empty.");
+    s->host = true;
+    return OK;
+}
+
+static RESULT length_rule(struct scan *s, struct view value, struct problem *why)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < value.len; i++) {
+        if (value.ptr[i] < '0' || value.ptr[i] > '9')
+            return refuse(why, "Content-Length must be digits only.");
+        n = n * 10 + (uint64_t)(value.ptr[i] - '0');
+        if (n > BODY_LENGTH_MAX)
+            return refuse(why, "Content-Length is not plausible.");
+    }
+    if (value.len == 0)
+        return refuse(why, "Content-Length is empty.");
+    s->length = true;
+    s->head->body_length = n;
+    return OK;
+}
+
+/* RFC 9112 §6.1: a Transfer-Encoding in HTTP/1.0 is faulty framing; together with Content-Length it is an attack. */
+static RESULT encoding_rule(struct scan *s, struct view value, struct problem *why)
+{
+    if (s->v10)
+        return refuse(why, "HTTP/1.0 has no Transfer-Encoding.");
+    if (!head_name_is(value, "chunked"))
+        return refuse(why, "The only Transfer-Encoding that is taken is chunked.");
+    s->encoding = true;
+    return OK;
+}
+
+static RESULT expect_rule(struct scan *s, struct view value, struct problem *why)
+{
+    (void)s;
+    return head_name_is(value, "100-continue") ? OK : refuse(why, "Expect takes 100-continue only.");
+}
+
+static RESULT coding_rule(struct scan *s, struct view value, struct problem *why)
+{
+    (void)s;
+    if (head_name_is(value, "identity"))
+        return OK;
+    return problem_set(why, ERR_UNSUPPORTED_MEDIA_TYPE, "", "Send the body without a Content-Encoding.");
+}
+
+static const struct single {
+    const char *name;
+    RESULT (*rule)(struct scan *s, struct view value, struct problem *why);
+} SINGLE[] = {
+    {"host", host_rule},
+    {"content-length", length_rule},
+    {"transfer-encoding", encoding_rule},
+    {"expect", expect_rule},
+    {"content-encoding", coding_rule},
+    {"content-type", NULL},
+    {"authorization", NULL},
+    {"proxy-authorization", NULL},
+    {"cookie", NULL},
+    {"x-api-key", NULL},
+    {"x-vault-token", NULL},
+    {"x-vault-namespace", NULL},
+    {"x-holdfast-proof", NULL},
+    {"dpop", NULL},
+    {"origin", NULL},
+    {"user-agent", NULL},
+    {"idempotency-key", NULL},
+    {"if-match", NULL},
+};
+
+static RESULT check_one(struct scan *s, const struct http_pair *p, uint32_t *seen, struct problem *why)
+{
+    struct view value = head_trim(p->value);
+    if (!is_token(p->name))
+        return refuse(why, "A header name has a character that is not allowed there.");
+    if (!is_plain(p->value))
+        return refuse(why, "A header value has control characters or bytes that are not UTF-8.");
+    for (size_t i = 0; i < ARRAY_LEN(SINGLE); i++) {
+        if (!head_name_is(p->name, SINGLE[i].name))
+            continue;
+        if (*seen & 1u << i)
+            return problem_set(why, ERR_BAD_REQUEST, "", "The header %s is there twice.", SINGLE[i].name);
+        *seen |= 1u << i;
+        return SINGLE[i].rule ? SINGLE[i].rule(s, value, why) : OK;
+    }
+    if (name_starts(p->name, "content-length") || name_starts(p->name, "transfer-encoding"))
+        return refuse(why, "A header name looks like one that frames the body, but is not.");
+    return OK;
+}
+
+static RESULT check_framing(struct scan *s, struct problem *why)
+{
+    static const char *const NO_BODY[] = {"GET", "HEAD", "LIST", "OPTIONS"};
+    struct head *h = s->head;
+    if (!s->host)
+        return refuse(why, "The Host header is missing.");
+    if (s->length && s->encoding)
+        return refuse(why, "Content-Length and Transfer-Encoding are both there.");
+    h->chunked = s->encoding;
+    h->has_body = s->encoding || h->body_length > 0;
+    for (size_t i = 0; i < ARRAY_LEN(NO_BODY) && h->has_body; i++)
+        if (view_is(h->method, NO_BODY[i]))
+            return refuse(why, "This method takes no body.");
+    return OK;
+}
+
+RESULT head_check(struct head *h, struct problem *why)
+{
+    struct scan s = {.head = h, .v10 = view_is(h->version, "HTTP/1.0")};
+    uint32_t seen = 0;
+    _Static_assert(ARRAY_LEN(SINGLE) <= 32, "one bit each");
+    h->has_body = h->chunked = false;
+    h->body_length = 0;
+    if (!is_method(h->method))
+        return refuse(why, "The method is not a word of capital letters.");
+    if (!s.v10 && !view_is(h->version, "HTTP/1.1"))
+        return refuse(why, "Only HTTP/1.1 and HTTP/1.0 are spoken here.");
+    if (h->headers.count > h->headers_max)
+        return problem_set(why, ERR_HEADER_TOO_LARGE, "", "More than %zu headers.", h->headers_max);
+    for (size_t i = 0; i < h->headers.count; i++)
+        TRY(check_one(&s, &h->headers.items[i], &seen, why));
+    return check_framing(&s, why);
+}

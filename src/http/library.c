@@ -1,0 +1,340 @@
+/* libmicrohttpd, driven from outside: the only file that knows it. Written for 0.9.75 and later; from 1.0 on its own
+ * strict parsing replaces the accounting of head bytes below. */
+#include "http/inside.h"
+#include "http/serve.h"
+
+#include <microhttpd.h>
+
+#define ROUNDS_A_TURN 8
+#define HEADERS_LOOK  256 /* collected at most; more are counted only */
+
+static struct conn *conn_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info ? info->socket_context : NULL;
+}
+
+static void *session_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+    return info ? info->tls_session : NULL;
+}
+
+/* --- the head, byte by byte */
+
+struct seen {
+    struct http_pair items[HEADERS_LOOK];
+    size_t count;
+};
+
+static enum MHD_Result collect(void *cls, enum MHD_ValueKind kind, const char *key, size_t key_size, const char *value,
+                               size_t value_size)
+{
+    struct seen *seen = cls;
+    (void)kind;
+    if (seen->count < HEADERS_LOOK)
+        seen->items[seen->count] = (struct http_pair){VIEW(key, key_size), VIEW(value ? value : "", value_size)};
+    seen->count++;
+    return MHD_YES;
+}
+
+#if MHD_VERSION < 0x01000000
+/* The library cuts the head up in place and replaces separators by NUL. So the places of the parts tell what stood
+ * between them: with a NUL inside a part, a bare LF, a folded line or a second space, the parts do not lie where
+ * "method SP target SP version CRLF *(name ':' OWS value CRLF) CRLF" puts them. */
+static bool adds_up(const struct exchange *x, const char *method, const char *version, const struct seen *seen,
+                    size_t head_size)
+{
+    const char *at = method + strlen(method) + 1;
+    if (at != x->uri || x->uri + x->raw_target.len + 1 != version || strlen(version) != 8)
+        return false;
+    at = version + 8;
+    for (size_t i = 0; i < seen->count; i++) {
+        const char *name = (const char *)seen->items[i].name.ptr, *value = (const char *)seen->items[i].value.ptr;
+        if (name != at + 2)
+            return false;
+        const char *space = name + seen->items[i].name.len + 1;
+        bool empty = seen->items[i].value.len == 0;
+        while (*space == ' ' || *space == '\t')
+            space++;
+        if (!empty && space != value)
+            return false;
+        at = space + seen->items[i].value.len;
+    }
+    return at + 4 == method + head_size;
+}
+#else
+static bool adds_up(const struct exchange *x, const char *method, const char *version, const struct seen *seen,
+                    size_t head_size)
+{
+    (void)x, (void)method, (void)version, (void)seen, (void)head_size;
+    return true;
+}
+#endif
+
+static void read_head(struct http_server *s, struct conn *c, const char *method, const char *version)
+{
+    struct seen seen;
+    seen.count = 0;
+    (void)MHD_get_connection_values_n(c->mhd, MHD_HEADER_KIND, collect, &seen);
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(c->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    struct serve_head head = {
+        .method = view_str(method),
+        .version = view_str(version),
+        .headers = {seen.items, seen.count},
+        .size = info ? info->header_size : SIZE_MAX,
+    };
+    bool too_many = seen.count > HEADERS_LOOK;
+    head.ambiguous = !too_many && (!info || !adds_up(c->x, method, version, &seen, info->header_size));
+    server_head_done(s, c, session_of(c->mhd));
+    head.certificate = c->certificate_error;
+    serve_head(c->x, &s->config, &head);
+}
+
+/* --- the answer */
+
+struct fixed_header {
+    const char *name, *value;
+    enum { ALWAYS, ON_TLS, UNLESS_OWN_CACHE, ON_PAGE, OFF_PAGE } when;
+};
+
+static const struct fixed_header FIXED[] = {
+    {"X-Content-Type-Options", "nosniff", ALWAYS},
+    {"Referrer-Policy", "no-referrer", ALWAYS},
+    {"Cross-Origin-Resource-Policy", "same-origin", ALWAYS},
+    {"Cache-Control", "no-store", UNLESS_OWN_CACHE},
+    {"Strict-Transport-Security", "max-age=63072000", ON_TLS},
+    {"Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; sandbox", OFF_PAGE},
+    {"Content-Security-Policy",
+     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src "
+     "'self'; "
+     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+     ON_PAGE},
+    {"X-Frame-Options", "DENY", ON_PAGE},
+};
+
+static bool applies(const struct fixed_header *h, const struct exchange *x)
+{
+    bool page = x->req.route && x->req.route->flags & ROUTE_PAGE && x->code == OK;
+    switch (h->when) {
+    case ON_TLS:
+        return x->req.peer.is_tls;
+    case UNLESS_OWN_CACHE:
+        return !x->own_cache_control;
+    case ON_PAGE:
+        return page;
+    case OFF_PAGE:
+        return !page;
+    case ALWAYS:
+        return true;
+    }
+    return true;
+}
+
+static void put_headers(struct MHD_Response *r, const struct exchange *x, bool last)
+{
+    for (size_t i = 0; i < ARRAY_LEN(FIXED); i++)
+        if (applies(&FIXED[i], x))
+            (void)MHD_add_response_header(r, FIXED[i].name, FIXED[i].value);
+    for (size_t i = 0; i < x->header_count; i++)
+        (void)MHD_add_response_header(r, x->headers[i].name, x->headers[i].value);
+    if (x->content_type)
+        (void)MHD_add_response_header(r, "Content-Type", x->content_type);
+    if (x->req.id[0])
+        (void)MHD_add_response_header(r, "X-Request-Id", x->req.id);
+    if (last)
+        (void)MHD_add_response_header(r, "Connection", "close");
+}
+
+/* The bytes are not copied: they live in the exchange until the request has ended. */
+static enum MHD_Result send_answer(struct http_server *s, struct conn *c)
+{
+    struct exchange *x = c->x;
+    struct view body = exchange_body(x);
+    bool last = server_is_last(s, c);
+    struct MHD_Response *r = MHD_create_response_from_buffer(body.len, (void *)(uintptr_t)body.ptr,
+                                                             MHD_RESPMEM_PERSISTENT);
+    if (!r)
+        return MHD_NO;
+    put_headers(r, x, last);
+    c->linger = last && x->has_body;
+    x->queued = true;
+    conn_phase(&s->conns, c, CONN_SEND, s->now_ms + s->config.limits.send_ms);
+    enum MHD_Result result = MHD_queue_response(c->mhd, x->status, r);
+    MHD_destroy_response(r);
+    return result;
+}
+
+/* --- the library's callbacks */
+
+static void *on_target(void *cls, const char *target, struct MHD_Connection *connection)
+{
+    struct conn *c = conn_of(connection);
+    return c && target ? server_request_line(cls, c, target) : NULL;
+}
+
+static enum MHD_Result on_head(struct http_server *s, struct conn *c, const char *method, const char *version)
+{
+    struct exchange *x = c->x;
+    read_head(s, c, method, version);
+    if (x->status == 0 || !(x->has_body || x->close))
+        return MHD_YES; /* a body to come, or an answer that leaves the connection open */
+    x->close = true;
+    return send_answer(s, c);
+}
+
+static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url, const char *method,
+                                  const char *version, const char *upload_data, size_t *upload_data_size,
+                                  void **con_cls)
+{
+    struct http_server *s = cls;
+    struct conn *c = conn_of(connection);
+    (void)url, (void)con_cls;
+    if (!c || !c->x || s->stopping)
+        return MHD_NO;
+    if (!c->x->head_done)
+        return on_head(s, c, method, version);
+    if (*upload_data_size > 0) {
+        size_t n = *upload_data_size;
+        *upload_data_size = 0;
+        return serve_body(c->x, upload_data, n) ? MHD_YES : MHD_NO;
+    }
+    if (c->x->queued)
+        return MHD_YES;
+    if (c->x->status != 0 || serve_request(c->x, &s->config) == HTTP_ANSWER)
+        return send_answer(s, c);
+    c->x->later = true;
+    c->suspended = true;
+    server_suspended(s, c);
+    MHD_suspend_connection(connection);
+    return MHD_YES;
+}
+
+static void on_ended(void *cls, struct MHD_Connection *connection, void **con_cls, enum MHD_RequestTerminationCode how)
+{
+    struct conn *c = conn_of(connection);
+    (void)con_cls;
+    if (c)
+        server_ended(cls, c, how == MHD_REQUEST_TERMINATED_COMPLETED_OK);
+}
+
+static void on_connection(void *cls, struct MHD_Connection *connection, void **context,
+                          enum MHD_ConnectionNotificationCode what)
+{
+    struct http_server *s = cls;
+    if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+        if (*context)
+            server_closed(s, *context);
+        *context = NULL;
+        return;
+    }
+    struct conn *c = s->accepting;
+    if (!c)
+        return;
+    s->accepting = NULL;
+    c->mhd = connection;
+    *context = c;
+    void *session = session_of(connection);
+    if (s->tls && session)
+        tls_prepare(s->tls, session);
+}
+
+/* Leaves everything as it was sent: decoding is ours (http/target.h), and would cut at %00 here. */
+static size_t on_unescape(void *cls, struct MHD_Connection *connection, char *text)
+{
+    (void)cls, (void)connection;
+    return strlen(text);
+}
+
+/* --- start and end */
+
+#define OPTION_CALL(option, fn, cls)                                                                                   \
+    {                                                                                                                  \
+        (option), (intptr_t)(fn), (cls)                                                                                \
+    }
+
+static struct MHD_Daemon *start(struct http_server *s, bool tls)
+{
+    const struct http_limits *l = &s->config.limits;
+    struct MHD_OptionItem options[] = {
+#if MHD_VERSION >= 0x01000000
+        {MHD_OPTION_CLIENT_DISCIPLINE_LVL, 2, NULL},
+#else
+        {MHD_OPTION_STRICT_FOR_CLIENT, -1, NULL}, /* so that faults reach our scan instead of its own pages */
+#endif
+        {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)l->connections + 1, NULL},
+        /* room for a head of header_max, what the library notes about it, and the answer's head */
+        {MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)l->header_max * 2 + 16384, NULL},
+        {MHD_OPTION_CONNECTION_TIMEOUT, 0, NULL}, /* it would count inactivity only; server.c sweeps */
+        OPTION_CALL(MHD_OPTION_URI_LOG_CALLBACK, on_target, s),
+        OPTION_CALL(MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, s),
+        OPTION_CALL(MHD_OPTION_NOTIFY_COMPLETED, on_ended, s),
+        OPTION_CALL(MHD_OPTION_NOTIFY_CONNECTION, on_connection, s),
+        {tls ? MHD_OPTION_HTTPS_PRIORITIES : MHD_OPTION_END, 0, (void *)(uintptr_t)TLS_PRIORITY},
+        {MHD_OPTION_HTTPS_CERT_CALLBACK, 0, tls_callback()},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    unsigned flags = MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME;
+    return MHD_start_daemon(flags | (tls ? MHD_USE_TLS : 0), 0, NULL, NULL, on_request, s, MHD_OPTION_ARRAY, options,
+                            MHD_OPTION_END);
+}
+
+RESULT library_open(struct http_server *s, struct problem *why)
+{
+    for (int tls = 0; tls < (s->tls ? 2 : 1); tls++) {
+        s->daemons[tls] = start(s, tls);
+        if (!s->daemons[tls])
+            return problem_set(why, ERR_INTERNAL, "", "The HTTP library did not start.");
+        const union MHD_DaemonInfo *info = MHD_get_daemon_info(s->daemons[tls], MHD_DAEMON_INFO_EPOLL_FD);
+        if (!info || info->epoll_fd < 0 || accept_watch(s, info->epoll_fd) != OK)
+            return problem_set(why, ERR_IO, "", "The HTTP library's epoll descriptor can't be watched.");
+    }
+    return OK;
+}
+
+void library_close(struct http_server *s)
+{
+    library_turn(s);
+    for (size_t i = 0; i < ARRAY_LEN(s->daemons); i++)
+        if (s->daemons[i])
+            MHD_stop_daemon(s->daemons[i]);
+}
+
+static bool wants_more(struct MHD_Daemon *d)
+{
+    MHD_UNSIGNED_LONG_LONG wait;
+    return MHD_get_timeout(d, &wait) == MHD_YES && wait == 0;
+}
+
+void library_turn(struct http_server *s)
+{
+    tls_enter(s->tls);
+    for (size_t i = 0; i < ARRAY_LEN(s->daemons); i++) {
+        struct MHD_Daemon *d = s->daemons[i];
+        if (!d)
+            continue;
+        int rounds = 0;
+        do
+            (void)MHD_run(d);
+        while (++rounds < ROUNDS_A_TURN && wants_more(d));
+        if (wants_more(d))
+            accept_wake(s);
+    }
+}
+
+void library_resume(struct conn *c)
+{
+    MHD_resume_connection(c->mhd);
+}
+
+bool library_take(struct http_server *s, struct conn *c, const struct sockaddr *address, socklen_t length)
+{
+    struct MHD_Daemon *d = s->daemons[c->peer.is_tls];
+    s->accepting = c;
+    bool taken = MHD_add_connection(d, c->fd, address, length) == MHD_YES;
+    if (s->accepting) {
+        s->accepting = NULL;
+        conn_remove(&s->conns, c);
+    }
+    return taken;
+}

@@ -1,0 +1,199 @@
+/* Reading a request: look-ups, and body and query by their entities. */
+#include "http/request.h"
+
+#include "http/exchange.h"
+#include "http/head.h"
+
+static bool find(struct http_pairs pairs, const char *name, struct view *ret)
+{
+    for (size_t i = 0; i < pairs.count; i++)
+        if (view_is(pairs.items[i].name, name)) {
+            *ret = pairs.items[i].value;
+            return true;
+        }
+    return false;
+}
+
+bool http_param(const struct http_request *req, const char *name, struct view *ret)
+{
+    return find(req->params, name, ret);
+}
+
+bool http_query(const struct http_request *req, const char *name, struct view *ret)
+{
+    return find(req->query, name, ret);
+}
+
+bool http_header(const struct http_request *req, const char *name, struct view *ret)
+{
+    for (size_t i = 0; i < req->headers.count; i++)
+        if (head_name_is(req->headers.items[i].name, name)) {
+            *ret = req->headers.items[i].value;
+            return true;
+        }
+    return false;
+}
+
+/* One "name=value" of a Cookie header (RFC 6265 §4.2.1). */
+static bool cookie_is(struct view pair, const char *name, struct view *ret)
+{
+    size_t n = strlen(name);
+    pair = head_trim(pair);
+    if (pair.len <= n || memcmp(pair.ptr, name, n) != 0 || pair.ptr[n] != '=')
+        return false;
+    *ret = VIEW(pair.ptr + n + 1, pair.len - n - 1);
+    return true;
+}
+
+bool http_cookie(const struct http_request *req, const char *name, struct view *ret)
+{
+    struct view all, value = {0}, one;
+    if (!http_header(req, "cookie", &all))
+        return false;
+    size_t start = 0, found = 0;
+    for (size_t i = 0; i <= all.len; i++)
+        if (i == all.len || all.ptr[i] == ';') {
+            if (cookie_is(VIEW(all.ptr + start, i - start), name, &one)) {
+                value = one;
+                found++;
+            }
+            start = i + 1;
+        }
+    if (found != 1)
+        return false;
+    *ret = value;
+    return true;
+}
+
+/* "application/json", also with parameters behind it, of which only charset=utf-8 has a meaning. */
+static bool is_json(const struct http_request *req)
+{
+    struct view type;
+    if (!http_header(req, "content-type", &type))
+        return false;
+    const uint8_t *semicolon = type.len ? memchr(type.ptr, ';', type.len) : NULL;
+    struct view parameter = {0};
+    if (semicolon) {
+        parameter = head_trim(VIEW(semicolon + 1, type.len - (size_t)(semicolon - type.ptr) - 1));
+        type.len = (size_t)(semicolon - type.ptr);
+    }
+    return head_name_is(head_trim(type), "application/json") &&
+           (parameter.len == 0 || head_name_is(parameter, "charset=utf-8"));
+}
+
+RESULT http_request_entity(struct http_request *req, void *ret_object, struct problem *why)
+{
+    if (!req->route || !req->route->request)
+        return problem_set(why, ERR_INTERNAL, "", "The route has no request entity.");
+    if (!is_json(req))
+        return problem_set(why, ERR_UNSUPPORTED_MEDIA_TYPE, "", "The Content-Type is missing or another one.");
+    return entity_parse(req->route->request, req->body, req->arena, ret_object, why);
+}
+
+/* --- the query as an entity: turned into the JSON object that says the same, then judged by the entity's rules */
+
+static const struct field *field_of(const struct entity *e, struct view name)
+{
+    for (size_t i = 0; i < e->count; i++)
+        if (view_is(name, e->fields[i].name) && !(e->fields[i].flags & FIELD_HIDDEN))
+            return &e->fields[i];
+    return NULL;
+}
+
+static json_t *number(struct view text)
+{
+    uint64_t n = 0;
+    if (text.len == 0 || text.len > 16 || (text.len > 1 && text.ptr[0] == '0'))
+        return NULL;
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] < '0' || text.ptr[i] > '9')
+            return NULL;
+        n = n * 10 + (uint64_t)(text.ptr[i] - '0');
+    }
+    return json_integer((json_int_t)n);
+}
+
+static json_t *text_value(struct view text)
+{
+    return json_stringn((const char *)text.ptr, text.len);
+}
+
+static json_t *value_of(const struct field *f, struct view text)
+{
+    switch (f->type) {
+    case FIELD_BOOL:
+        return view_is(text, "true") ? json_true() : view_is(text, "false") ? json_false() : NULL;
+    case FIELD_U8:
+    case FIELD_U16:
+    case FIELD_U32:
+    case FIELD_U64:
+        return number(text);
+    case FIELD_JSON:
+    case FIELD_ENTITY:
+    case FIELD_LIST:
+        return NULL;
+    default:
+        return text_value(text);
+    }
+}
+
+static enum err refuse(struct problem *why, enum err code, struct view name, const char *detail)
+{
+    char where[64];
+    snprintf(where, sizeof where, "?%.*s", (int)(name.len < 60 ? name.len : 60), (const char *)name.ptr);
+    return problem_set(why, code, where, "%s", detail);
+}
+
+static RESULT add(json_t *object, const struct field *f, const struct http_pair *p, struct problem *why)
+{
+    json_t *there = json_object_get(object, f->name);
+    json_t *value = value_of(f->type == FIELD_TEXTS ? &(struct field){.type = FIELD_TEXT} : f, p->value);
+    if (!value)
+        return refuse(why, ERR_WRONG_TYPE, p->name, "The query parameter's value has the wrong form.");
+    if (there && f->type != FIELD_TEXTS) {
+        json_decref(value);
+        return refuse(why, ERR_DUPLICATE_FIELD, p->name, "The query parameter is there twice.");
+    }
+    if (f->type != FIELD_TEXTS)
+        return json_object_set_new(object, f->name, value) == 0 ? OK : ERR_NO_MEMORY;
+    if (!there) {
+        there = json_array();
+        if (!there || json_object_set_new(object, f->name, there) != 0) {
+            json_decref(value);
+            return ERR_NO_MEMORY;
+        }
+    }
+    return json_array_append_new(there, value) == 0 ? OK : ERR_NO_MEMORY;
+}
+
+RESULT http_request_query(struct http_request *req, void *ret_object, struct problem *why)
+{
+    if (!req->route || !req->route->query)
+        return problem_set(why, ERR_INTERNAL, "", "The route has no query entity.");
+    __attribute__((cleanup(json_decref_auto))) json_t *object = json_object();
+    if (!object)
+        return problem_set(why, ERR_NO_MEMORY, "", "query");
+    for (size_t i = 0; i < req->query.count; i++) {
+        const struct http_pair *p = &req->query.items[i];
+        const struct field *f = field_of(req->route->query, p->name);
+        if (f)
+            TRY(add(object, f, p, why));
+        else if (!(req->route->flags & ROUTE_ANY_QUERY))
+            return refuse(why, ERR_UNKNOWN_FIELD, p->name, "This query parameter is not known here.");
+    }
+    struct problem inner = {0};
+    enum err e = entity_from_json(req->route->query, object, req->arena, ret_object, &inner);
+    if (e == OK)
+        return OK;
+    /* "/limit" in the object is "?limit" in the query */
+    if (inner.where[0] == '/')
+        inner.where[0] = '?';
+    if (why)
+        *why = inner;
+    return e;
+}
+
+bool http_request_wanted(const struct http_request *req)
+{
+    return ((const struct exchange *)(const void *)req)->conn != NULL;
+}

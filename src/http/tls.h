@@ -1,0 +1,31 @@
+/* Inside of src/http: the server's certificate and key, replaceable while handshakes are under way, and the check of
+ * client certificates (the HTTP library asks for them but takes any). */
+#ifndef HOLDFAST_HTTP_TLS_H
+#define HOLDFAST_HTTP_TLS_H
+
+#include "http/server.h"
+
+#define TLS_PRIORITY "NORMAL:-VERS-ALL:+VERS-TLS1.3:%SERVER_PRECEDENCE"
+
+struct tls;
+
+/* ERR_BAD_KEY: unreadable, key and certificate don't belong together, RSA below 2048 bits. */
+RESULT tls_new(const struct http_tls *from, struct tls **ret, struct problem *why);
+void tls_free(struct tls *t);
+/* Old ones stay until no handshake can use them any more: grace_ms. */
+RESULT tls_replace(struct tls *t, const struct http_tls *from, uint64_t now_ms, uint64_t grace_ms, struct problem *why);
+void tls_prune(struct tls *t, uint64_t now_ms);
+
+/* The library's certificate callback carries no context; it is always called inside a turn of this thread. */
+void tls_enter(struct tls *t);
+void *tls_callback(void); /* gnutls_certificate_retrieve_function2 */
+
+/* session is a gnutls_session_t. Before the handshake: asks for a certificate, if that is wanted. */
+void tls_prepare(struct tls *t, void *session);
+/* After it: *ret_der is the verified certificate (allocated, NULL if none was sent). ERR_UNAUTHENTICATED if one is
+ * required and missing, ERR_BAD_CREDENTIALS if it does not verify. */
+RESULT tls_client(struct tls *t, void *session, uint8_t **ret_der, size_t *ret_len);
+
+AUTO_DEFINE(struct tls *, tls_free);
+
+#endif
