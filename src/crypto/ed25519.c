@@ -34,8 +34,9 @@ RESULT ed25519_verify(const uint8_t key[static ED25519_PUBLIC_SIZE], struct view
     return OK;
 }
 
-/* The two encodings that are in use (RFC 8410 §7, RFC 5958): the seed alone, and with the public key behind it. DER
- * leaves no other way to write either, so a template is a complete parser. */
+/* The encodings that are in use: the seed alone (RFC 8410 §7), with the public key behind it (RFC 5958), and the same
+ * with that key tagged explicitly, as older releases of the Rust library ring write it. DER leaves no other way to
+ * write them, so a template is a complete parser. */
 #define PKCS8_MAX_SIZE (ED25519_SEED_SIZE + ED25519_PUBLIC_SIZE + 32)
 
 static const struct pkcs8_form {
@@ -43,6 +44,7 @@ static const struct pkcs8_form {
 } pkcs8_forms[] = {
     {VIEW_STR("\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20"), {NULL, 0}},
     {VIEW_STR("\x30\x51\x02\x01\x01\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20"), VIEW_STR("\x81\x21\x00")},
+    {VIEW_STR("\x30\x53\x02\x01\x01\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20"), VIEW_STR("\xa1\x23\x03\x21\x00")},
 };
 
 static bool pkcs8_match(const struct pkcs8_form *form, struct view der, const uint8_t **ret_seed)

@@ -195,7 +195,7 @@ static RESULT room(struct writer *w, size_t n, uint8_t **ret)
         writer_bytes(w, zeros, part);
     }
     TRY(writer_done(w));
-    *ret = w->ptr + start;
+    *ret = n > 0 ? w->ptr + start : w->ptr;
     return OK;
 }
 

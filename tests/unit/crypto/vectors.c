@@ -1,0 +1,101 @@
+#include "vectors.h"
+
+#include "base/text.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+static void *held[16];
+static size_t held_count;
+
+static void release(void)
+{
+    while (held_count > 0)
+        free(held[--held_count]);
+}
+
+uint8_t *vectors_room(size_t n)
+{
+    assert_true(held_count < ARRAY_LEN(held));
+    uint8_t *p = malloc(n);
+    assert_true(p || n == 0);
+    held[held_count++] = p;
+    return p;
+}
+
+struct view vectors_hex(const json_t *object, const char *name)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+    if (!text)
+        fail_msg("a vector lacks \"%s\"", name);
+    size_t n = strlen(text) / 2;
+    uint8_t *p = vectors_room(n);
+    assert_int_equal(hex_get(view_str(text), p, n), OK);
+    return VIEW(p, n);
+}
+
+int vectors_int(const json_t *object, const char *name)
+{
+    const json_t *n = json_object_get(object, name);
+    if (!json_is_integer(n))
+        fail_msg("a vector lacks \"%s\"", name);
+    return (int)json_integer_value(n);
+}
+
+static json_t *load(const char *file)
+{
+    const char *root = getenv("HOLDFAST_SOURCE");
+    if (!root)
+        fail_msg("HOLDFAST_SOURCE is not set: run through meson test, or set it to the source directory");
+    char path[1024];
+    snprintf(path, sizeof(path), "%s/tests/vectors/wycheproof/%s", root, file);
+    json_error_t why;
+    json_t *root_object = json_load_file(path, 0, &why);
+    if (!root_object)
+        fail_msg("%s: %s", path, why.text);
+    return root_object;
+}
+
+struct tally {
+    size_t ran, wrong, out_of_scope;
+};
+
+static void run_one(const struct vectors *v, const json_t *group, const json_t *test, struct tally *t)
+{
+    const char *result = json_string_value(json_object_get(test, "result"));
+    assert_non_null(result);
+    bool want = strcmp(result, "valid") == 0 || (strcmp(result, "acceptable") == 0 && v->acceptable);
+    bool got = v->accepts(group, test);
+    release();
+    t->ran++;
+    if (got == want)
+        return;
+    t->wrong++;
+    print_error("# %s, tcId %d (%s): %s, yet %s\n", v->file, vectors_int(test, "tcId"),
+                json_string_value(json_object_get(test, "comment")), result, got ? "accepted" : "refused");
+}
+
+void vectors_run(const struct vectors *v)
+{
+    struct tally t = {0};
+    json_t *root = load(v->file);
+    size_t g = 0, i = 0;
+    const json_t *group = NULL, *test = NULL;
+    json_array_foreach(json_object_get(root, "testGroups"), g, group)
+    {
+        const json_t *tests = json_object_get(group, "tests");
+        if (v->in_scope && !v->in_scope(group)) {
+            t.out_of_scope += json_array_size(tests);
+            continue;
+        }
+        json_array_foreach(tests, i, test) run_one(v, group, test, &t);
+    }
+    size_t stated = (size_t)vectors_int(root, "numberOfTests");
+    json_decref(root);
+    print_message("# %s: %zu vectors ran, %zu out of scope\n", v->file, t.ran, t.out_of_scope);
+    assert_true(t.ran > 0);
+    assert_int_equal(t.ran + t.out_of_scope, stated);
+    assert_int_equal(t.wrong, 0);
+}
