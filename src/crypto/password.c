@@ -7,6 +7,12 @@
 static_assert(PASSWORD_HASH_SIZE == crypto_pwhash_argon2id_STRBYTES, "libsodium's text form fits");
 static_assert(ARGON2_SALT_SIZE == crypto_pwhash_argon2id_SALTBYTES, "libsodium's salt fits");
 
+/* libsodium wants a pointer also for no characters. */
+static const char *chars(struct view v)
+{
+    return v.ptr ? (const char *)v.ptr : "";
+}
+
 static bool cost_sane(struct argon2_cost cost)
 {
     return cost.passes >= 1 && cost.passes <= ARGON2_MAX_PASSES && cost.memory_kib >= ARGON2_MIN_MEMORY_KIB &&
@@ -20,7 +26,7 @@ RESULT argon2_key(struct view passphrase, const uint8_t salt[static ARGON2_SALT_
         return ERR_OUT_OF_RANGE;
     if (passphrase.len > PASSWORD_MAX_SIZE)
         return ERR_TOO_LONG;
-    if (crypto_pwhash_argon2id(out, out_len, (const char *)passphrase.ptr, passphrase.len, salt, cost.passes,
+    if (crypto_pwhash_argon2id(out, out_len, chars(passphrase), passphrase.len, salt, cost.passes,
                                (size_t)cost.memory_kib * 1024, crypto_pwhash_argon2id_ALG_ARGON2ID13))
         return ERR_NO_MEMORY; /* the ranges are checked, so nothing else is left to fail */
     return OK;
@@ -32,8 +38,7 @@ RESULT password_hash(struct view password, struct argon2_cost cost, char out[sta
         return ERR_OUT_OF_RANGE;
     if (password.len > PASSWORD_MAX_SIZE)
         return ERR_TOO_LONG;
-    if (crypto_pwhash_argon2id_str(out, (const char *)password.ptr, password.len, cost.passes,
-                                   (size_t)cost.memory_kib * 1024))
+    if (crypto_pwhash_argon2id_str(out, chars(password), password.len, cost.passes, (size_t)cost.memory_kib * 1024))
         return ERR_NO_MEMORY;
     return OK;
 }
@@ -67,7 +72,7 @@ RESULT password_verify(const char *hash, struct view password)
     if (!hash_affordable(hash))
         return ERR_BAD_CREDENTIALS;
     errno = 0;
-    if (crypto_pwhash_argon2id_str_verify(hash, (const char *)password.ptr, password.len) == 0)
+    if (crypto_pwhash_argon2id_str_verify(hash, chars(password), password.len) == 0)
         return OK;
     /* A shortage of memory must not count as a failed attempt. */
     return errno == ENOMEM ? ERR_NO_MEMORY : ERR_BAD_CREDENTIALS;
