@@ -1,6 +1,8 @@
 /* Checkpoints: C2SP tlog-checkpoint inside a C2SP signed-note, Ed25519.
  *
- *   <origin>\n<size>\n<base64 root>\n[state <base64 digest>\n][time <RFC 3339>\n]\n— <origin> <base64 of key hash ‖ signature>\n */
+ *   <origin>\n<size>\n<base64 root>\n[state <base64 digest>\n][time <RFC 3339>\n]\n— <origin> <base64 of key hash ‖ signature>\n
+ *
+ * Origins are printable ASCII without space or plus. */
 #ifndef HOLDFAST_LEDGER_NOTE_H
 #define HOLDFAST_LEDGER_NOTE_H
 
@@ -25,6 +27,8 @@ struct checkpoint {
 RESULT note_sign(const struct checkpoint *c, const uint8_t seed[static ED25519_SEED_SIZE], struct writer *w);
 /* Needs at least one signature by key under the checkpoint's origin; others are ignored. ERR_BAD_CHECKPOINT. */
 RESULT note_open(struct view note, const uint8_t key[static ED25519_PUBLIC_SIZE], struct checkpoint *ret);
+/* The size that an unverified note claims, for filing it. ERR_BAD_CHECKPOINT. */
+RESULT note_size(struct view note, uint64_t *ret);
 /* The verifier key text of C2SP signed-note: "<origin>+<hash>+<base64 key>", for printing, pinning and parsing. */
 RESULT note_verifier_put(const char *origin, const uint8_t key[static ED25519_PUBLIC_SIZE], struct writer *w);
 RESULT note_verifier_get(struct view text, char ret_origin[static NOTE_ORIGIN_MAX], uint8_t ret_key[static ED25519_PUBLIC_SIZE]);
