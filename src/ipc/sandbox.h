@@ -22,7 +22,10 @@ struct sandbox_report {
     char note[160];      /* for the log: what this kernel does not offer */
 };
 
-/* data_dir: the only directory below which FRONT may open files; NULL for the others. */
+#define SANDBOX_LOCK_LEAST (1024u * 1024) /* bytes: what locked_memory asks RLIMIT_MEMLOCK for */
+
+/* data_dir: the only directory below which FRONT may open files; NULL for the others. To be called while the process
+ * has one thread: Landlock binds the calling thread and those it starts later. A second entry is ERR_EXISTS. */
 RESULT sandbox_enter(enum sandbox_profile profile, const char *data_dir, struct sandbox_report *ret);
 /* Part of it that every process takes at its very start: no core dumps, not dumpable, no_new_privs, umask 077. */
 RESULT sandbox_prepare(void);

@@ -1,0 +1,74 @@
+/* The server's configuration: one YAML file, read by the supervisor and the command line, handed to the children as an
+ * entity. What a file leaves out has the default named here; what it gets wrong stops the start with
+ * file:line:column and what would mend it. */
+#ifndef HOLDFAST_IPC_CONFIG_H
+#define HOLDFAST_IPC_CONFIG_H
+
+#include "base/entity.h"
+
+#include <sys/socket.h>
+
+#define CONFIG_FILE              "/etc/holdfast/holdfast.yaml" /* read when there is one and no other is named */
+#define CONFIG_FRONT_THREADS_MAX 8
+
+enum config_log { CONFIG_LOG_DEFAULT, CONFIG_LOG_DEBUG, CONFIG_LOG_INFO, CONFIG_LOG_WARNING, CONFIG_LOG_ERROR };
+
+struct config_tls {
+    struct view certificate, key; /* PEM files; <data_dir>/tls/server.crt and server.key, made at the first start */
+    struct text_list names;       /* further DNS names and addresses for that certificate */
+};
+struct config_http {
+    uint32_t header_bytes;            /* of one request: 16384 */
+    uint32_t body_bytes;              /* 262144 */
+    uint32_t request_seconds;         /* from the first byte to the answer: 30 */
+    uint32_t idle_seconds;            /* of a kept connection: 60 */
+    uint32_t connections;             /* in all: 1024 */
+    uint32_t connections_per_address; /* 256 */
+};
+struct config_argon2 {
+    uint32_t passes;     /* 3 */
+    uint32_t memory_kib; /* 65536 */
+};
+struct config_sessions {
+    uint32_t hours;        /* 8, the longest allowed */
+    uint32_t idle_minutes; /* 30 */
+    uint32_t per_user;     /* 3 */
+};
+
+struct config {
+    struct view data_dir;        /* /var/lib/holdfast */
+    struct view listen;          /* "127.0.0.1:8450", "[::1]:8450" */
+    struct view unix_socket;     /* <data_dir>/run/api.sock: local bots */
+    struct view operator_socket; /* <data_dir>/run/operator.sock */
+    struct config_tls tls;
+    uint8_t front_threads;  /* 2 */
+    struct view store;      /* "sqlite:<data_dir>/holdfast.db" */
+    struct view venues_dir; /* /usr/share/holdfast/venues, or HOLDFAST_VENUES_DIR of the build */
+    struct view user;       /* to become after binding, when started as root; empty: stay */
+    struct config_http http;
+    struct config_argon2 argon2;
+    struct config_sessions sessions;
+    uint8_t cipher;           /* enum aead_alg: xaes-256-gcm (1) or xchacha20-poly1305 (2) */
+    uint8_t log_level;        /* enum config_log */
+    uint32_t memory_lock_kib; /* 65536: what the supervisor asks for as RLIMIT_MEMLOCK of its children */
+    bool dev;                 /* set by --dev alone */
+};
+extern const struct entity config_entity, config_tls_entity, config_http_entity, config_argon2_entity,
+    config_sessions_entity;
+
+/* file: a path, or NULL for CONFIG_FILE if it exists and defaults otherwise. data_dir: overrides the file's, or NULL.
+ * Texts live in arena. The file may also stand inside a Kubernetes ConfigMap. */
+RESULT config_load(const char *file, const char *data_dir, struct arena *arena, struct config *ret,
+                   struct problem *why);
+/* The same from text; name is what messages call the file. */
+RESULT config_parse(struct view text, const char *name, struct arena *arena, struct config *ret, struct problem *why);
+/* Fills in what is still unset. */
+RESULT config_complete(struct config *c, struct arena *arena, struct problem *why);
+/* What --dev means: any free port, small Argon2, two threads, files below data_dir. */
+RESULT config_dev(struct config *c, const char *data_dir, struct arena *arena, struct problem *why);
+/* "address:port" to what bind takes; port 0 means any. ERR_BAD_VALUE. */
+RESULT config_address(struct view text, struct sockaddr_storage *ret, socklen_t *ret_len);
+/* As base/log.h knows it (enum log_level). */
+int config_log_level(const struct config *c);
+
+#endif

@@ -1,0 +1,141 @@
+#include "ipc/sandbox.h"
+
+#include "ipc/landlock.h"
+#include "ipc/sandbox_calls.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <seccomp.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static bool entered;
+
+#if SANDBOX_SANITIZED
+/* The leak checker attaches to the process with ptrace at its end, which a sandboxed process must not allow. */
+int __lsan_is_turned_off(void);
+int __lsan_is_turned_off(void)
+{
+    return entered;
+}
+#endif
+
+RESULT sandbox_prepare(void)
+{
+    const struct rlimit none = {0, 0};
+    umask(077);
+    if (setrlimit(RLIMIT_CORE, &none) < 0)
+        return ERR_IO;
+    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        return ERR_IO;
+    return OK;
+}
+
+/* --- capabilities */
+
+static bool has_capabilities(void)
+{
+    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[2] = {0};
+    if (syscall(SYS_capget, &head, data) < 0)
+        return true;
+    return data[0].permitted || data[1].permitted || data[0].inheritable || data[1].inheritable;
+}
+
+static enum err drop_capabilities(void)
+{
+    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+    const struct __user_cap_data_struct none[2] = {0};
+    (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+    /* The bounding set needs CAP_SETPCAP. Who lacks it keeps a set that no_new_privs makes useless. */
+    for (unsigned long cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
+        if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0 && errno != EPERM)
+            return ERR_IO;
+    if (syscall(SYS_capset, &head, none) < 0 || has_capabilities())
+        return ERR_IO;
+    return OK;
+}
+
+/* --- the filter */
+
+static int add_call(scmp_filter_ctx filter, const struct sandbox_call *c)
+{
+    /* Names, since the numbers differ by architecture and one that does not exist there is no hole. */
+    int number = seccomp_syscall_resolve_name(c->name);
+    if (number == __NR_SCMP_ERROR || number < 0)
+        return 0;
+    uint32_t action = c->error ? SCMP_ACT_ERRNO((uint16_t)c->error) : SCMP_ACT_ALLOW;
+    if (c->test == CALL_ANY)
+        return seccomp_rule_add(filter, action, number, 0);
+    uint64_t value = c->value == CALL_OWN_PID ? (uint64_t)getpid() : c->value;
+    struct scmp_arg_cmp only = {.arg = c->argument, .op = SCMP_CMP_MASKED_EQ, .datum_a = c->mask, .datum_b = value};
+    return seccomp_rule_add_array(filter, action, number, 1, &only);
+}
+
+static int fill_filter(scmp_filter_ctx filter, unsigned profile)
+{
+    int e = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+    if (e == 0)
+        e = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
+    /* The busiest calls are looked up by a tree instead of one by one. */
+    if (e == 0)
+        e = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+    for (size_t i = 0; e == 0 && i < sandbox_call_count; i++)
+        if (sandbox_calls[i].profiles & (1u << profile))
+            e = add_call(filter, &sandbox_calls[i]);
+    return e == 0 ? seccomp_load(filter) : e;
+}
+
+static enum err enter_filter(enum sandbox_profile profile)
+{
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
+    if (!filter)
+        return ERR_NO_MEMORY;
+    int e = fill_filter(filter, profile);
+    seccomp_release(filter);
+    return e == 0 ? OK : ERR_UNAVAILABLE;
+}
+
+/* --- all of it */
+
+static enum err enter_landlock(const char *data_dir, struct sandbox_report *report)
+{
+    report->landlock_abi = landlock_abi();
+    enum err e = landlock_enter(report->landlock_abi, data_dir);
+    report->landlock = e == OK;
+    return e == ERR_UNAVAILABLE ? OK : e; /* the system call filter stands without it */
+}
+
+static void take_note(struct sandbox_report *r)
+{
+    const char *landlock = !r->landlock          ? "this kernel has no Landlock: files are held by permissions alone"
+                           : r->landlock_abi < 3 ? "this kernel's Landlock is old and does not guard truncation"
+                                                 : "";
+    const char *memory = r->locked_memory ? "" : "RLIMIT_MEMLOCK is too small to keep secrets out of swap";
+    const char *between = *landlock && *memory ? "; " : "";
+    (void)snprintf(r->note, sizeof r->note, "%s%s%s", landlock, between, memory);
+}
+
+RESULT sandbox_enter(enum sandbox_profile profile, const char *data_dir, struct sandbox_report *ret)
+{
+    struct sandbox_report report = {0};
+    struct rlimit lock = {0};
+    if (profile > SANDBOX_FRONT || (profile == SANDBOX_FRONT) != (data_dir != NULL))
+        return ERR_OUT_OF_RANGE;
+    if (entered)
+        return ERR_EXISTS;
+    TRY(sandbox_prepare());
+    if (getrlimit(RLIMIT_MEMLOCK, &lock) == 0)
+        report.locked_memory = lock.rlim_cur >= SANDBOX_LOCK_LEAST;
+    TRY(enter_landlock(data_dir, &report));
+    TRY(drop_capabilities());
+    take_note(&report);
+    entered = true;
+    TRY(enter_filter(profile));
+    *ret = report;
+    return OK;
+}
