@@ -3,7 +3,12 @@
  *
  * Wire form (rows, messages, canonical fields of a record): u16 schema, u16 version, then for each field that is not
  * zero or empty: u16 number, u32 length, bytes; numbers strictly rising. One value has one encoding, so a hash of it
- * commits to it. Field numbers are never reused. An unknown number or a larger version is ERR_TOO_NEW. */
+ * commits to it. Field numbers are never reused. An unknown number or a larger version is ERR_TOO_NEW.
+ *
+ * Bytes by type: numbers big-endian in the width of their type, BOOL and ENUM one byte; TEXT, BYTES, JSON, FIXED as
+ * they are; TEXTS for each item u32 length, bytes; ENTITY its own wire form; LIST for each item u32 length, wire form.
+ * The rules of the table (ranges, lengths, names, check) hold for JSON, for encoding and for decoding alike; a value
+ * that is left out is zero or empty and meets them. Entities nest 16 deep at most. */
 #ifndef HOLDFAST_BASE_ENTITY_H
 #define HOLDFAST_BASE_ENTITY_H
 
@@ -28,11 +33,11 @@ enum field_type {
 };
 
 enum field_flag {
-    FIELD_REQUIRED = 1,   /* must be there in JSON */
-    FIELD_READ_ONLY = 2,  /* printed, refused when sent */
-    FIELD_WRITE_ONLY = 4, /* accepted, never printed (secrets) */
-    FIELD_HIDDEN = 8,     /* stored or sent between processes, never in JSON */
-    FIELD_PRINT_ZERO = 16, /* printed in JSON even when zero or empty */
+    FIELD_REQUIRED = 1,    /* must be there in JSON */
+    FIELD_READ_ONLY = 2,   /* printed, refused when sent */
+    FIELD_WRITE_ONLY = 4,  /* accepted, never printed (secrets) */
+    FIELD_HIDDEN = 8,      /* stored or sent between processes, never in JSON */
+    FIELD_PRINT_ZERO = 16, /* printed in JSON even when zero or empty; FIELD_REQUIRED implies it */
 };
 
 struct text_list {
@@ -53,10 +58,10 @@ struct field {
     enum field_type type;
     unsigned flags;
     size_t offset;
-    uint64_t min, max;        /* numbers: range; TEXT, BYTES, JSON: length in bytes; FIXED: max is the size;
-                                 TEXTS, LIST: count. max 0 means the type's own limit (text 4096, bytes 65536,
-                                 texts and lists 256) */
-    const char *const *names; /* ENUM: NULL-terminated. TEXT with names: must be one of them */
+    uint64_t min, max;               /* numbers: range; TEXT, BYTES, JSON: length in bytes; FIXED: max is the size;
+                                        TEXTS, LIST: count. max 0 means the type's own limit (text 4096, bytes 65536,
+                                        texts and lists 256) */
+    const char *const *names;        /* ENUM: NULL-terminated. TEXT with names: must be one of them */
     bool (*check)(struct view text); /* TEXT, TEXTS: further rule, or NULL */
     const char *rule;                /* what check wants, for the error message */
     const struct entity *nested;
@@ -75,11 +80,15 @@ struct entity {
 /* Offset, and a compile-time check that the member exists. */
 #define MEMBER(type, member) offsetof(type, member)
 
+/* A failure is also the writer's, so that half an object is never taken for a whole one. */
 RESULT entity_encode(const struct entity *e, const void *object, struct writer *w);
 /* Views in ret_object borrow from source; lists are allocated in arena. */
 RESULT entity_decode(const struct entity *e, struct view source, struct arena *arena, void *ret_object);
 
-/* Errors name the field by JSON pointer in why->where. Texts are copied to arena. Unknown members are refused. */
+/* Errors name the field by JSON pointer in why->where. Texts are copied to arena. Unknown members are refused,
+ * and so are those sent for READ_ONLY and HIDDEN fields; null is no value. A message never repeats what was sent. With
+ * entity_from_json the bytes of a FIELD_JSON are not known any more: it is written anew without white space, and
+ * refused if it holds a number with a point or exponent. */
 RESULT entity_from_json(const struct entity *e, const json_t *json, struct arena *arena, void *ret_object,
                         struct problem *why);
 RESULT entity_parse(const struct entity *e, struct view json_text, struct arena *arena, void *ret_object,
