@@ -53,7 +53,8 @@ RESULT rsa_sign_sha256(struct rsa_key *k, struct view message, struct writer *si
 RESULT rsa_verify_sha256(struct view public_pem, struct view message, struct view signature);
 
 /* ECDSA P-256 with SHA-256 (GnuTLS), for later tokens and for checking; signature strict DER or raw r‖s. ERR_BAD_KEY,
- * ERR_BAD_SIGNATURE. */
+ * ERR_BAD_SIGNATURE, the latter also for a signature whose two points in verification coincide, which takes the private
+ * key and intent to make (nettle 3.8). */
 RESULT p256_verify_sha256(struct view spki_der, struct view message, struct view signature, bool raw);
 
 AUTO_DEFINE(struct rsa_key *, rsa_free);

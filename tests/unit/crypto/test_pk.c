@@ -171,9 +171,10 @@ static void rsa_signs_as_openssl_does(void **state)
 static void rsa_refuses_other_keys(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"rsa1024.pem",        "rsapss2048.pem",    "p256.pem",
-                                      "ed25519.pem",        "x25519.pem",        "rsa2048-encrypted.pem",
-                                      "rsa2048-broken.pem", "rsa2048-public.pem"};
+    static const char *const bad[] = {
+        "rsa1024.pem",       "rsapss2048.pem",        "p256.pem",           "ed25519.pem",
+        "x25519.pem",        "rsa2048-encrypted.pem", "rsa2048-broken.pem", "rsa2048-bad-exponent.pem",
+        "rsa2048-public.pem"};
     static const char *const bad_public[] = {"rsa1024-public.pem", "ed25519-public.pem", "rsa2048.pem"};
     struct rsa_key *none = NULL;
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {

@@ -85,16 +85,14 @@ void vectors_run(const struct vectors *v)
 {
     struct tally t = {0};
     json_t *root = load(v->file);
-    size_t g = 0, i = 0;
-    const json_t *group = NULL, *test = NULL;
-    json_array_foreach(json_object_get(root, "testGroups"), g, group)
-    {
-        const json_t *tests = json_object_get(group, "tests");
-        if (v->in_scope && !v->in_scope(group)) {
+    const json_t *groups = json_object_get(root, "testGroups");
+    for (size_t g = 0; g < json_array_size(groups); g++) {
+        const json_t *group = json_array_get(groups, g), *tests = json_object_get(group, "tests");
+        bool in_scope = !v->in_scope || v->in_scope(group);
+        if (!in_scope)
             t.out_of_scope += json_array_size(tests);
-            continue;
-        }
-        json_array_foreach(tests, i, test) run_one(v, group, test, &t);
+        for (size_t i = 0; in_scope && i < json_array_size(tests); i++)
+            run_one(v, group, json_array_get(tests, i), &t);
     }
     size_t stated = (size_t)vectors_int(root, "numberOfTests");
     json_decref(root);
