@@ -46,9 +46,12 @@ static RESULT key_new(const struct bundle *bundle, struct signing_key **ret, str
     if (!key)
         return ERR_NO_MEMORY;
     TRY(secret_new(SECP256K1_KEY_SIZE, &key->key));
-    if (hex_get(hex, secret_ptr(key->key), SECP256K1_KEY_SIZE) != OK ||
-        secp256k1_address(secret_ptr(key->key), address) != OK)
+    enum err e = hex_get(hex, secret_ptr(key->key), SECP256K1_KEY_SIZE);
+    if (e == OK)
+        e = secp256k1_address(secret_ptr(key->key), address);
+    if (e == ERR_MALFORMED || e == ERR_BAD_KEY)
         return wrong_key(why, "secret", "must be a secp256k1 private key: 0x and 64 hexadecimal digits");
+    TRY(e);
     struct writer w = writer_fixed(key->address, sizeof(key->address));
     writer_str(&w, "0x");
     hex_put(&w, VIEW_OF(address));

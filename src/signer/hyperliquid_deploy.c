@@ -104,11 +104,13 @@ static const struct hl_shape create_input = HL_SHAPE_OF(HL_RECORD, HL_NO_INTENT,
 static const struct hl_shape evm_input = HL_SHAPE_OF(HL_RECORD, HL_NO_INTENT,
                                                      {"create", HL_SHAPE, .shape = &create_input});
 
-#define VARIANT(type_, variant_, class_, ...)                                                                          \
+#define ROW(type_, variant_, class_, intent_, ...)                                                                     \
     {                                                                                                                  \
-        type_, variant_, type_ "/" variant_, HL_L1, class_,                                                            \
-            HL_SHAPE_OF(HL_RECORD, HL_INTENT, {variant_, __VA_ARGS__}), NULL                                           \
+        type_, variant_, type_ "/" variant_, HL_L1, class_, HL_SHAPE_OF(HL_RECORD, intent_, {variant_, __VA_ARGS__}),  \
+            NULL                                                                                                       \
     }
+#define VARIANT(type_, variant_, class_, ...)         ROW(type_, variant_, class_, HL_INTENT, __VA_ARGS__)
+#define VARIANT_OF_EACH(type_, variant_, class_, ...) ROW(type_, variant_, class_, HL_NO_INTENT, __VA_ARGS__)
 #define L1(type_, class_, ...)                                                                                         \
     {                                                                                                                  \
         type_, NULL, type_, HL_L1, class_, HL_SHAPE_OF(HL_RECORD, HL_INTENT, __VA_ARGS__), NULL                        \
@@ -125,13 +127,13 @@ static const struct hl_action rows[] = {
     VARIANT("perpDeploy", "setMarginTableIds", INTENT_ACCOUNT, OF(number_pairs)),
     VARIANT("perpDeploy", "setFeeRecipient", INTENT_TRANSFER, OF(fee_recipient)),
     VARIANT("perpDeploy", "setOpenInterestCaps", INTENT_ACCOUNT, OF(number_pairs)),
-    VARIANT("perpDeploy", "setSubDeployers", INTENT_SESSION, OF(sub_deployers)),
+    VARIANT_OF_EACH("perpDeploy", "setSubDeployers", INTENT_SESSION, OF(sub_deployers)),
     VARIANT("perpDeploy", "setMarginModes", INTENT_ACCOUNT, OF(mode_pairs)),
     VARIANT("perpDeploy", "setFeeScale", INTENT_ACCOUNT, OF(fee_scale)),
     VARIANT("perpDeploy", "setGrowthModes", INTENT_ACCOUNT, OF(switch_pairs)),
     VARIANT("perpDeploy", "setPerpAnnotation", INTENT_ACCOUNT, OF(annotation)),
     VARIANT("spotDeploy", "registerToken2", INTENT_TRANSFER, OF(register_token)),
-    VARIANT("spotDeploy", "userGenesis", INTENT_TRANSFER, OF(user_genesis)),
+    VARIANT_OF_EACH("spotDeploy", "userGenesis", INTENT_TRANSFER, OF(user_genesis)),
     VARIANT("spotDeploy", "genesis", INTENT_TRANSFER, OF(genesis)),
     VARIANT("spotDeploy", "registerSpot", INTENT_TRANSFER, OF(register_spot)),
     VARIANT("spotDeploy", "registerHyperliquidity", INTENT_TRANSFER, OF(liquidity)),

@@ -34,11 +34,12 @@ static void each_line(const char *path, void (*each)(const json_t *line))
     while (*next) {
         char *end = strchr(next, '\n');
         size_t n = end ? (size_t)(end - next) : strlen(next);
-        json_t *line = json_loadb(next, n, 0, NULL);
-        assert_non_null(line);
-        if (strncmp(case_text(line, "scheme"), "hl-", 3) == 0)
+        if (memmem(next, n, "\"scheme\":\"hl-", 13)) {
+            json_t *line = json_loadb(next, n, 0, NULL);
+            assert_non_null(line);
             each(line);
-        json_decref(line);
+            json_decref(line);
+        }
         next += end ? n + 1 : n;
     }
     free(text);

@@ -223,7 +223,7 @@ int main(void)
 {
     bool locked;
     const struct CMUnitTest tests[] = {cmocka_unit_test(every_line_is_signed_as_the_venue_accepts_it)};
-    if (crypto_init(&locked) != OK)
+    if (crypto_init(&locked) != OK || crypto_pk_init() != OK)
         return 1;
     venue = case_venue();
     arena = case_arena();
