@@ -225,7 +225,10 @@ static RESULT range(struct store *s, const struct store_range_of *of)
 
 static RESULT begin(struct store *s)
 {
-    return sqlite_run((struct sqlite_store *)s, PLAIN_BEGIN);
+    struct sqlite_store *q = (struct sqlite_store *)s;
+    pthread_mutex_lock(&q->family->gate);
+    pthread_mutex_unlock(&q->family->gate);
+    return sqlite_run(q, PLAIN_BEGIN);
 }
 
 static void rollback(struct store *s)

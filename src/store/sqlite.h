@@ -4,7 +4,9 @@
 
 #include "store/backend.h"
 
+#include <pthread.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
 
 #define SQLITE_APPLICATION_ID 0x486f6c64 /* "Hold" */
 
@@ -25,8 +27,15 @@ enum sqlite_sql {
 
 enum sqlite_plain { PLAIN_BEGIN, PLAIN_COMMIT, PLAIN_ROLLBACK, PLAIN_SAVE, PLAIN_RELEASE, PLAIN_BACK, PLAIN_COUNT };
 
+/* What the connections of one store_open have in common. */
+struct sqlite_family {
+    atomic_uint refs;
+    pthread_mutex_t gate; /* commits pass through it as they begin; upkeep may hold it for a moment */
+};
+
 struct sqlite_store {
     struct store base;
+    struct sqlite_family *family;
     sqlite3 *db;
     char *path;
     char vfs[STORE_VFS_MAX];

@@ -15,7 +15,7 @@
  * overwritten in place syncs faster than one that grows. */
 #define RESTART_AT      (16u << 20)
 #define TRUNCATE_AT     (128u << 20)
-#define RESTART_WAIT_MS 20 /* a restart holds up commits while it waits for readers */
+#define RESTART_WAIT_MS 50 /* a restart holds up commits while it waits for readers */
 
 static const char *const pragmas = "PRAGMA synchronous = FULL;"
                                    "PRAGMA wal_autocheckpoint = 0;"
@@ -240,7 +240,25 @@ static RESULT connect(struct sqlite_store *q)
     return q->extra ? exec(q, q->extra) : OK;
 }
 
-static struct sqlite_store *store_new(const struct store_place *place, const char *extra, bool read_only)
+static struct sqlite_family *family_new(void)
+{
+    struct sqlite_family *f = calloc(1, sizeof(*f));
+    if (f)
+        pthread_mutex_init(&f->gate, NULL);
+    return f;
+}
+
+static void family_leave(struct sqlite_family *f)
+{
+    if (atomic_fetch_sub(&f->refs, 1) != 1)
+        return;
+    pthread_mutex_destroy(&f->gate);
+    free(f);
+}
+
+/* family NULL: a new one. */
+static struct sqlite_store *store_new(const struct store_place *place, const char *extra, bool read_only,
+                                      struct sqlite_family *family)
 {
     struct sqlite_store *q = calloc(1, sizeof(*q));
     if (!q)
@@ -250,8 +268,12 @@ static struct sqlite_store *store_new(const struct store_place *place, const cha
     q->extra = extra;
     memcpy(q->vfs, place->vfs, sizeof(q->vfs));
     q->path = strdup(place->path);
-    if (q->path)
+    q->family = q->path && !family ? family_new() : family;
+    if (q->path && q->family) {
+        atomic_fetch_add(&q->family->refs, 1);
         return q;
+    }
+    free(q->path);
     free(q);
     return NULL;
 }
@@ -263,7 +285,7 @@ RESULT sqlite_open_with(const struct store_place *place, const char *extra, stru
     if (place->vfs[0] && !sqlite3_vfs_find(place->vfs))
         return problem_set(why, ERR_BAD_CONFIG, "store", "there is no VFS named '%s'", place->vfs);
     TRY(prepare_file(place->path, why));
-    struct sqlite_store *q = store_new(place, extra, false);
+    struct sqlite_store *q = store_new(place, extra, false, NULL);
     if (!q)
         return problem_set(why, ERR_NO_MEMORY, "store", "not enough memory to open the store");
     enum err e = connect(q);
@@ -288,7 +310,7 @@ RESULT sqlite_share(struct store *s, bool read_only, struct store **ret)
     const struct sqlite_store *from = (const struct sqlite_store *)s;
     struct store_place place = {.path = from->path, .busy_ms = from->busy_ms};
     memcpy(place.vfs, from->vfs, sizeof(place.vfs));
-    struct sqlite_store *q = store_new(&place, from->extra, read_only);
+    struct sqlite_store *q = store_new(&place, from->extra, read_only, from->family);
     if (!q)
         return ERR_NO_MEMORY;
     enum err e = connect(q);
@@ -309,6 +331,7 @@ void sqlite_close(struct store *s)
     for (size_t i = 0; i < PLAIN_COUNT; i++)
         sqlite3_finalize(q->plain[i]);
     sqlite3_close(q->db);
+    family_leave(q->family);
     free(q->path);
     free(q);
 }
@@ -330,6 +353,18 @@ uint64_t sqlite_size(struct store *s)
     return file_size(q->path, "") + file_size(q->path, "-wal");
 }
 
+/* With new commits waiting at the gate; the one under way, and readers, get a moment to end. */
+static RESULT restart_log(struct sqlite_store *q)
+{
+    int mode = file_size(q->path, "-wal") < TRUNCATE_AT ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_TRUNCATE;
+    pthread_mutex_lock(&q->family->gate);
+    sqlite3_busy_timeout(q->db, RESTART_WAIT_MS);
+    int code = sqlite3_wal_checkpoint_v2(q->db, "main", mode, NULL, NULL);
+    sqlite3_busy_timeout(q->db, (int)q->busy_ms);
+    pthread_mutex_unlock(&q->family->gate);
+    return (code & 0xff) == SQLITE_BUSY ? OK : sqlite_error(q, code); /* somebody is in the way: next time */
+}
+
 /* Most of the work is done beside the commits. But commits that never pause always leave the passive way something at
  * the log's end, so that it would grow for ever: the rest is done, quickly, with commits held up. */
 RESULT sqlite_maintain(struct store *s)
@@ -342,12 +377,5 @@ RESULT sqlite_maintain(struct store *s)
     TRY(sqlite_error(q, code));
     int64_t page = 4096;
     TRY(number_of(q, "PRAGMA page_size", &page));
-    if (frames <= 0 || (uint64_t)frames * (uint64_t)page < RESTART_AT)
-        return OK;
-
-    int mode = file_size(q->path, "-wal") < TRUNCATE_AT ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_TRUNCATE;
-    sqlite3_busy_timeout(q->db, RESTART_WAIT_MS);
-    code = sqlite3_wal_checkpoint_v2(q->db, "main", mode, NULL, NULL);
-    sqlite3_busy_timeout(q->db, (int)q->busy_ms);
-    return (code & 0xff) == SQLITE_BUSY ? OK : sqlite_error(q, code); /* a reader is in the way: next time */
+    return frames > 0 && (uint64_t)frames * (uint64_t)page >= RESTART_AT ? restart_log(q) : OK;
 }

@@ -1,4 +1,5 @@
 /* Each write and sync of a commit fails in turn, until a commit meets none that fails. */
+#include "store/sqlite.h"
 #include "store_test.h"
 #include "vfs_powercut.h"
 
@@ -8,18 +9,25 @@ struct scene {
     struct place place;
     struct powercut *disk;
     struct store *s;
-    uint64_t version; /* of all rows, acknowledged */
+    const char *extra; /* pragmas */
+    uint64_t version;  /* of all rows, acknowledged */
 };
 
 #define ROWS 6
 static const char *const keys[ROWS] = {"a", "b", "c", "d", "e", "f"};
 
-static struct scene scene_start(void)
+static enum err scene_open(struct scene *sc, struct problem *why)
 {
-    struct scene sc = {.disk = powercut_new("faulty", 5)};
+    struct store_place place = {.path = sc->place.path, .vfs = "faulty", .busy_ms = 100};
+    return sqlite_open_with(&place, sc->extra, &sc->s, why);
+}
+
+static struct scene scene_start(const char *extra)
+{
+    struct scene sc = {.disk = powercut_new("faulty", 5), .extra = extra};
     assert_non_null(sc.disk);
-    place_make(&sc.place, "?vfs=faulty&busy=100");
-    sc.s = open_store(sc.place.url);
+    place_make(&sc.place, "");
+    assert_int_equal(scene_open(&sc, NULL), OK);
     return sc;
 }
 
@@ -52,13 +60,13 @@ static void expect_all(struct store *s, uint64_t version)
         assert_int_equal(version_of(s, TABLE_SECRET, keys[i], NULL), version);
 }
 
-/* What is on the disk now, if the power went and every byte under way was lucky or not. */
+/* Exactly what was acknowledged is there if the power goes now, whatever luck the bytes under way have. */
 static void expect_after_cut(struct scene *sc)
 {
     powercut_now(sc->disk);
     store_close(sc->s);
     assert_true(powercut_restore(sc->disk));
-    sc->s = open_store(sc->place.url);
+    assert_int_equal(scene_open(sc, NULL), OK);
     expect_all(sc->s, sc->version);
 }
 
@@ -81,9 +89,10 @@ static bool fail_commit_at(struct scene *sc, unsigned long n, int code, enum err
     return true;
 }
 
-static void fail_each(int code, enum err want)
+static void fail_each(const char *extra, int code, enum err want, enum powercut_luck luck)
 {
-    struct scene sc = scene_start();
+    struct scene sc = scene_start(extra);
+    powercut_set_luck(sc.disk, luck);
     assert_int_equal(raise_all(&sc), OK);
     unsigned long n = 1;
     while (fail_commit_at(&sc, n, code, want)) {
@@ -99,23 +108,31 @@ static void fail_each(int code, enum err want)
     scene_end(&sc);
 }
 
+static void fail_each_with_any_luck(int code, enum err want)
+{
+    static const char *const pragmas[] = {NULL, "PRAGMA cache_size = 5"}; /* 5 pages: apply has to write, too */
+    for (size_t i = 0; i < ARRAY_LEN(pragmas); i++)
+        for (enum powercut_luck luck = POWERCUT_RANDOM; luck <= POWERCUT_ALL_DROPPED; luck++)
+            fail_each(pragmas[i], code, want, luck);
+}
+
 static void test_full_disk(void **state)
 {
     (void)state;
-    fail_each(SQLITE_FULL, ERR_NO_SPACE);
+    fail_each_with_any_luck(SQLITE_FULL, ERR_NO_SPACE);
 }
 
 static void test_broken_disk(void **state)
 {
     (void)state;
-    fail_each(SQLITE_IOERR, ERR_IO);
+    fail_each_with_any_luck(SQLITE_IOERR, ERR_IO);
 }
 
 /* The disk stays full for a while, upkeep and new connections included. */
 static void test_full_for_a_while(void **state)
 {
     (void)state;
-    struct scene sc = scene_start();
+    struct scene sc = scene_start(NULL);
     assert_int_equal(raise_all(&sc), OK);
     for (unsigned long from = 1; from < 12; from++) {
         powercut_fail(sc.disk, from, 1000000, SQLITE_FULL);
@@ -138,7 +155,7 @@ static void test_full_for_a_while(void **state)
 static void test_upkeep_fails(void **state)
 {
     (void)state;
-    struct scene sc = scene_start();
+    struct scene sc = scene_start(NULL);
     for (unsigned long n = 1, failed = 1; failed > 0; n++) {
         assert_int_equal(raise_all(&sc), OK);
         powercut_fail(sc.disk, n, 1, n % 2 ? SQLITE_FULL : SQLITE_IOERR);
@@ -157,7 +174,7 @@ static void test_upkeep_fails(void **state)
 static void test_creation_fails(void **state)
 {
     (void)state;
-    struct scene sc = scene_start();
+    struct scene sc = scene_start(NULL);
     unsigned long n = 1, failed = 1;
     for (; failed > 0; n++) {
         store_close(sc.s);
@@ -167,12 +184,12 @@ static void test_creation_fails(void **state)
         sc.version = 0;
         powercut_fail(sc.disk, n, 1, SQLITE_FULL);
         struct problem why = {0};
-        enum err e = store_open(sc.place.url, &sc.s, &why);
+        enum err e = scene_open(&sc, &why);
         failed = powercut_fail_end(sc.disk);
         if (e != OK) {
             assert_int_equal(e, ERR_NO_SPACE);
             assert_int_equal(why.code, ERR_NO_SPACE);
-            sc.s = open_store(sc.place.url);
+            assert_int_equal(scene_open(&sc, NULL), OK);
         }
         assert_int_equal(raise_all(&sc), OK);
         expect_after_cut(&sc);

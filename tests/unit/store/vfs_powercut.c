@@ -8,7 +8,7 @@
 
 #define SECTOR 512
 
-enum kind { KIND_WRITE, KIND_TRUNCATE, KIND_SYNC, KIND_DELETE };
+enum kind { KIND_WRITE, KIND_TRUNCATE };
 
 /* Something that was done but not synced. */
 struct pending {
@@ -37,6 +37,7 @@ struct powercut {
     uint64_t seed;
     unsigned long operations, cut_at, fail_from, fail_to, failed;
     int fail_code;
+    enum powercut_luck luck;
     bool off;
     void (*then)(void *);
     void *context;
@@ -126,19 +127,26 @@ static void write_torn(struct powercut *p, struct image *im, const struct pendin
     }
 }
 
+enum fate { KEPT, DROPPED, TORN, FATES };
+
+static enum fate fate_of(struct powercut *p)
+{
+    static const enum fate forced[] = {[POWERCUT_ALL_KEPT] = KEPT, [POWERCUT_ALL_DROPPED] = DROPPED};
+    return p->luck == POWERCUT_RANDOM ? next(p) % FATES : forced[p->luck];
+}
+
 /* Each on its own, in their order: a later write to the same place that was kept covers an earlier one. */
 static void image_gamble(struct powercut *p, struct image *im)
 {
-    enum { KEPT, DROPPED, TORN, FATES };
     if (im->delete_pending) {
-        im->exists = im->exists && next(p) % 2;
+        im->exists = im->exists && fate_of(p) != KEPT;
         im->delete_pending = false;
     } else if (im->count > 0) {
         im->exists = true;
     }
     for (size_t i = 0; i < im->count; i++) {
         struct pending *w = &im->pending[i];
-        unsigned fate = next(p) % FATES;
+        enum fate fate = fate_of(p);
         if (w->kind == KIND_TRUNCATE && fate == KEPT)
             image_resize(im, w->at);
         else if (w->kind == KIND_WRITE && fate == KEPT)
@@ -428,6 +436,13 @@ void powercut_free(struct powercut *p)
 }
 
 /* --- control */
+
+void powercut_set_luck(struct powercut *p, enum powercut_luck luck)
+{
+    pthread_mutex_lock(&p->lock);
+    p->luck = luck;
+    pthread_mutex_unlock(&p->lock);
+}
 
 unsigned long powercut_operations(struct powercut *p)
 {

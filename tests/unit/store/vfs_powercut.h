@@ -15,6 +15,9 @@ struct powercut;
 
 /* Registers the VFS; NULL on failure. name must outlive it. */
 struct powercut *powercut_new(const char *name, uint64_t seed);
+/* For a test that needs one end of the range: everything, or nothing, that was not synced is kept. */
+enum powercut_luck { POWERCUT_RANDOM, POWERCUT_ALL_KEPT, POWERCUT_ALL_DROPPED };
+void powercut_set_luck(struct powercut *p, enum powercut_luck luck);
 void powercut_free(struct powercut *p); /* all connections closed */
 
 unsigned long powercut_operations(struct powercut *p); /* so far */
