@@ -121,6 +121,7 @@ static void passwords(void **state)
 }
 
 /* What somebody who can write the store could put there: never tried, never a crash. */
+#define BYTES32 "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 static void hostile_stored_hashes(void **state)
 {
     (void)state;
@@ -129,12 +130,12 @@ static void hostile_stored_hashes(void **state)
         "x",
         "$argon2id$",
         "$argon2id$v=19$m=",
-        "$argon2id$v=19$m=4294967295,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$AAAA",
-        "$argon2id$v=19$m=99999999999999999999999,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$AAAA",
-        "$argon2id$v=19$m=64,t=4294967295,p=1$c29tZXNhbHRzb21lc2FsdA$AAAA",
-        "$argon2id$v=19$m=64,t=1,p=16777215$c29tZXNhbHRzb21lc2FsdA$AAAA",
-        "$argon2id$v=19$m=-1,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$AAAA",
-        "$argon2id$v=19$m= 64,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$AAAA",
+        "$argon2id$v=19$m=4294967295,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$" BYTES32,
+        "$argon2id$v=19$m=99999999999999999999999,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$" BYTES32,
+        "$argon2id$v=19$m=64,t=4294967295,p=1$c29tZXNhbHRzb21lc2FsdA$" BYTES32,
+        "$argon2id$v=19$m=64,t=1,p=16777215$c29tZXNhbHRzb21lc2FsdA$" BYTES32,
+        "$argon2id$v=19$m=-1,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$" BYTES32,
+        "$argon2id$v=19$m= 64,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$" BYTES32,
         "$argon2i$v=19$m=64,t=3,p=1$c29tZXNhbHRzb21lc2FsdA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
         "$2b$12$EixZaYVK1fsbw1ZfbX3OXePaWxn96p36WQoeG6Lruj3vjPGga31lW",
     };

@@ -145,6 +145,51 @@ static void ecdsa_der_round_trip(void **state)
     }
 }
 
+/* Each is another spelling of r = s = 1, or no spelling at all. */
+static void ecdsa_der_is_strict(void **state)
+{
+    (void)state;
+    static const struct {
+        struct view der;
+        enum err want;
+    } cases[] = {
+        {VIEW_STR("\x30\x06\x02\x01\x01\x02\x01\x01"), OK},
+        {VIEW_STR("\x30\x07\x02\x02\x00\x01\x02\x01\x01"), ERR_BAD_SIGNATURE},     /* zero in front of r */
+        {VIEW_STR("\x30\x07\x02\x01\x01\x02\x02\x00\x01"), ERR_BAD_SIGNATURE},     /* of s */
+        {VIEW_STR("\x30\x06\x02\x01\x81\x02\x01\x01"), ERR_BAD_SIGNATURE},         /* negative */
+        {VIEW_STR("\x30\x81\x06\x02\x01\x01\x02\x01\x01"), ERR_BAD_SIGNATURE},     /* long length */
+        {VIEW_STR("\x30\x80\x02\x01\x01\x02\x01\x01\x00\x00"), ERR_BAD_SIGNATURE}, /* indefinite length */
+        {VIEW_STR("\x30\x06\x02\x01\x01\x02\x01\x01\x00"), ERR_BAD_SIGNATURE},     /* bytes behind */
+        {VIEW_STR("\x30\x07\x02\x01\x01\x02\x01\x01\x00"), ERR_BAD_SIGNATURE},     /* bytes inside */
+        {VIEW_STR("\x30\x05\x02\x00\x02\x01\x01"), ERR_BAD_SIGNATURE},             /* no r */
+        {VIEW_STR("\x31\x06\x02\x01\x01\x02\x01\x01"), ERR_BAD_SIGNATURE},         /* no sequence */
+        {VIEW_STR("\x30\x06\x03\x01\x01\x02\x01\x01"), ERR_BAD_SIGNATURE},         /* no integer */
+        {{NULL, 0}, ERR_BAD_SIGNATURE},
+    };
+    uint8_t raw[ECDSA_RAW_SIZE];
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        assert_int_equal(ecdsa_from_der(cases[i].der, raw), cases[i].want);
+}
+
+static void p256_keys_and_forms(void **state)
+{
+    (void)state;
+    static const char *const other[] = {"p384-public.der", "rsa2048-public.der", "p256.pem"};
+    struct keyfile key = keyfile_read("p256-public.der"), sig = keyfile_read("p256-signature.bin");
+    assert_int_equal(p256_verify_sha256(KEYFILE(key), keyfile_message, KEYFILE(sig), false), OK);
+    assert_int_equal(p256_verify_sha256(KEYFILE(key), VIEW_STR("other"), KEYFILE(sig), false), ERR_BAD_SIGNATURE);
+    for (size_t i = 0; i < ARRAY_LEN(other); i++) {
+        struct keyfile k = keyfile_read(other[i]);
+        assert_int_equal(p256_verify_sha256(KEYFILE(k), keyfile_message, KEYFILE(sig), false), ERR_BAD_KEY);
+    }
+    uint8_t raw[ECDSA_RAW_SIZE + 1] = {0};
+    assert_int_equal(ecdsa_from_der(KEYFILE(sig), raw), OK);
+    for (size_t n = 0; n <= sizeof(raw); n++)
+        assert_int_equal(p256_verify_sha256(KEYFILE(key), keyfile_message, VIEW(raw, n), true),
+                         n == ECDSA_RAW_SIZE ? OK : ERR_BAD_SIGNATURE);
+    assert_int_equal(p256_verify_sha256(KEYFILE(key), keyfile_message, KEYFILE(sig), true), ERR_BAD_SIGNATURE);
+}
+
 static void rsa_signs_as_openssl_does(void **state)
 {
     (void)state;
@@ -205,6 +250,8 @@ int main(void)
         cmocka_unit_test(secp256k1_bad_keys_and_high_s),
         cmocka_unit_test(secp256k1_public_key_forms),
         cmocka_unit_test(ecdsa_der_round_trip),
+        cmocka_unit_test(ecdsa_der_is_strict),
+        cmocka_unit_test(p256_keys_and_forms),
         cmocka_unit_test(rsa_signs_as_openssl_does),
         cmocka_unit_test(rsa_refuses_other_keys),
     };

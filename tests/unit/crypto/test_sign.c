@@ -95,6 +95,12 @@ static void ed25519_pem(void **state)
     struct keyfile pem = keyfile_read("ed25519.pem");
     for (size_t n = 0; n + 1 < pem.len; n++)
         assert_int_equal(ed25519_from_pem(VIEW(pem.bytes, n), &none), ERR_BAD_KEY);
+    /* bytes behind the key: OpenSSL's text of 48 bytes has no padding, so a further group can follow */
+    struct keyfile longer = pem;
+    static const char tail[] = "AAAA\n-----END PRIVATE KEY-----\n";
+    memcpy(longer.bytes + longer.len - sizeof(tail) + 1 + 5, tail, sizeof(tail) - 1);
+    longer.len += 5;
+    assert_int_equal(ed25519_from_pem(KEYFILE(longer), &none), ERR_BAD_KEY);
     assert_null(none);
     AUTO(secret_free) struct secret *bare = NULL, *crlf = NULL;
     assert_int_equal(ed25519_from_pem(VIEW(pem.bytes, pem.len - 1), &bare), OK);
