@@ -18,9 +18,10 @@ void hmac_sha256(struct view key, struct view v, uint8_t out[static SHA256_SIZE]
 void hmac_sha256_list(struct view key, const struct view *parts, size_t count, uint8_t out[static SHA256_SIZE]);
 void hmac_sha512(struct view key, struct view v, uint8_t out[static SHA512_SIZE]);
 
-/* HKDF-SHA256 (RFC 5869); out_len <= 8160. */
+/* HKDF-SHA256 (RFC 5869); out_len is 1..8160, else ERR_OUT_OF_RANGE. */
 RESULT hkdf_sha256(struct view salt, struct view key, struct view info, uint8_t *out, size_t out_len);
-/* PBKDF2-HMAC-SHA256 (RFC 8018), for checking what other software made. */
+/* PBKDF2-HMAC-SHA256 (RFC 8018), for checking what other software made. ERR_OUT_OF_RANGE for no rounds or
+ * no output. */
 RESULT pbkdf2_sha256(struct view password, struct view salt, uint32_t rounds, uint8_t *out, size_t out_len);
 
 #endif

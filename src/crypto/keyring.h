@@ -33,7 +33,9 @@ enum key_purpose {
 #define SEALED_OVERHEAD    (8 + AEAD_NONCE_SIZE + AEAD_TAG_SIZE)
 #define KEYRING_MAX_EPOCHS 64
 
-struct keyring; /* all its keys in guarded memory */
+/* All its keys in guarded memory. Calls on a const ring may run in several threads at once; keyring_rotate and
+ * keyring_retire may not run beside any other. */
+struct keyring;
 
 RESULT keyring_new(enum key_class class, struct keyring **ret); /* without epochs */
 void keyring_free(struct keyring *k);
