@@ -2,16 +2,16 @@
 #ifndef HOLDFAST_TEST_HYPERLIQUID_CASE_H
 #define HOLDFAST_TEST_HYPERLIQUID_CASE_H
 
-#include "signer/hyperliquid_hash.h"
 #include "signer/hyperliquid.h"
+#include "signer/hyperliquid_hash.h"
 #include "signer/venue.h"
 
-#include <stdarg.h>
 #include <setjmp.h>
+#include <stdarg.h>
 
 #include <cmocka.h>
 
-#define CASE_KEY "0x0123456789012345678901234567890123456789012345678901234567890123"
+#define CASE_KEY   "0x0123456789012345678901234567890123456789012345678901234567890123"
 #define CASE_NONCE 1700000000000
 
 /* Calls each for every line of both files whose scheme begins with hl-; fails if a file is missing. */

@@ -3,14 +3,14 @@
 
 #include "base/text.h"
 
-#define ALICE "0x1111111111111111111111111111111111111111"
-#define BOB "0x2222222222222222222222222222222222222222"
-#define OWN "0x14791697260e4c9a71f18484c9f997b308e59325" /* address of CASE_KEY */
-#define CLOID "0x00000000000000000000000000000001"
-#define USER(type) "{\"type\":\"" type "\",\"signatureChainId\":\"0xa4b1\",\"hyperliquidChain\":\"Mainnet\","
+#define ALICE               "0x1111111111111111111111111111111111111111"
+#define BOB                 "0x2222222222222222222222222222222222222222"
+#define OWN                 "0x14791697260e4c9a71f18484c9f997b308e59325" /* address of CASE_KEY */
+#define CLOID               "0x00000000000000000000000000000001"
+#define USER(type)          "{\"type\":\"" type "\",\"signatureChainId\":\"0xa4b1\",\"hyperliquidChain\":\"Mainnet\","
 #define ORDER(px, sz, rest) "{\"a\":39,\"b\":true,\"p\":\"" px "\",\"s\":\"" sz "\",\"r\":false," rest "}"
-#define GTC "\"t\":{\"limit\":{\"tif\":\"Gtc\"}}"
-#define ONE_ORDER(order) "{\"type\":\"order\",\"orders\":[" order "],\"grouping\":\"na\"}"
+#define GTC                 "\"t\":{\"limit\":{\"tif\":\"Gtc\"}}"
+#define ONE_ORDER(order)    "{\"type\":\"order\",\"orders\":[" order "],\"grouping\":\"na\"}"
 
 static struct arena *arena;
 
@@ -39,8 +39,7 @@ static const struct example examples[] = {
     {"hl-l1", "{\"type\":\"batchModify\",\"modifies\":[{\"oid\":\"" CLOID "\",\"order\":" ORDER("3", "4", GTC) "}]}",
      INTENT_AMEND, "batchModify", "39", "", "12"},
     {"hl-l1", "{\"type\":\"scheduleCancel\",\"time\":1}", INTENT_CANCEL, "scheduleCancel"},
-    {"hl-l1",
-     "{\"type\":\"twapOrder\",\"twap\":{\"a\":3,\"b\":true,\"s\":\"2\",\"r\":false,\"m\":30,\"t\":true}}",
+    {"hl-l1", "{\"type\":\"twapOrder\",\"twap\":{\"a\":3,\"b\":true,\"s\":\"2\",\"r\":false,\"m\":30,\"t\":true}}",
      INTENT_ORDER, "twapOrder", "3"},
     {"hl-l1", "{\"type\":\"twapCancel\",\"a\":3,\"t\":9}", INTENT_CANCEL, "twapCancel", "3"},
     {"hl-l1", "{\"type\":\"noop\"}", INTENT_CANCEL, "noop"},
@@ -63,8 +62,7 @@ static const struct example examples[] = {
     {"hl-l1", "{\"type\":\"agentSetAbstraction\",\"abstraction\":\"u\"}", INTENT_ACCOUNT, "agentSetAbstraction"},
     {"hl-l1", "{\"type\":\"agentEnableDexAbstraction\"}", INTENT_ACCOUNT, "agentEnableDexAbstraction"},
     {"hl-l1",
-     "{\"type\":\"vaultModify\",\"vaultAddress\":\"" ALICE
-     "\",\"allowDeposits\":null,\"alwaysCloseOnWithdraw\":true}",
+     "{\"type\":\"vaultModify\",\"vaultAddress\":\"" ALICE "\",\"allowDeposits\":null,\"alwaysCloseOnWithdraw\":true}",
      INTENT_ACCOUNT, "vaultModify"},
     {"hl-l1", "{\"type\":\"validatorL1Stream\",\"riskFreeRate\":\"-0.05\"}", INTENT_ACCOUNT, "validatorL1Stream"},
     {"hl-l1", "{\"type\":\"vaultTransfer\",\"vaultAddress\":\"" ALICE "\",\"isDeposit\":true,\"usd\":1500000}",
@@ -171,7 +169,8 @@ static const struct example examples[] = {
     {"hl-l1", "{\"type\":\"perpDeploy\",\"setOpenInterestCaps\":[[\"c\",1]]}", INTENT_ACCOUNT,
      "perpDeploy/setOpenInterestCaps"},
     {"hl-l1",
-     "{\"type\":\"perpDeploy\",\"setSubDeployers\":{\"dex\":\"d\",\"subDeployers\":[{\"variant\":\"setOracle\",\"user\":"
+     "{\"type\":\"perpDeploy\",\"setSubDeployers\":{\"dex\":\"d\",\"subDeployers\":[{\"variant\":\"setOracle\","
+     "\"user\":"
      "\"" ALICE "\",\"allowed\":true}]}}",
      INTENT_SESSION, "perpDeploy/setSubDeployers", "", ALICE},
     {"hl-l1", "{\"type\":\"perpDeploy\",\"setMarginModes\":[[\"c\",\"noCross\"]]}", INTENT_ACCOUNT,
@@ -299,7 +298,8 @@ static void expect_refused(const char *scheme, const json_t *action, enum err co
     struct intents intents = {0};
     struct problem why = {0};
     enum err e = case_judge(scheme, text, arena, &intents, &why);
-    bool as_expected = code == ERR_UNKNOWN_PARAMETER ? e == code || e == ERR_BAD_VALUE || e == ERR_UNKNOWN_ENDPOINT : e != OK;
+    bool as_expected = code == ERR_UNKNOWN_PARAMETER ? e == code || e == ERR_BAD_VALUE || e == ERR_UNKNOWN_ENDPOINT
+                                                     : e != OK;
     if (!as_expected || (e == ERR_UNKNOWN_PARAMETER && why.where[0] != '/'))
         fail_msg("%s gave %s at %s", text, e == OK ? "ok" : err_code(e), why.where);
     free(text);
@@ -317,10 +317,8 @@ static void add_everywhere(const char *scheme, const json_t *root, json_t *at)
         expect_refused(scheme, root, ERR_UNKNOWN_PARAMETER);
         json_object_del(at, "surprise");
     }
-    json_object_foreach(at, name, value)
-        add_everywhere(scheme, root, value);
-    json_array_foreach(at, i, value)
-        add_everywhere(scheme, root, value);
+    json_object_foreach(at, name, value) add_everywhere(scheme, root, value);
+    json_array_foreach(at, i, value) add_everywhere(scheme, root, value);
 }
 
 static void an_unknown_member_is_refused_at_every_depth(void **state)
@@ -358,8 +356,7 @@ static void remove_everywhere(const char *scheme, json_t *root, json_t *at)
         }
         remove_everywhere(scheme, root, value);
     }
-    json_array_foreach(copy, i, value)
-        remove_everywhere(scheme, root, value);
+    json_array_foreach(copy, i, value) remove_everywhere(scheme, root, value);
     json_decref(copy);
 }
 
@@ -379,7 +376,8 @@ static void a_missing_member_is_refused_at_every_depth(void **state)
 static void replace_everywhere(const char *scheme, json_t *root, json_t *at)
 {
     const char *name;
-    json_t *value, *copy = json_copy(at), *wrong[] = {json_real(1.5), json_integer(-9007199254740993), json_pack("[n]")};
+    json_t *value, *copy = json_copy(at),
+                   *wrong[] = {json_real(1.5), json_integer(-9007199254740993), json_pack("[n]")};
     json_object_foreach(copy, name, value)
     {
         for (size_t k = 0; k < ARRAY_LEN(wrong); k++) {

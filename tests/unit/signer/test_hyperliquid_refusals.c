@@ -3,19 +3,20 @@
 
 #include "base/text.h"
 
-#define ALICE "0x1111111111111111111111111111111111111111"
-#define BOB "0x2222222222222222222222222222222222222222"
-#define OWN "0x14791697260e4c9a71f18484c9f997b308e59325" /* address of CASE_KEY */
+#define ALICE                "0x1111111111111111111111111111111111111111"
+#define BOB                  "0x2222222222222222222222222222222222222222"
+#define OWN                  "0x14791697260e4c9a71f18484c9f997b308e59325" /* address of CASE_KEY */
 #define ORDERS(orders, more) "{\"type\":\"order\",\"orders\":[" orders "],\"grouping\":\"na\"" more "}"
-#define ORDER(p, s, r, t) "{\"a\":39,\"b\":false,\"p\":" p ",\"s\":" s ",\"r\":" r ",\"t\":" t "}"
-#define GTC "{\"limit\":{\"tif\":\"Gtc\"}}"
-#define TRIGGER(market) "{\"trigger\":{\"isMarket\":" market ",\"triggerPx\":\"9\",\"tpsl\":\"sl\"}}"
-#define PLAIN ORDER("\"10.5\"", "\"2\"", "false", GTC)
+#define ORDER(p, s, r, t)    "{\"a\":39,\"b\":false,\"p\":" p ",\"s\":" s ",\"r\":" r ",\"t\":" t "}"
+#define GTC                  "{\"limit\":{\"tif\":\"Gtc\"}}"
+#define TRIGGER(market)      "{\"trigger\":{\"isMarket\":" market ",\"triggerPx\":\"9\",\"tpsl\":\"sl\"}}"
+#define PLAIN                ORDER("\"10.5\"", "\"2\"", "false", GTC)
 #define SEND(chain_id, chain, to, amount, time)                                                                        \
-    "{\"type\":\"usdSend\",\"signatureChainId\":\"" chain_id "\",\"hyperliquidChain\":\"" chain                       \
+    "{\"type\":\"usdSend\",\"signatureChainId\":\"" chain_id "\",\"hyperliquidChain\":\"" chain                        \
     "\",\"destination\":\"" to "\",\"amount\":\"" amount "\",\"time\":" time "}"
 #define WRAPPER(signer, action)                                                                                        \
-    "{\"type\":\"multiSig\",\"signatureChainId\":\"0x66eee\",\"signatures\":[{\"r\":\"0x1\",\"s\":\"0xab\",\"v\":27}]," \
+    "{\"type\":\"multiSig\",\"signatureChainId\":\"0x66eee\",\"signatures\":[{\"r\":\"0x1\",\"s\":\"0xab\",\"v\":27}]" \
+    ","                                                                                                                \
     "\"payload\":{\"multiSigUser\":\"" ALICE "\",\"outerSigner\":\"" signer "\",\"action\":" action "}}"
 
 static struct venue *venue;
@@ -48,7 +49,8 @@ static void decimal_is(struct decimal d, const char *text)
 static void each_order_is_an_intent(void **state)
 {
     struct intents i = judged("hl-l1", ORDERS(PLAIN "," ORDER("\"3\"", "\"0.5\"", "true", TRIGGER("true")) "," ORDER(
-                                                  "\"4\"", "\"1\"", "true", TRIGGER("false")), ""));
+                                                  "\"4\"", "\"1\"", "true", TRIGGER("false")),
+                                              ""));
     (void)state;
     assert_int_equal(i.count, 3);
     assert_true(view_is(i.items[0].symbol, "39"));
@@ -141,10 +143,9 @@ static const struct refusal refusals[] = {
     {"hl-l1", ORDERS(ORDER("\"1e3\"", "\"2\"", "false", GTC), ""), ERR_BAD_VALUE, "/orders/0/p", "decimal"},
     {"hl-l1", ORDERS(ORDER("\"0\"", "\"2\"", "false", GTC), ""), ERR_BAD_VALUE, "/orders/0/p", "above 0"},
     {"hl-l1", ORDERS(ORDER("\"0.123456789\"", "\"2\"", "false", GTC), ""), ERR_OUT_OF_RANGE, "/orders/0/p", "8"},
-    {"hl-l1", ORDERS(ORDER("\"99999999999999999999999999999999999999\"", "\"2\"", "false", GTC), ""),
-     ERR_OUT_OF_RANGE, "/orders/0/p", "digits"},
-    {"hl-l1",
-     ORDERS(ORDER("\"9999999999999999999999999999\"", "\"9999999999999999999999999999\"", "false", GTC), ""),
+    {"hl-l1", ORDERS(ORDER("\"99999999999999999999999999999999999999\"", "\"2\"", "false", GTC), ""), ERR_OUT_OF_RANGE,
+     "/orders/0/p", "digits"},
+    {"hl-l1", ORDERS(ORDER("\"9999999999999999999999999999\"", "\"9999999999999999999999999999\"", "false", GTC), ""),
      ERR_OUT_OF_RANGE, "/orders/0", "too large"},
     {"hl-l1", ORDERS(ORDER("\"1\"", "\"0\"", "false", GTC), ""), ERR_BAD_VALUE, "/orders/0", "size 0"},
     {"hl-l1", ORDERS(ORDER("\"1\"", "\"0\"", "true", GTC), ""), ERR_BAD_VALUE, "/orders/0", "size 0"},
@@ -153,14 +154,15 @@ static const struct refusal refusals[] = {
     {"hl-l1", ORDERS(ORDER("\"1\"", "\"1\"", "true", "{}"), ""), ERR_BAD_VALUE, "/orders/0/t", "exactly one"},
     {"hl-l1",
      ORDERS(ORDER("\"1\"", "\"1\"", "true",
-                  "{\"limit\":{\"tif\":\"Gtc\"},\"trigger\":{\"isMarket\":true,\"triggerPx\":\"9\",\"tpsl\":\"sl\"}}"), ""),
+                  "{\"limit\":{\"tif\":\"Gtc\"},\"trigger\":{\"isMarket\":true,\"triggerPx\":\"9\",\"tpsl\":\"sl\"}}"),
+            ""),
      ERR_BAD_VALUE, "/orders/0/t", "exactly one"},
     {"hl-l1", ORDERS(ORDER("\"1\"", "\"1\"", "true", "{\"limit\":{\"tif\":\"gtc\"}}"), ""), ERR_BAD_VALUE,
      "/orders/0/t/limit/tif", "Gtc"},
     {"hl-l1", ORDERS(PLAIN, ",\"builder\":{\"b\":\"0xABCDEF1111111111111111111111111111111111\",\"f\":1}"),
      ERR_BAD_VALUE, "/builder/b", "lower case"},
-    {"hl-l1", "{\"type\":\"cancel\",\"cancels\":[{\"a\":1,\"o\":9007199254740992}]}", ERR_OUT_OF_RANGE,
-     "/cancels/0/o", ""},
+    {"hl-l1", "{\"type\":\"cancel\",\"cancels\":[{\"a\":1,\"o\":9007199254740992}]}", ERR_OUT_OF_RANGE, "/cancels/0/o",
+     ""},
     {"hl-l1", "{\"type\":\"cancel\",\"cancels\":[{\"a\":-1,\"o\":1}]}", ERR_OUT_OF_RANGE, "/cancels/0/a", ""},
     {"hl-l1", "{\"type\":\"cancel\",\"cancels\":[{\"a\":1.0,\"o\":1}]}", ERR_WRONG_TYPE, "/cancels/0/a", "integer"},
     {"hl-l1", "{\"type\":\"cancel\",\"cancels\":[{\"a\":1}]}", ERR_MISSING_FIELD, "/cancels/0/o", ""},
@@ -196,7 +198,8 @@ static const struct refusal refusals[] = {
      "{\"type\":\"convertToMultiSigUser\",\"signatureChainId\":\"0x1\",\"hyperliquidChain\":\"Mainnet\",\"signers\":"
      "\"{\\\"authorizedUsers\\\":[\\\"bob\\\"],\\\"threshold\\\":0}\",\"nonce\":1700000000000}",
      ERR_BAD_VALUE, "/signers", "lower case"},
-    {"hl-multisig", WRAPPER(OWN, WRAPPER(OWN, "{\"type\":\"noop\"}")), ERR_UNKNOWN_ENDPOINT, "/payload/action/type", ""},
+    {"hl-multisig", WRAPPER(OWN, WRAPPER(OWN, "{\"type\":\"noop\"}")), ERR_UNKNOWN_ENDPOINT, "/payload/action/type",
+     ""},
     {"hl-multisig", WRAPPER(OWN, "{\"type\":\"noop\",\"x\":1}"), ERR_UNKNOWN_PARAMETER, "/payload/action/x", "noop"},
     {"hl-multisig", WRAPPER(OWN, SEND("0x1", "Testnet", ALICE, "1", "1700000000000")), ERR_BAD_VALUE,
      "/payload/action/hyperliquidChain", "Mainnet"},
@@ -226,9 +229,13 @@ static void what_is_not_certain_is_refused(void **state)
 
 static void json_that_can_be_read_in_two_ways_is_refused(void **state)
 {
-    static const char *const texts[] = {"", "{", "{\"type\":\"noop\"}x", "{\"type\":\"noop\",\"type\":\"noop\"}",
+    static const char *const texts[] = {"",
+                                        "{",
+                                        "{\"type\":\"noop\"}x",
+                                        "{\"type\":\"noop\",\"type\":\"noop\"}",
                                         "{\"type\":\"cancel\",\"cancels\":[{\"a\":1,\"a\":2,\"o\":1}]}",
-                                        "{\"type\":\"noop\\u0000\"}", "{\"type\":\"\xff\"}",
+                                        "{\"type\":\"noop\\u0000\"}",
+                                        "{\"type\":\"\xff\"}",
                                         "{\"type\":\"cancel\",\"cancels\":[{\"a\":99999999999999999999,\"o\":1}]}"};
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
@@ -391,9 +398,13 @@ static void the_nonce_of_an_action_can_be_adopted(void **state)
 
 static void only_a_private_key_fits(void **state)
 {
-    static const char *const wrong[] = {
-        "", "0x", "0x00", "secret", "0x0000000000000000000000000000000000000000000000000000000000000000",
-        "0xffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff", CASE_KEY "00"};
+    static const char *const wrong[] = {"",
+                                        "0x",
+                                        "0x00",
+                                        "secret",
+                                        "0x0000000000000000000000000000000000000000000000000000000000000000",
+                                        "0xffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+                                        CASE_KEY "00"};
     struct signing_key *key = NULL;
     struct problem why = {0};
     (void)state;
@@ -414,8 +425,8 @@ static void only_a_private_key_fits(void **state)
 
 static void decimals_are_brought_into_one_form(void **state)
 {
-    static const char *const pairs[][2] = {{"-0", "0"},       {"-0.50", "-0.5"}, {"00.1", "0.1"},
-                                           {"1.00000000000", "1"}, {"0", "0"},   {"007", "7"}};
+    static const char *const pairs[][2] = {{"-0", "0"}, {"-0.50", "-0.5"}, {"00.1", "0.1"}, {"1.00000000000", "1"},
+                                           {"0", "0"},  {"007", "7"}};
     static const char *const wrong[] = {"", ".", "-", "+1", "1e2", " 1", "1 ", "1..2", "0x1", "--1", "1,5"};
     char text[64];
     (void)state;

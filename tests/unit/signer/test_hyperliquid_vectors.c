@@ -104,7 +104,7 @@ static void check_dummy(const json_t *line, const struct sign_request *r)
     if (call.has_vault)
         assert_int_equal(hyperliquid_address(r->vault_address, call.vault), OK);
     assert_int_equal(hyperliquid_hash(&call, r, arena, &digest), OK);
-    assert_int_equal(hex_get(VIEW(CASE_KEY + 2, 64), key, 32), OK);
+    assert_int_equal(hex_get(VIEW(&CASE_KEY[2], 64), key, 32), OK);
     assert_int_equal(secp256k1_sign_digest(key, digest.digest, sig), OK);
     check_rsv(line, sig);
     hyperliquid_call_done(&call);
