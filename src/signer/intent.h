@@ -8,9 +8,9 @@
 
 /* In rising order of danger. */
 enum intent_class {
-    INTENT_READ,     /* changes nothing */
-    INTENT_CANCEL,   /* takes orders out of the book */
-    INTENT_AMEND,    /* changes an order: judged like an order as well */
+    INTENT_READ,   /* changes nothing */
+    INTENT_CANCEL, /* takes orders out of the book */
+    INTENT_AMEND,  /* changes an order: judged like an order as well */
     INTENT_ORDER,
     INTENT_ACCOUNT,  /* leverage, margin mode, settings */
     INTENT_SESSION,  /* grants further access: log-in, listen key, API key, agent approval */
@@ -26,11 +26,12 @@ struct intent {
     enum intent_class class;
     struct view endpoint; /* "POST /api/v3/order", or a venue's action type: "order" */
     bool formable;        /* not what the caller says, but what the same signed bytes could also form */
+    bool lasting;         /* formable, and the bytes would stay valid far longer than the signer meant */
     struct view symbol;   /* as the venue writes it; empty if none */
     enum intent_side side;
     struct view order_type; /* as the venue writes it, lower case; empty if none */
     bool has_size, has_price, has_notional;
-    struct decimal size;     /* in the venue's unit for that symbol, never negative */
+    struct decimal size; /* in the venue's unit for that symbol, never negative */
     struct decimal price;
     struct decimal notional; /* price × size, or what the request states in quote currency */
     struct view destination; /* address or account that would receive; empty if none */

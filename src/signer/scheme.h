@@ -71,5 +71,7 @@ struct scheme {
 
 /* NULL if there is none of that name. The table is in scheme.c. */
 const struct scheme *scheme_find(struct view name);
+size_t scheme_count(void);
+struct view scheme_name_at(size_t i);
 
 #endif

@@ -14,6 +14,10 @@ void venue_free(struct venue *v);
 struct view venue_name(const struct venue *v);
 bool venue_has_scheme(const struct venue *v, struct view scheme);
 
+/* The host that serves path on that network: the first, or the one the caller names. ERR_NOT_FOUND. */
+RESULT venue_network_host(const struct venue *v, struct view network, struct view host, struct view path,
+                          struct view *ret);
+
 AUTO_DEFINE(struct venue *, venue_free);
 
 #endif
