@@ -470,3 +470,8 @@ void channel_free(struct channel *c)
     if (!c->reading)
         destroy(c);
 }
+
+void channel_break(struct channel *c)
+{
+    (void)shutdown(c->fd, SHUT_RDWR);
+}

@@ -47,6 +47,7 @@ bool channel_alive(const struct channel *c); /* the peer is there, as far as is 
  * then nothing is queued. fd (or -1) is duplicated. */
 RESULT channel_send(struct channel *c, uint16_t type, uint64_t id, struct view body, int fd);
 RESULT channel_flush(struct channel *c);       /* now, where order across channels matters */
+void channel_break(struct channel *c);         /* both ends see it closed at their next turn */
 /* Takes everything that has arrived, up to a bound, as the loop would: a keeper drains the signer this way before it
  * signs a checkpoint. ret_drained is false if the bound ended it. ERR_BUSY from inside c's own frame callback. */
 RESULT channel_drain(struct channel *c, size_t max_frames, bool *ret_drained);

@@ -29,7 +29,7 @@ static const struct field sign_fields[] = {
     FIELD(15, struct signer_sign, expires_after, U64, 0),
     FIELD(16, struct signer_sign, nonce, U64, 0),
     FIELD(17, struct signer_sign, recv_window_ms, U32, 0),
-    FIELD(18, struct signer_sign, presigned, BOOL, 0),
+    FIELD(18, struct signer_sign, scheme, TEXT, 64),
     FIELD(19, struct signer_sign, dry_run, BOOL, 0),
     FIELD(20, struct signer_sign, who, BYTES, 4096),
     FIELD(21, struct signer_sign, bot, TEXT, 128),

@@ -1,6 +1,8 @@
 /* Administrators: Ed25519 keys that approve changes, and the one-time tokens by which they first get a password. */
 #include "keeper/core.h"
 
+#include "base/text.h"
+
 #define APPROVAL_LONGEST_MS (24ull * 3600 * 1000)
 #define ENROLMENT_LIFE_MS (24ull * 3600 * 1000)
 #define TOKEN_BYTES 24

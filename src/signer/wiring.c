@@ -1,0 +1,483 @@
+#include "signer/wiring.h"
+
+#include "base/log.h"
+#include "ipc/channel.h"
+#include "ipc/supervisor_msg.h"
+#include "signer/signer.h"
+
+#include <unistd.h>
+
+#define FRONTS_MAX 8
+#define PARKED_MAX 4096
+#define DRAIN_FRAMES 4096
+#define REQUEST_ARENA (64u * 1024)
+#define REQUEST_ARENA_MAX (1u << 20)
+#define KEEPER_TIMEOUT_MS 10000u
+
+struct front {
+    struct signer_wiring *w;
+    struct channel *channel;
+    uint8_t which;
+    bool used;
+};
+
+/* A request that waits for marks in the anchor; its bytes are kept and it is judged anew. */
+struct parked {
+    struct parked *next;
+    struct front *from;
+    uint64_t id;
+    size_t len;
+    uint8_t body[];
+};
+
+/* A credential that the keeper is unwrapping for a front. */
+struct load {
+    struct signer_wiring *w;
+    struct front *from;
+    uint64_t id;
+    size_t len;
+    uint8_t descriptor[];
+};
+
+struct signer_wiring {
+    struct loop *loop;
+    struct signer *signer;
+    struct channel *supervisor;
+    struct caller *keeper;
+    struct front fronts[FRONTS_MAX];
+    struct arena *arena;
+    struct parked *parked, **parked_end;
+    size_t parked_count;
+};
+
+static RESULT answer(struct channel *c, uint16_t type, uint64_t id, const struct entity *e, const void *object)
+{
+    struct frame request = {.type = type, .id = id, .fd = -1};
+
+    return channel_answer(c, &request, e, object);
+}
+
+/* --- the keeper */
+
+static void said_hello(void *context, enum err error, struct view entity, const struct problem *why)
+{
+    struct signer_wiring *w = context;
+    struct keeper_signer_welcome welcome = {0};
+
+    (void)why;
+    if (error == OK)
+        error = entity_decode(&keeper_signer_welcome_entity, entity, w->arena, &welcome);
+    if (error == OK)
+        signer_welcome(w->signer, &welcome);
+    else if (error != ERR_SEALED && error != ERR_NOT_INITIALISED)
+        log_warn("the keeper did not welcome the signer: %s", err_code(error));
+    explicit_bzero(&welcome, sizeof welcome);
+    arena_reset(w->arena);
+}
+
+static void say_hello(struct signer_wiring *w)
+{
+    if (!w->keeper ||
+        caller_call(w->keeper, KEEPER_SIGNER_HELLO, NULL, NULL, KEEPER_TIMEOUT_MS, said_hello, w) != OK)
+        log_warn("the keeper can't be asked");
+}
+
+static RESULT on_keeper(void *context, struct channel *c, struct frame *f)
+{
+    struct signer_wiring *w = context;
+    struct keeper_event_credential changed = {0};
+
+    (void)c;
+    switch (f->type) {
+    case KEEPER_EVENT_UNSEALED:
+        say_hello(w);
+        return OK;
+    case KEEPER_EVENT_SEALED:
+        signer_sealed(w->signer);
+        return OK;
+    case KEEPER_EVENT_CREDENTIAL:
+        TRY(entity_decode(&keeper_event_credential_entity, f->body, w->arena, &changed));
+        signer_changed(w->signer, &changed);
+        return OK;
+    default:
+        return ERR_MALFORMED;
+    }
+}
+
+/* Without a keeper nothing can be authored, so nothing may be signed: all keys go. */
+static void keeper_gone(void *context, struct channel *c)
+{
+    struct signer_wiring *w = context;
+
+    (void)c;
+    signer_sealed(w->signer);
+}
+
+static RESULT take_keeper(struct signer_wiring *w, int fd)
+{
+    struct channel_handler events = {.frame = on_keeper, .closed = keeper_gone, .context = w};
+
+    caller_free(w->keeper);
+    w->keeper = NULL;
+    signer_sealed(w->signer);
+    TRY(caller_new(w->loop, fd, &events, &w->keeper));
+    say_hello(w);
+    return OK;
+}
+
+/* Leaves the process before a result does. */
+static RESULT send_authored(void *context, struct view authored)
+{
+    struct signer_wiring *w = context;
+    struct keeper_authored message = {.authored = authored};
+    AUTO_WRITER body = writer_new(20000);
+
+    if (!w->keeper || !caller_alive(w->keeper))
+        return ERR_UNAVAILABLE;
+    TRY(entity_encode(&keeper_authored_entity, &message, &body));
+    TRY(channel_send(caller_channel(w->keeper), KEEPER_AUTHORED, 0, writer_view_of(&body), -1));
+    return channel_flush(caller_channel(w->keeper));
+}
+
+static void serve_parked(struct signer_wiring *w);
+
+static void reserved(void *context, enum err error, struct view entity, const struct problem *why)
+{
+    struct signer_wiring *w = context;
+
+    (void)entity;
+    if (error != OK)
+        log_warn("marks could not be written to the anchor: %s %s", err_code(error), why ? why->detail : "");
+    signer_reserved(w->signer, error);
+    serve_parked(w);
+}
+
+static RESULT ask_reserve(void *context, const struct keeper_reserve *marks)
+{
+    struct signer_wiring *w = context;
+
+    if (!w->keeper)
+        return ERR_UNAVAILABLE;
+    return caller_call(w->keeper, KEEPER_RESERVE, &keeper_reserve_entity, marks, KEEPER_TIMEOUT_MS, reserved, w);
+}
+
+/* --- signing */
+
+static RESULT park(struct front *from, uint64_t id, struct view body)
+{
+    struct signer_wiring *w = from->w;
+    struct parked *p;
+
+    if (w->parked_count == PARKED_MAX)
+        return ERR_BUSY;
+    p = malloc(sizeof *p + body.len);
+    if (!p)
+        return ERR_NO_MEMORY;
+    *p = (struct parked){.from = from, .id = id, .len = body.len};
+    memcpy(p->body, body.ptr, body.len);
+    *w->parked_end = p;
+    w->parked_end = &p->next;
+    w->parked_count++;
+    return OK;
+}
+
+static RESULT sign(struct front *from, uint64_t id, struct view body)
+{
+    struct signer_wiring *w = from->w;
+    struct signer_sign q = {0};
+    struct signer_signed out = {0};
+    enum signer_outcome outcome;
+    struct problem why = {0};
+    enum err e = entity_decode(&signer_sign_entity, body, w->arena, &q);
+
+    if (e == OK)
+        e = signer_sign(w->signer, &q, w->arena, &out, &outcome, &why);
+    if (e == OK && outcome == SIGNER_WAIT)
+        e = park(from, id, body);
+    else if (e == OK)
+        e = answer(from->channel, SIGNER_SIGN, id, &signer_signed_entity, &out);
+    arena_reset(w->arena);
+    return e == OK ? OK : channel_refuse(from->channel, SIGNER_SIGN, id, e, why.detail);
+}
+
+/* All that waited are judged anew in their order; what has to wait again is put behind. */
+static void serve_parked(struct signer_wiring *w)
+{
+    struct parked *p = w->parked, *next;
+
+    w->parked = NULL;
+    w->parked_end = &w->parked;
+    w->parked_count = 0;
+    for (; p; p = next) {
+        next = p->next;
+        if (p->from->used && sign(p->from, p->id, VIEW(p->body, p->len)) != OK)
+            log_warn("a parked request could not be answered");
+        explicit_bzero(p->body, p->len);
+        free(p);
+    }
+}
+
+static void drop_parked(struct signer_wiring *w, const struct front *of)
+{
+    struct parked **at = &w->parked;
+
+    while (*at) {
+        struct parked *p = *at;
+        if (of && p->from != of) {
+            at = &p->next;
+            continue;
+        }
+        *at = p->next;
+        w->parked_count--;
+        free(p);
+    }
+    w->parked_end = at;
+}
+
+/* --- loading */
+
+static void unwrapped(void *context, enum err error, struct view entity, const struct problem *why)
+{
+    struct load *l = context;
+    struct signer_wiring *w = l->w;
+    struct keeper_unwrapped u = {0};
+    struct problem mine = why ? *why : (struct problem){0};
+
+    if (error == OK)
+        error = entity_decode(&keeper_unwrapped_entity, entity, w->arena, &u);
+    if (error == OK)
+        error = signer_load(w->signer, VIEW(l->descriptor, l->len), &u, &mine);
+    arena_reset(w->arena); /* wipes the bundle */
+    if (l->from->used) {
+        enum err sent = error == OK ? answer(l->from->channel, SIGNER_LOAD, l->id, NULL, NULL)
+                                    : channel_refuse(l->from->channel, SIGNER_LOAD, l->id, error, mine.detail);
+        if (sent != OK)
+            log_warn("a front did not take its answer: %s", err_code(sent));
+    }
+    free(l);
+}
+
+static RESULT load(struct front *from, uint64_t id, struct view body)
+{
+    struct signer_wiring *w = from->w;
+    struct signer_load q = {0};
+    struct keeper_unwrap ask;
+    struct load *l;
+    enum err e;
+
+    TRY(entity_decode(&signer_load_entity, body, w->arena, &q));
+    if (!w->keeper || !caller_alive(w->keeper))
+        return ERR_UNAVAILABLE;
+    l = malloc(sizeof *l + q.descriptor.len);
+    if (!l)
+        return ERR_NO_MEMORY;
+    *l = (struct load){.w = w, .from = from, .id = id, .len = q.descriptor.len};
+    memcpy(l->descriptor, q.descriptor.ptr, q.descriptor.len);
+    ask = (struct keeper_unwrap){q.descriptor, q.sealed};
+    e = caller_call(w->keeper, KEEPER_UNWRAP, &keeper_unwrap_entity, &ask, KEEPER_TIMEOUT_MS, unwrapped, l);
+    if (e != OK)
+        free(l);
+    return e;
+}
+
+static RESULT venues(struct front *from, uint64_t id, struct view body)
+{
+    struct signer_venues out = {0};
+
+    (void)body;
+    TRY(signer_venues_list(from->w->signer, from->w->arena, &out));
+    return answer(from->channel, SIGNER_VENUES, id, &signer_venues_entity, &out);
+}
+
+static RESULT check(struct front *from, uint64_t id, struct view body)
+{
+    struct signer_check q = {0};
+    struct problem why = {0};
+    enum err e = entity_decode(&signer_check_entity, body, from->w->arena, &q);
+
+    if (e == OK)
+        e = signer_check(from->w->signer, q.descriptor, &why);
+    if (e != OK) {
+        char text[512];
+        struct writer w = writer_fixed(text, sizeof text - 1);
+        writer_printf(&w, "%s%s%s", why.where, why.where[0] && why.detail[0] ? ": " : "", why.detail);
+        text[w.len] = '\0';
+        return channel_refuse(from->channel, SIGNER_CHECK, id, e, text);
+    }
+    return answer(from->channel, SIGNER_CHECK, id, NULL, NULL);
+}
+
+/* --- the fronts */
+
+static const struct {
+    uint16_t type;
+    RESULT (*handle)(struct front *from, uint64_t id, struct view body);
+} handlers[] = {{SIGNER_LOAD, load}, {SIGNER_SIGN, sign}, {SIGNER_VENUES, venues}, {SIGNER_CHECK, check}};
+
+static RESULT on_front(void *context, struct channel *c, struct frame *f)
+{
+    struct front *from = context;
+    bool drained = true;
+    enum err e = ERR_MALFORMED;
+
+    /* What the keeper said before this request counts: a changed policy, a freeze, a seal. */
+    if (from->w->keeper && caller_alive(from->w->keeper))
+        TRY(channel_drain(caller_channel(from->w->keeper), DRAIN_FRAMES, &drained));
+    for (size_t i = 0; i < ARRAY_LEN(handlers); i++)
+        if (handlers[i].type == f->type)
+            e = handlers[i].handle(from, f->id, f->body);
+    arena_reset(from->w->arena);
+    return e == OK ? OK : channel_refuse(c, f->type, f->id, e, "");
+}
+
+static void front_gone(void *context, struct channel *c)
+{
+    struct front *from = context;
+
+    drop_parked(from->w, from);
+    from->used = false;
+    from->channel = NULL;
+    channel_free(c);
+}
+
+static RESULT take_front(struct signer_wiring *w, int fd, uint8_t which)
+{
+    struct channel_handler handler = {.frame = on_front, .closed = front_gone};
+    struct front *f = &w->fronts[which];
+
+    if (which >= FRONTS_MAX) {
+        close(fd);
+        return ERR_OUT_OF_RANGE;
+    }
+    if (f->used)
+        front_gone(f, f->channel);
+    handler.context = f;
+    *f = (struct front){.w = w, .which = which};
+    TRY(channel_new(w->loop, fd, &handler, &f->channel));
+    f->used = true;
+    return OK;
+}
+
+/* --- the supervisor */
+
+static RESULT new_channel(struct signer_wiring *w, struct frame *f)
+{
+    struct supervisor_new_channel q = {0};
+    int fd = f->fd;
+
+    TRY(entity_decode(&supervisor_new_channel_entity, f->body, w->arena, &q));
+    if (fd < 0)
+        return ERR_MALFORMED;
+    f->fd = -1;
+    if (q.kind == START_FD_KEEPER)
+        return take_keeper(w, fd);
+    return take_front(w, fd, q.which);
+}
+
+static RESULT on_supervisor(void *context, struct channel *c, struct frame *f)
+{
+    struct signer_wiring *w = context;
+
+    (void)c;
+    if (f->type == SUPERVISOR_NEW_CHANNEL)
+        return new_channel(w, f);
+    if (f->type != SUPERVISOR_SHUTDOWN)
+        return ERR_MALFORMED;
+    loop_stop(w->loop);
+    return OK;
+}
+
+static void supervisor_gone(void *context, struct channel *c)
+{
+    struct signer_wiring *w = context;
+
+    (void)c;
+    loop_stop(w->loop);
+}
+
+/* --- start */
+
+static RESULT add_venues(struct signer_wiring *w, struct view files)
+{
+    struct reader r = reader_new(files);
+
+    while (r.left > 0) {
+        struct view name, text;
+        char file[256];
+        struct venue *v;
+        struct problem why = {0};
+        TRY(reader_var(&r, sizeof file - 1, &name));
+        TRY(reader_var(&r, 1u << 20, &text));
+        TRY(view_to_str(name, file, sizeof file));
+        if (venue_parse(file, text, &v, &why) != OK) {
+            log_error("%s: %s", why.where, why.detail);
+            return ERR_BAD_CONFIG;
+        }
+        TRY(signer_add_venue(w->signer, v));
+    }
+    return OK;
+}
+
+static RESULT take_descriptors(struct signer_wiring *w, const struct start *start)
+{
+    struct channel_handler supervisor = {
+        .frame = on_supervisor, .closed = supervisor_gone, .context = w, .accepts_fds = true};
+
+    for (size_t i = 0; i < start->fd_count; i++) {
+        const struct start_fd *f = &start->fds[i];
+        if (f->kind == START_FD_SUPERVISOR)
+            TRY(channel_new(w->loop, f->fd, &supervisor, &w->supervisor));
+        else if (f->kind == START_FD_KEEPER)
+            TRY(take_keeper(w, f->fd));
+        else if (f->kind == START_FD_FRONT)
+            TRY(take_front(w, f->fd, f->which));
+    }
+    return OK;
+}
+
+RESULT signer_wiring_new(struct loop *loop, const struct start *start, struct signer_wiring **ret)
+{
+    AUTO(signer_wiring_free) struct signer_wiring *w = calloc(1, sizeof *w);
+    struct signer_config config = {.clock = clock_system(),
+                                   .random = random_system(),
+                                   .authored = send_authored,
+                                   .reserve = ask_reserve,
+                                   .context = w};
+
+    if (!w)
+        return ERR_NO_MEMORY;
+    w->loop = loop;
+    w->parked_end = &w->parked;
+    TRY(arena_new(REQUEST_ARENA, REQUEST_ARENA_MAX, &w->arena));
+    TRY(signer_new(&config, &w->signer));
+    TRY(add_venues(w, start->files));
+    TRY(take_descriptors(w, start));
+    *ret = TAKE(w);
+    return OK;
+}
+
+void signer_wiring_free(struct signer_wiring *w)
+{
+    if (!w)
+        return;
+    drop_parked(w, NULL);
+    for (size_t i = 0; i < FRONTS_MAX; i++)
+        channel_free(w->fronts[i].channel);
+    caller_free(w->keeper);
+    channel_free(w->supervisor);
+    signer_free(w->signer);
+    arena_free(w->arena);
+    free(w);
+}
+
+RESULT signer_wiring_ready(struct signer_wiring *w, const struct sandbox_report *report)
+{
+    struct supervisor_ready ready = {.memory_locked = report->locked_memory,
+                                     .landlock = report->landlock,
+                                     .landlock_abi = (uint8_t)report->landlock_abi,
+                                     .note = view_str(report->note)};
+    AUTO_WRITER body = writer_new(1024);
+
+    TRY(entity_encode(&supervisor_ready_entity, &ready, &body));
+    return channel_send(w->supervisor, SUPERVISOR_READY, 0, writer_view_of(&body), -1);
+}
