@@ -147,7 +147,8 @@ static void suspended_and_resumed(void **state)
     }
     SEND(&r, fd, GET("/at-once"), &p);
     assert_int_equal(p.status, 204);
-    rig_send(&r, fd, "POST /later HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc", 53);
+    static const char post[] = "POST /later HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc";
+    rig_send(&r, fd, post, sizeof post - 1);
     rig_run(&r, 10);
     assert_true(r.pending_count == 1 && view_is(r.pending[0]->body, "abc"));
     rig_finish_all(&r);
