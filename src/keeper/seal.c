@@ -96,8 +96,8 @@ static RESULT check_init(const struct keeper_init *q, struct problem *why)
         return problem_set(why, ERR_BAD_VALUE, "method", "1 is passphrase, 2 is shares");
     if (q->cipher != AEAD_XAES_256_GCM && q->cipher != AEAD_XCHACHA20_POLY1305)
         return problem_set(why, ERR_BAD_VALUE, "cipher", "1 is XAES-256-GCM, 2 is XChaCha20-Poly1305");
-    if (q->argon2_passes < 1 || q->argon2_passes > 64 || q->argon2_memory_kib < 8192 || q->argon2_memory_kib > 4194304)
-        return problem_set(why, ERR_OUT_OF_RANGE, "argon2", "1 to 64 passes, 8 MiB to 4 GiB");
+    if (q->argon2_passes < 1 || q->argon2_passes > 64 || q->argon2_memory_kib < 8192 || q->argon2_memory_kib > 1048576)
+        return problem_set(why, ERR_OUT_OF_RANGE, "argon2", "1 to 64 passes, 8 MiB to 1 GiB");
     if (q->administrator.len == 0 || q->administrator.len >= NAME_SIZE)
         return problem_set(why, ERR_BAD_VALUE, "administrator", "a name of 1 to %d bytes", NAME_SIZE - 1);
     return OK;
@@ -347,21 +347,43 @@ HANDLER(seal_seal)
     return seal_status(k, request, answer, arena, why);
 }
 
-/* A new epoch that is not in the anchor must not seal anything. */
+static RESULT rotate_ring(const struct keeper *k, const struct keyring *ring, struct keyring **ret)
+{
+    AUTO_WRITER copy = writer_new(8192);
+    AUTO(keyring_free) struct keyring *rotated = NULL;
+
+    TRY(keyring_export(ring, &copy));
+    TRY(keyring_import(writer_view_of(&copy), &rotated));
+    TRY(keyring_rotate(rotated, now(k), k->config.random));
+    *ret = TAKE(rotated);
+    return OK;
+}
+
+static void swap_rings(struct keeper *k, struct keyring *with[static RING_COUNT])
+{
+    for (size_t i = 0; i < RING_COUNT; i++) {
+        struct keyring *mine = k->rings[i];
+        k->rings[i] = with[i];
+        with[i] = mine;
+    }
+}
+
+/* A new epoch seals nothing before it is in the anchor: the rings are replaced whole, or not at all. */
 static RESULT rotate_rings(struct keeper *k)
 {
-    size_t done = 0;
+    struct keyring *rings[RING_COUNT] = {0};
     enum err e = OK;
 
-    for (; done < RING_COUNT && e == OK; done++)
-        e = keyring_rotate(k->rings[done], now(k), k->config.random);
-    if (e == OK)
+    for (size_t i = 0; i < RING_COUNT && e == OK; i++)
+        e = rotate_ring(k, k->rings[i], &rings[i]);
+    if (e == OK) {
+        swap_rings(k, rings);
         e = save_write(k);
-    else
-        done--;
-    for (size_t i = 0; i < done && e != OK; i++)
-        if (keyring_retire(k->rings[i], keyring_epoch(k->rings[i])) != OK)
-            return ERR_INTERNAL;
+        if (e != OK)
+            swap_rings(k, rings);
+    }
+    for (size_t i = 0; i < RING_COUNT; i++)
+        keyring_free(rings[i]);
     return e;
 }
 

@@ -299,3 +299,10 @@ RESULT note_verifier_get(struct view text, char ret_origin[static NOTE_ORIGIN_MA
     memcpy(ret_key, typed + 1, ED25519_PUBLIC_SIZE);
     return OK;
 }
+
+void log_origin_put(const uint8_t installation[static 32], struct writer *w)
+{
+    writer_str(w, "holdfast/");
+    hex_put(w, VIEW(installation, 8));
+    writer_str(w, "/log/0");
+}
