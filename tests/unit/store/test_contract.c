@@ -298,7 +298,6 @@ static void test_calls_out_of_order(void **state)
     store_explain(reader, &why);
     assert_int_equal(why.code, ERR_INTERNAL);
     store_close(reader);
-    store_close(NULL);
 }
 
 static void test_limits(void **state)

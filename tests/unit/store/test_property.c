@@ -111,7 +111,7 @@ static void commit_same(struct pair *p)
 
 static void compare(uint64_t seed)
 {
-    struct place place;
+    struct place place = {0};
     place_make(&place, "");
     struct pair p = {open_store(place.url), open_store("memory:"), seed};
     for (size_t i = 0; i < ROUNDS; i++) {
