@@ -10,8 +10,14 @@
  * sizes must be in the venue's normal form and addresses in lower case, because the venue hashes them so: the refusal
  * shows the right form. Where the action holds "nonce" or "time" itself, it must be the request's nonce.
  *
+ * The policy knows an action by its type, or type and variant ("order", "perpDeploy/setOracle"). Done for another
+ * account it is another endpoint: "vault/<address>/order" with a vault address (vaults and sub-accounts),
+ * "multiSig/<user>/order" in a multi-sig. So a rule for "order" covers the key's own account only.
+ *
  * The same signed bytes never mean two things: network, vault address and expiry are in every hash; a plain action is
- * hashed as an object and a multi-sig contribution as a list; user-signed types have hashes of their own. */
+ * hashed as an object and a multi-sig contribution as a list; user-signed types have hashes of their own. What the
+ * policy can't know: a sell's notional is what it asks at least (price times size), so only a size bounds what is sold.
+ */
 #ifndef HOLDFAST_SIGNER_HYPERLIQUID_H
 #define HOLDFAST_SIGNER_HYPERLIQUID_H
 

@@ -203,7 +203,6 @@ RESULT hyperliquid_walk_action(struct hl_walk *w, const struct hl_member *m, con
     (void)m;
     if (!row || row->kind == HL_MULTISIG)
         return unknown_action(w, value);
-    w->prefix = "multiSig/";
     TRY(walk_action(w, value, row));
     w->row = outer;
     w->call->chain_id = chain_id;
@@ -233,27 +232,25 @@ static RESULT read_settings(const struct sign_request *r, struct hl_call *call, 
     return OK;
 }
 
-static RESULT read_outer(const struct sign_request *r, struct hl_call *call, struct problem *why)
+/* Whose multi-sig it is, and who submits it: from the payload, or from the request for a co-signer. Read before the
+ * action is, which may stand before them. */
+static RESULT read_cosigning(const struct sign_request *r, struct hl_call *call, struct problem *why)
 {
+    static const char *const wheres[][2] = {[HL_INNER] = {"multi_sig_user", "outer_signer"},
+                                            [HL_OUTER] = {"/payload/multiSigUser", "/payload/outerSigner"}};
+    uint8_t address[HL_ADDRESS_SIZE];
     const json_t *payload = json_object_get(call->action, "payload");
-    call->multi_sig_user = hl_text(json_object_get(payload, "multiSigUser"));
-    call->outer_signer = hl_text(json_object_get(payload, "outerSigner"));
+    bool outer = call->mode == HL_OUTER;
+    call->multi_sig_user = outer ? hl_text(json_object_get(payload, "multiSigUser")) : r->multi_sig_user;
+    call->outer_signer = outer ? hl_text(json_object_get(payload, "outerSigner")) : r->outer_signer;
+    if (hyperliquid_address(call->multi_sig_user, address) != OK)
+        return outside(why, wheres[call->mode][0], "must be 0x and 40 hexadecimal digits in lower case");
+    if (hyperliquid_address(call->outer_signer, address) != OK)
+        return outside(why, wheres[call->mode][1], "must be 0x and 40 hexadecimal digits in lower case");
     if (r->multi_sig_user.len && !view_eq(r->multi_sig_user, call->multi_sig_user))
         return outside(why, "multi_sig_user", "is not the payload's multiSigUser");
     if (r->outer_signer.len && !view_eq(r->outer_signer, call->outer_signer))
         return outside(why, "outer_signer", "is not the payload's outerSigner");
-    return OK;
-}
-
-static RESULT read_inner(const struct sign_request *r, struct hl_call *call, struct problem *why)
-{
-    uint8_t address[HL_ADDRESS_SIZE];
-    call->multi_sig_user = r->multi_sig_user;
-    call->outer_signer = r->outer_signer;
-    if (hyperliquid_address(r->multi_sig_user, address) != OK)
-        return outside(why, "multi_sig_user", "must be 0x and 40 hexadecimal digits in lower case");
-    if (hyperliquid_address(r->outer_signer, address) != OK)
-        return outside(why, "outer_signer", "must be 0x and 40 hexadecimal digits in lower case");
     return OK;
 }
 
@@ -280,25 +277,17 @@ RESULT hyperliquid_call_read(enum hl_kind kind, const struct sign_request *reque
                              struct hl_call *call, struct intents *ret_intents, struct problem *why)
 {
     struct intents intents = {0};
-    struct hl_walk w = {.request = request,
-                        .call = call,
-                        .arena = arena,
-                        .why = why,
-                        .prefix = "",
-                        .intents = ret_intents ? &intents : NULL};
+    struct hl_walk w = {
+        .request = request, .call = call, .arena = arena, .why = why, .intents = ret_intents ? &intents : NULL};
     TRY(read_settings(request, call, why));
     TRY(json_read(request->params, &call->action, why));
     call->row = hyperliquid_action_find(call->action);
     if (!call->row)
         return unknown_action(&w, call->action);
     TRY(check_kind(&w, kind, request));
-    if (call->mode == HL_INNER) {
-        TRY(read_inner(request, call, why));
-        w.prefix = "multiSig/";
-    }
+    if (call->mode != HL_PLAIN_ACTION)
+        TRY(read_cosigning(request, call, why));
     TRY(walk_action(&w, call->action, call->row));
-    if (call->mode == HL_OUTER)
-        TRY(read_outer(request, call, why));
     if (w.intent_count == 0)
         return hyperliquid_refuse(&w, ERR_BAD_VALUE, "the action does nothing");
     if (ret_intents)

@@ -50,7 +50,6 @@ struct hl_walk {
     struct intents *intents; /* or NULL */
     struct hl_draft *draft;  /* or NULL, outside of every intent */
     struct problem *why;
-    const char *prefix; /* "multiSig/" inside of one, else "" */
     size_t intent_count;
     size_t depth;
     struct hl_step {

@@ -29,18 +29,29 @@ void hyperliquid_intent_begin(struct hl_walk *w, const struct hl_shape *shape, s
     w->draft = draft;
 }
 
+/* The same action for another account is another endpoint: "vault/0x…/order", "multiSig/0x…/order". */
 static RESULT put_endpoint(const struct hl_walk *w, struct view *ret)
 {
-    if (w->prefix[0] == '\0') {
+    const struct hl_call *call = w->call;
+    if (call->mode == HL_PLAIN_ACTION && !call->has_vault) {
         *ret = view_str(w->row->endpoint);
         return OK;
     }
-    size_t room = strlen(w->prefix) + strlen(w->row->endpoint);
+    size_t room = 2 * (HL_ADDRESS_TEXT + sizeof("multiSig//")) + strlen(w->row->endpoint);
     uint8_t *memory = arena_alloc(w->arena, room);
     if (!memory)
         return ERR_NO_MEMORY;
     struct writer text = writer_fixed(memory, room);
-    writer_str(&text, w->prefix);
+    if (call->mode != HL_PLAIN_ACTION) {
+        writer_str(&text, "multiSig/");
+        writer_view(&text, call->multi_sig_user);
+        writer_u8(&text, '/');
+    }
+    if (call->has_vault) {
+        writer_str(&text, "vault/");
+        writer_view(&text, w->request->vault_address);
+        writer_u8(&text, '/');
+    }
     writer_str(&text, w->row->endpoint);
     *ret = writer_view_of(&text);
     return writer_done(&text);

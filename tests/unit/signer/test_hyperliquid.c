@@ -141,7 +141,7 @@ static const struct example examples[] = {
      "{\"type\":\"multiSig\",\"signatureChainId\":\"0x66eee\",\"signatures\":[{\"r\":\"0x1\",\"s\":\"0xab\",\"v\":27}],"
      "\"payload\":{\"multiSigUser\":\"" ALICE "\",\"outerSigner\":\"" OWN
      "\",\"action\":" ONE_ORDER(ORDER("10.5", "2", GTC)) "}}",
-     INTENT_ORDER, "multiSig/order", "39", "", "21"},
+     INTENT_ORDER, "multiSig/" ALICE "/order", "39", "", "21"},
 
     {"hl-l1",
      "{\"type\":\"perpDeploy\",\"registerAsset\":{\"maxGas\":null,\"assetRequest\":{\"coin\":\"c\",\"szDecimals\":2,"

@@ -117,6 +117,20 @@ static void an_agent_without_a_name_is_signed_with_an_empty_one(void **state)
     scheme_hl_user.key_free(key);
 }
 
+static void another_account_is_another_endpoint(void **state)
+{
+    struct sign_request r = case_request("{\"type\":\"noop\"}");
+    struct intents i = {0};
+    (void)state;
+    r.vault_address = VIEW_STR(ALICE);
+    assert_int_equal(scheme_hl_l1.judge(NULL, &r, arena, &i, NULL), OK);
+    assert_true(view_is(i.items[0].endpoint, "vault/" ALICE "/noop"));
+    r.multi_sig_user = VIEW_STR(BOB);
+    r.outer_signer = VIEW_STR(OWN);
+    assert_int_equal(scheme_hl_multisig.judge(NULL, &r, arena, &i, NULL), OK);
+    assert_true(view_is(i.items[0].endpoint, "multiSig/" BOB "/vault/" ALICE "/noop"));
+}
+
 /* --- refusals */
 
 struct refusal {
@@ -452,6 +466,7 @@ int main(void)
         cmocka_unit_test_setup(fees_to_others_are_told_apart, reset),
         cmocka_unit_test_setup(a_multisig_conversion_names_every_new_owner, reset),
         cmocka_unit_test_setup(an_agent_without_a_name_is_signed_with_an_empty_one, reset),
+        cmocka_unit_test_setup(another_account_is_another_endpoint, reset),
         cmocka_unit_test_setup(what_is_not_certain_is_refused, reset),
         cmocka_unit_test_setup(json_that_can_be_read_in_two_ways_is_refused, reset),
         cmocka_unit_test_setup(what_the_signature_does_not_cover_is_refused, reset),
