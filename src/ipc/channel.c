@@ -43,6 +43,7 @@ struct channel {
     bool blocked;      /* the last send would have waited */
     bool paused;       /* not reading: the peer does not take its answers */
     bool deaf;         /* the peer closed: what it sent is still read, nothing is sent */
+    bool reset;        /* the error of a peer that closed with answers unread has been seen */
     bool broken;       /* over; closed was or will be called */
     bool reading;      /* in the frame callback: the batch is in use */
     bool freed;        /* by its owner from inside a callback */
@@ -358,8 +359,9 @@ static enum read_end read_error(struct channel *c)
     if (errno == EAGAIN)
         return READ_EMPTY;
     /* A peer that closed without reading everything gives ECONNRESET once, ahead of what it had sent. */
-    if (errno != ECONNRESET || c->deaf)
+    if (errno != ECONNRESET || c->reset)
         return READ_OVER;
+    c->reset = true;
     peer_left(c);
     return READ_MORE;
 }
@@ -454,6 +456,14 @@ RESULT channel_new(struct loop *loop, int fd, const struct channel_handler *hand
     return OK;
 }
 
+void channel_break(struct channel *c)
+{
+    if (c->broken)
+        return;
+    (void)shutdown(c->fd, SHUT_RDWR);
+    break_off(c);
+}
+
 bool channel_alive(const struct channel *c)
 {
     return !c->broken && !c->deaf;
@@ -469,9 +479,4 @@ void channel_free(struct channel *c)
     c->freed = true;
     if (!c->reading)
         destroy(c);
-}
-
-void channel_break(struct channel *c)
-{
-    (void)shutdown(c->fd, SHUT_RDWR);
 }

@@ -1,0 +1,184 @@
+#include "ipc/config.h"
+
+#include "base/log.h"
+#include "test.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <unistd.h>
+
+static struct arena *arena;
+
+static int set_up(void **state)
+{
+    (void)state;
+    return (int)arena_new(4096, 1u << 20, &arena);
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    arena_free(arena);
+    return 0;
+}
+
+static void assert_view(struct view v, const char *text)
+{
+    if (!view_is(v, text))
+        fail_msg("\"%.*s\" instead of \"%s\"", (int)v.len, (const char *)v.ptr, text);
+}
+
+static void an_empty_file_means_the_defaults(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"", "\n\n", "# data_dir: /elsewhere\n  # listen: x\n"};
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        struct config c;
+        struct problem why;
+        assert_ok(config_parse(view_str(texts[i]), "f", arena, &c, &why));
+        assert_view(c.data_dir, "/var/lib/holdfast");
+        assert_view(c.listen, "127.0.0.1:8450");
+        assert_view(c.operator_socket, "/var/lib/holdfast/run/operator.sock");
+        assert_view(c.store, "sqlite:/var/lib/holdfast/holdfast.db");
+        assert_int_equal(c.front_threads, 2);
+        assert_int_equal(c.cipher, 1);
+        assert_int_equal(c.http.header_bytes, 16384);
+        assert_int_equal(c.argon2.memory_kib, 65536);
+        assert_int_equal(c.sessions.idle_minutes, 30);
+        assert_int_equal(config_log_level(&c), LOG_INFO);
+        assert_false(c.dev);
+    }
+}
+
+static void what_a_file_says_holds(void **state)
+{
+    (void)state;
+    struct config c, again;
+    struct problem why;
+    static const char text[] = "data_dir: /srv/holdfast/\n"
+                               "listen: '[::1]:9000'\n"
+                               "front_threads: 4\n"
+                               "cipher: xchacha20-poly1305\n"
+                               "log_level: debug\n"
+                               "tls:\n  key: /etc/key.pem\n  names: [desk.example, 10.0.0.1]\n"
+                               "http:\n  body_bytes: 65536\n";
+    AUTO_WRITER w = writer_new(65536);
+    assert_ok(config_parse(VIEW_STR(text), "f", arena, &c, &why));
+    assert_view(c.unix_socket, "/srv/holdfast/run/api.sock");
+    assert_view(c.tls.key, "/etc/key.pem");
+    assert_view(c.tls.certificate, "/srv/holdfast/tls/server.crt");
+    assert_int_equal(c.tls.names.count, 2);
+    assert_int_equal(c.cipher, 2);
+    assert_int_equal(c.http.body_bytes, 65536);
+    assert_int_equal(c.http.idle_seconds, 60);
+    assert_int_equal(config_log_level(&c), LOG_DEBUG);
+    /* And reaches the children whole. */
+    assert_ok(entity_encode(&config_entity, &c, &w));
+    assert_ok(entity_decode(&config_entity, writer_view_of(&w), arena, &again));
+    assert_view(again.tls.names.items[1], "10.0.0.1");
+    assert_view(again.listen, "[::1]:9000");
+    assert_int_equal(again.http.body_bytes, 65536);
+}
+
+static const struct {
+    const char *text, *where;
+} wrong[] = {
+    {"listn: 1.2.3.4:5\n", "f.yaml:1:1"},
+    {"front_threads: 2\nlisten: localhost:8450\n", "f.yaml:2:9"},
+    {"listen: 127.0.0.1:70000\n", "f.yaml:1:9"},
+    {"listen: 127.0.0.1\n", "f.yaml:1:9"},
+    {"\nfront_threads: 9\n", "f.yaml:2:16"},
+    {"front_threads: 0\n", "f.yaml:1:16"},
+    {"front_threads: many\n", "f.yaml:1:16"},
+    {"http:\n  body_bytes: 1\n", "f.yaml:2:15"},
+    {"http:\n  bodybytes: 10000\n", "f.yaml:2:3"},
+    {"data_dir: relative/path\n", "f.yaml:1:11"},
+    {"store: mysql://x\n", "f.yaml:1:8"},
+    {"cipher: rot13\n", "f.yaml:1:9"},
+    {"sessions: {hours: 9}\n", "f.yaml:1:19"},
+    {"tls:\n  names: ['a b']\n", "f.yaml:2:11"},
+    {"dev: true\n", "f.yaml:1:1"},
+    {"listen: 127.0.0.1:1\nlisten: 127.0.0.1:2\n", "f.yaml:2:1"},
+    {"[1, 2]\n", "f.yaml:1:1"},
+};
+
+static void each_mistake_is_named_by_its_place(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+        struct config c = {.front_threads = 77};
+        struct problem why = {0};
+        if (config_parse(view_str(wrong[i].text), "f.yaml", arena, &c, &why) == OK)
+            fail_msg("accepted: %s", wrong[i].text);
+        if (strcmp(why.where, wrong[i].where) != 0)
+            fail_msg("%s: at %s instead of %s (%s)", wrong[i].text, why.where, wrong[i].where, why.detail);
+        assert_string_not_equal(why.detail, "");
+        assert_int_equal(c.front_threads, 77);
+    }
+}
+
+static void socket_paths_fit_the_kernel(void **state)
+{
+    (void)state;
+    struct config c;
+    struct problem why;
+    static const char text[] = "data_dir: /srv/0123456789012345678901234567890123456789012345678901234567890123456789"
+                               "0123456789012345678901234567890123456789\n";
+    assert_int_equal(config_parse(VIEW_STR(text), "f", arena, &c, &why), ERR_BAD_CONFIG);
+    assert_string_equal(why.where, "unix_socket");
+}
+
+static void addresses_of_both_families(void **state)
+{
+    (void)state;
+    struct sockaddr_storage s;
+    socklen_t len;
+    assert_ok(config_address(VIEW_STR("10.1.2.3:443"), &s, &len));
+    assert_int_equal(s.ss_family, AF_INET);
+    assert_int_equal(ntohs(((struct sockaddr_in *)&s)->sin_port), 443);
+    assert_ok(config_address(VIEW_STR("[fd00::1]:0"), &s, &len));
+    assert_int_equal(s.ss_family, AF_INET6);
+    static const char *const bad[] = {"",     ":1",      "1.2.3.4:",        "1.2.3.4:+1", "1.2.3.4:65536", "fd00::1:80",
+                                      "[]:1", "[::1]80", "1.2.3.4:0000080", "1.2.3:80",   "[1.2.3.4]:80",  "x"};
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        if (config_address(view_str(bad[i]), &s, &len) == OK)
+            fail_msg("accepted: %s", bad[i]);
+}
+
+static void files_and_overrides(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/holdfast-config-XXXXXX";
+    struct config c;
+    struct problem why = {0};
+    int fd = mkstemp(path);
+    static const char text[] = "front_threads: 3\ndata_dir: /srv/a\nargon2: {passes: 7}\n";
+    assert_int_equal(write(fd, text, sizeof text - 1), sizeof text - 1);
+    close(fd);
+    assert_ok(config_load(path, NULL, arena, &c, &why));
+    assert_view(c.data_dir, "/srv/a");
+    assert_ok(config_load(path, "/srv/b", arena, &c, &why));
+    assert_view(c.operator_socket, "/srv/b/run/operator.sock");
+    assert_int_equal(c.front_threads, 3);
+    assert_ok(config_dev(&c, "/tmp/dev", arena, &why));
+    assert_view(c.listen, "127.0.0.1:0");
+    assert_view(c.store, "sqlite:/tmp/dev/holdfast.db");
+    assert_int_equal(c.argon2.passes, 1);
+    assert_true(c.dev);
+    unlink(path);
+    assert_int_equal(config_load(path, NULL, arena, &c, &why), ERR_NOT_FOUND);
+    assert_string_equal(why.where, path);
+    assert_int_not_equal(config_load("/tmp", NULL, arena, &c, &why), OK);
+    assert_ok(config_load(NULL, "here", arena, &c, &why));
+    assert_int_equal(c.data_dir.ptr[0], '/');
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_empty_file_means_the_defaults),   cmocka_unit_test(what_a_file_says_holds),
+        cmocka_unit_test(each_mistake_is_named_by_its_place), cmocka_unit_test(socket_paths_fit_the_kernel),
+        cmocka_unit_test(addresses_of_both_families),         cmocka_unit_test(files_and_overrides),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
