@@ -12,11 +12,13 @@
 #define ACCEPTS_A_TURN 64
 #define SLEEP_MAX_MS   1000
 
-enum source { SOURCE_LISTENER = 1, SOURCE_WAKE, SOURCE_TIMER, SOURCE_LIBRARY };
+/* What is watched: one of these with an index, or the address of a connection, which is larger than any of them. */
+enum source { SOURCE_LISTENER = 1, SOURCE_WAKE, SOURCE_TIMER, SOURCE_LIBRARY, SOURCE_COUNT };
+#define SOURCE_SHIFT 8
 
 static RESULT watch(struct http_server *s, int fd, enum source source, uint32_t index, uint32_t flags)
 {
-    struct epoll_event e = {.events = EPOLLIN | flags, .data.u64 = (uint64_t)source << 32 | index};
+    struct epoll_event e = {.events = EPOLLIN | flags, .data.u64 = (uint64_t)source << SOURCE_SHIFT | index};
     return epoll_ctl(s->epoll, EPOLL_CTL_ADD, fd, &e) == 0 ? OK : ERR_IO;
 }
 
@@ -73,6 +75,17 @@ void accept_stop(struct http_server *s)
 RESULT accept_watch(struct http_server *s, int fd)
 {
     return watch(s, fd, SOURCE_LIBRARY, 0, 0);
+}
+
+RESULT accept_watch_conn(struct http_server *s, struct conn *c, bool writing)
+{
+    struct epoll_event e = {.events = (writing ? EPOLLOUT : EPOLLIN) | EPOLLONESHOT, .data.ptr = c};
+    return epoll_ctl(s->epoll, EPOLL_CTL_ADD, c->fd, &e) == 0 ? OK : ERR_IO;
+}
+
+void accept_unwatch_conn(struct http_server *s, struct conn *c)
+{
+    (void)epoll_ctl(s->epoll, EPOLL_CTL_DEL, c->fd, NULL);
 }
 
 void accept_wake(struct http_server *s)
@@ -137,29 +150,39 @@ static void accept_some(struct http_server *s, const struct http_listener *l)
     }
 }
 
+static void source_ready(struct http_server *s, enum source source, uint32_t index)
+{
+    uint64_t count;
+    switch (source) {
+    case SOURCE_LISTENER:
+        if (index < s->listener_count)
+            accept_some(s, &s->listeners[index]);
+        break;
+    case SOURCE_WAKE:
+        if (read(s->wake, &count, sizeof count) == sizeof count)
+            s->woken = false;
+        break;
+    case SOURCE_TIMER:
+        if (read(s->timer, &count, sizeof count) == sizeof count)
+            s->timer_at_ms = UINT64_MAX;
+        break;
+    case SOURCE_LIBRARY:
+    case SOURCE_COUNT:
+        break;
+    }
+}
+
+/* A parked connection can't be closed before it is unparked, so the addresses in events are good. */
 void accept_turn(struct http_server *s)
 {
-    struct epoll_event events[LISTENERS_MAX + 4];
-    uint64_t count;
+    struct epoll_event events[128];
     int n = epoll_wait(s->epoll, events, ARRAY_LEN(events), 0);
     for (int i = 0; i < n; i++) {
-        uint32_t index = (uint32_t)events[i].data.u64;
-        switch ((enum source)(events[i].data.u64 >> 32)) {
-        case SOURCE_LISTENER:
-            if (index < s->listener_count)
-                accept_some(s, &s->listeners[index]);
-            break;
-        case SOURCE_WAKE:
-            if (read(s->wake, &count, sizeof count) == sizeof count)
-                s->woken = false;
-            break;
-        case SOURCE_TIMER:
-            if (read(s->timer, &count, sizeof count) == sizeof count)
-                s->timer_at_ms = UINT64_MAX;
-            break;
-        case SOURCE_LIBRARY:
-            break;
-        }
+        uint64_t what = events[i].data.u64;
+        if (what < (uint64_t)SOURCE_COUNT << SOURCE_SHIFT)
+            source_ready(s, (enum source)(what >> SOURCE_SHIFT), (uint32_t)what & ((1u << SOURCE_SHIFT) - 1));
+        else
+            library_unpark(s, events[i].data.ptr);
     }
 }
 

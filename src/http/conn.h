@@ -3,6 +3,7 @@
 #define HOLDFAST_HTTP_CONN_H
 
 #include "http/exchange.h"
+#include "http/tls.h"
 
 #include <sys/socket.h>
 
@@ -28,6 +29,10 @@ struct conn {
     uint64_t deadline_ms;
     uint32_t requests;
     struct exchange *x; /* the current request */
+    struct tls_io io;
+    struct conn *next_blocked;
+    bool blocked, blocked_writing; /* in the server's list of handshakes that can't go on */
+    bool parked;                   /* out of the library's hands until its socket is ready */
     bool suspended, shut, linger, certificate_checked;
     enum err certificate_error;
 };

@@ -22,6 +22,7 @@ struct http_server {
     uint64_t now_ms, timer_at_ms, linger_at_ms;
     struct conn_table conns;
     struct lingering lingering;
+    struct conn *blocked;   /* handshakes to be parked after this round */
     struct conn *accepting; /* while the library takes over a socket */
     struct exchange *spare;
     size_t spare_count;
@@ -35,8 +36,11 @@ void accept_close(struct http_server *s);
 void accept_turn(struct http_server *s);
 void accept_stop(struct http_server *s);            /* listens no more */
 RESULT accept_watch(struct http_server *s, int fd); /* the library's epoll descriptor */
-void accept_wake(struct http_server *s);            /* makes http_server_fd() readable */
-void accept_timer(struct http_server *s);           /* so that the next deadline wakes the loop */
+/* Calls library_unpark once c's socket is ready. */
+RESULT accept_watch_conn(struct http_server *s, struct conn *c, bool writing);
+void accept_unwatch_conn(struct http_server *s, struct conn *c);
+void accept_wake(struct http_server *s);  /* makes http_server_fd() readable */
+void accept_timer(struct http_server *s); /* so that the next deadline wakes the loop */
 
 /* library.c, the only file that knows libmicrohttpd. Its descriptors are watched by accept.c. */
 RESULT library_open(struct http_server *s, struct problem *why);
@@ -44,6 +48,8 @@ void library_close(struct http_server *s);
 /* Lets it read, call back and write until nothing is ready, for a bounded number of rounds. */
 void library_turn(struct http_server *s);
 void library_resume(struct conn *c);
+void library_unpark(struct http_server *s, struct conn *c);
+void library_forget(struct http_server *s, struct conn *c); /* it is closed */
 /* Gives a socket to the library, which owns it from then on, also on failure. */
 bool library_take(struct http_server *s, struct conn *c, const struct sockaddr *address, socklen_t length);
 

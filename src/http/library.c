@@ -218,6 +218,21 @@ static void on_ended(void *cls, struct MHD_Connection *connection, void **con_cl
         server_ended(cls, c, how == MHD_REQUEST_TERMINATED_COMPLETED_OK);
 }
 
+/* During a handshake that waits for the client, 0.9.75 takes the connection for ready and spins. So a connection that
+ * has not yet sent a request, and would block, is parked after the round: suspended, and watched by us. */
+static void on_would_block(void *context, bool writing)
+{
+    struct conn *c = context;
+    if (c->requests > 0 || c->parked)
+        return;
+    c->blocked_writing = writing;
+    if (c->blocked)
+        return;
+    c->blocked = true;
+    c->next_blocked = c->server->blocked;
+    c->server->blocked = c;
+}
+
 static void on_connection(void *cls, struct MHD_Connection *connection, void **context,
                           enum MHD_ConnectionNotificationCode what)
 {
@@ -235,8 +250,10 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **c
     c->mhd = connection;
     *context = c;
     void *session = session_of(connection);
-    if (s->tls && session)
-        tls_prepare(s->tls, session);
+    if (s->tls && session) {
+        c->io = (struct tls_io){c->fd, on_would_block, c};
+        tls_prepare(s->tls, session, &c->io);
+    }
 }
 
 /* Leaves everything as it was sent: decoding is ours (http/target.h), and would cut at %00 here. */
@@ -306,6 +323,37 @@ static bool wants_more(struct MHD_Daemon *d)
     return MHD_get_timeout(d, &wait) == MHD_YES && wait == 0;
 }
 
+static void park_blocked(struct http_server *s)
+{
+    while (s->blocked) {
+        struct conn *c = s->blocked;
+        s->blocked = c->next_blocked;
+        c->blocked = false;
+        if (c->requests > 0 || c->suspended || c->shut || s->stopping)
+            continue;
+        if (accept_watch_conn(s, c, c->blocked_writing) != OK)
+            continue;
+        c->parked = true;
+        MHD_suspend_connection(c->mhd);
+    }
+}
+
+void library_unpark(struct http_server *s, struct conn *c)
+{
+    accept_unwatch_conn(s, c);
+    c->parked = false;
+    MHD_resume_connection(c->mhd);
+}
+
+void library_forget(struct http_server *s, struct conn *c)
+{
+    for (struct conn **at = &s->blocked; *at; at = &(*at)->next_blocked)
+        if (*at == c) {
+            *at = c->next_blocked;
+            return;
+        }
+}
+
 void library_turn(struct http_server *s)
 {
     tls_enter(s->tls);
@@ -314,9 +362,10 @@ void library_turn(struct http_server *s)
         if (!d)
             continue;
         int rounds = 0;
-        do
+        do {
             (void)MHD_run(d);
-        while (++rounds < ROUNDS_A_TURN && wants_more(d));
+            park_blocked(s);
+        } while (++rounds < ROUNDS_A_TURN && wants_more(d));
         if (wants_more(d))
             accept_wake(s);
     }

@@ -106,6 +106,8 @@ void http_server_free(struct http_server *s)
             c->suspended = false;
             library_resume(c);
         }
+        if (c->parked)
+            library_unpark(s, c);
         (void)shutdown(c->fd, SHUT_RDWR);
     }
     library_close(s);
@@ -251,6 +253,7 @@ void server_closed(struct http_server *s, struct conn *c)
     }
     if (c->x)
         exchange_give(s, TAKE(c->x));
+    library_forget(s, c);
     conn_remove(&s->conns, c);
 }
 
@@ -301,7 +304,7 @@ static void give_up(struct http_server *s, struct conn *c)
 
 /* The library finds out through its epoll and closes. A reset instead of a farewell frees the kernel's memory at once
  * when the client does not take its answer. */
-static void shut(struct conn *c)
+static void shut(struct http_server *s, struct conn *c)
 {
     struct linger reset = {.l_onoff = 1, .l_linger = 0};
     if (c->phase == CONN_SEND)
@@ -309,6 +312,8 @@ static void shut(struct conn *c)
     (void)shutdown(c->fd, SHUT_RDWR);
     c->shut = true;
     c->deadline_ms = UINT64_MAX;
+    if (c->parked)
+        library_unpark(s, c);
 }
 
 static void sweep(struct http_server *s)
@@ -320,7 +325,7 @@ static void sweep(struct http_server *s)
             if (c->suspended)
                 give_up(s, c);
             else
-                shut(c);
+                shut(s, c);
         }
         if (c->deadline_ms < next)
             next = c->deadline_ms;

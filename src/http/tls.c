@@ -4,6 +4,10 @@
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
 
+#include <errno.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
 #define CHAIN_MAX        8
 #define RSA_BITS_MINIMUM 2048
 
@@ -178,8 +182,31 @@ void *tls_callback(void)
     return p;
 }
 
-void tls_prepare(struct tls *t, void *session)
+static ssize_t pull(gnutls_transport_ptr_t p, void *data, size_t n)
 {
+    struct tls_io *io = p;
+    ssize_t got = recv(io->fd, data, n, 0);
+    if (got < 0 && errno == EAGAIN)
+        io->would_block(io->context, false);
+    return got;
+}
+
+static ssize_t push(gnutls_transport_ptr_t p, const giovec_t *parts, int count)
+{
+    struct tls_io *io = p;
+    struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)parts, .msg_iovlen = (size_t)count};
+    _Static_assert(sizeof(giovec_t) == sizeof(struct iovec), "GnuTLS takes its giovec_t from struct iovec");
+    ssize_t sent = sendmsg(io->fd, &message, MSG_NOSIGNAL);
+    if (sent < 0 && errno == EAGAIN)
+        io->would_block(io->context, true);
+    return sent;
+}
+
+void tls_prepare(struct tls *t, void *session, struct tls_io *io)
+{
+    gnutls_transport_set_ptr(session, io);
+    gnutls_transport_set_pull_function(session, pull);
+    gnutls_transport_set_vec_push_function(session, push);
     if (t->current->clients != HTTP_CLIENT_NONE)
         gnutls_certificate_server_set_request(session, GNUTLS_CERT_REQUEST);
 }

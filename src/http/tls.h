@@ -9,6 +9,14 @@
 
 struct tls;
 
+/* Our own reading and writing below the TLS session, so that we learn when it would block. Lives as long as the
+ * session. */
+struct tls_io {
+    int fd;
+    void (*would_block)(void *context, bool writing);
+    void *context;
+};
+
 /* ERR_BAD_KEY: unreadable, key and certificate don't belong together, RSA below 2048 bits. */
 RESULT tls_new(const struct http_tls *from, struct tls **ret, struct problem *why);
 void tls_free(struct tls *t);
@@ -20,8 +28,9 @@ void tls_prune(struct tls *t, uint64_t now_ms);
 void tls_enter(struct tls *t);
 void *tls_callback(void); /* gnutls_certificate_retrieve_function2 */
 
-/* session is a gnutls_session_t. Before the handshake: asks for a certificate, if that is wanted. */
-void tls_prepare(struct tls *t, void *session);
+/* session is a gnutls_session_t. Before the handshake: puts io below it, and asks for a certificate if one is wanted.
+ */
+void tls_prepare(struct tls *t, void *session, struct tls_io *io);
 /* After it: *ret_der is the verified certificate (allocated, NULL if none was sent). ERR_UNAUTHENTICATED if one is
  * required and missing, ERR_BAD_CREDENTIALS if it does not verify. */
 RESULT tls_client(struct tls *t, void *session, uint8_t **ret_der, size_t *ret_len);
