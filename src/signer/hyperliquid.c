@@ -63,32 +63,44 @@ static RESULT key_new(const struct bundle *bundle, struct signing_key **ret, str
 
 /* --- judging */
 
-static RESULT judge(enum hl_kind kind, const struct sign_request *request, struct arena *arena, struct intents *ret,
-                    struct problem *why)
+static const char path[] = "/exchange";
+
+static RESULT find_host(const struct venue *venue, const struct sign_request *r, struct view *ret, struct problem *why)
+{
+    if (venue_network_host(venue, r->network, r->host, view_str(path), ret) == OK)
+        return OK;
+    return problem_set(why, ERR_UNKNOWN_ENDPOINT, "host", "the venue has no such host on network '%.*s'",
+                       (int)r->network.len, (const char *)r->network.ptr);
+}
+
+static RESULT judge(enum hl_kind kind, const struct venue *venue, const struct sign_request *request,
+                    struct arena *arena, struct intents *ret, struct problem *why)
 {
     __attribute__((cleanup(hyperliquid_call_done))) struct hl_call call = {0};
-    return hyperliquid_call_read(kind, request, arena, &call, ret, why);
+    struct intents intents = {0};
+    struct view host;
+    TRY(hyperliquid_call_read(kind, request, arena, &call, &intents, why));
+    TRY(find_host(venue, request, &host, why));
+    *ret = intents;
+    return OK;
 }
 
 static RESULT judge_l1(const struct venue *venue, const struct sign_request *request, struct arena *arena,
                        struct intents *ret, struct problem *why)
 {
-    (void)venue;
-    return judge(HL_L1, request, arena, ret, why);
+    return judge(HL_L1, venue, request, arena, ret, why);
 }
 
 static RESULT judge_user(const struct venue *venue, const struct sign_request *request, struct arena *arena,
                          struct intents *ret, struct problem *why)
 {
-    (void)venue;
-    return judge(HL_USER, request, arena, ret, why);
+    return judge(HL_USER, venue, request, arena, ret, why);
 }
 
 static RESULT judge_multisig(const struct venue *venue, const struct sign_request *request, struct arena *arena,
                              struct intents *ret, struct problem *why)
 {
-    (void)venue;
-    return judge(HL_MULTISIG, request, arena, ret, why);
+    return judge(HL_MULTISIG, venue, request, arena, ret, why);
 }
 
 RESULT hyperliquid_nonce(struct view action_json, uint64_t *ret)
@@ -178,22 +190,17 @@ static RESULT put_signature(const uint8_t sig[static SECP256K1_SIG_SIZE], struct
     return writer_done(&w);
 }
 
-static RESULT put_url(const struct venue *venue, const struct sign_request *r, struct arena *arena, struct view *ret,
-                      struct problem *why)
+static RESULT put_url(struct view host, struct arena *arena, struct view *ret)
 {
-    static const char begin[] = "https://", end[] = "/exchange";
-    struct view host;
-    if (venue_network_host(venue, r->network, r->host, view_str(end), &host) != OK)
-        return problem_set(why, ERR_UNKNOWN_ENDPOINT, "host", "no such host of the venue on %.*s", (int)r->network.len,
-                           r->network.ptr);
-    size_t room = host.len + strlen(begin) + strlen(end);
+    static const char begin[] = "https://";
+    size_t room = strlen(begin) + host.len + strlen(path);
     uint8_t *memory = arena_alloc(arena, room);
     if (!memory)
         return ERR_NO_MEMORY;
     struct writer w = writer_fixed(memory, room);
     writer_str(&w, begin);
     writer_view(&w, host);
-    writer_str(&w, end);
+    writer_str(&w, path);
     *ret = writer_view_of(&w);
     return writer_done(&w);
 }
@@ -203,7 +210,8 @@ static RESULT sign(enum hl_kind kind, const struct venue *venue, const struct si
                    struct problem *why)
 {
     __attribute__((cleanup(hyperliquid_call_done))) struct hl_call call = {0};
-    struct sign_result result = {.method = VIEW_STR("POST")};
+    struct sign_result result = {0};
+    struct view host;
     struct hl_digest digest = {0};
     uint8_t sig[SECP256K1_SIG_SIZE];
 
@@ -211,10 +219,11 @@ static RESULT sign(enum hl_kind kind, const struct venue *venue, const struct si
     TRY(hyperliquid_call_read(kind, request, arena, &call, NULL, why));
     if (call.mode == HL_OUTER && !view_is(call.outer_signer, key->address))
         return problem_set(why, ERR_BAD_VALUE, "/payload/outerSigner", "is not this key's address, %s", key->address);
-    if (call.mode != HL_INNER)
-        TRY(put_url(venue, request, arena, &result.url, why));
-    else
-        result.method = (struct view){0};
+    TRY(find_host(venue, request, &host, why));
+    if (call.mode != HL_INNER) {
+        result.method = VIEW_STR("POST");
+        TRY(put_url(host, arena, &result.url));
+    }
     TRY(hyperliquid_hash(&call, request, arena, &digest));
     TRY(secp256k1_sign_digest(secret_view(key->key).ptr, digest.digest, sig));
     TRY(put_body(&call, request, sig, arena, &result.body));

@@ -3,6 +3,7 @@
 #include "signer/hyperliquid_hash.h"
 
 #include "signer/hyperliquid.h"
+#include "signer/venue.h"
 
 #include <assert.h>
 
@@ -10,6 +11,24 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const struct scheme *const schemes[] = {
     [HL_L1] = &scheme_hl_l1, [HL_USER] = &scheme_hl_user, [HL_MULTISIG] = &scheme_hl_multisig};
+
+static const char declaration[] = "name: hyperliquid\n"
+                                  "hosts:\n"
+                                  "  - {name: a.test, transport: https, serves: [/exchange], network: mainnet}\n"
+                                  "  - {name: b.test, transport: https, serves: [/exchange], network: testnet}\n"
+                                  "schemes: [{name: hl-l1, algorithm: none, place: none}]\n"
+                                  "params: [{names: [action], type: json}]\n"
+                                  "order_types: []\n"
+                                  "sets: []\n"
+                                  "endpoints: [{call: POST /exchange, class: withdraw, required: [action]}]\n";
+
+static const struct venue *the_venue(void)
+{
+    static struct venue *venue;
+    if (!venue)
+        assert(venue_parse("fuzz", VIEW_STR(declaration), &venue, NULL) == OK);
+    return venue;
+}
 
 static struct sign_request request_from(const uint8_t *data, size_t size)
 {
@@ -62,7 +81,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     (void)!hyperliquid_nonce(r.params, &nonce);
     if (arena_new(4096, 4 << 20, &arena) != OK)
         return 0;
-    if (schemes[kind]->judge(NULL, &r, arena, &intents, &why) == OK) {
+    if (schemes[kind]->judge(the_venue(), &r, arena, &intents, &why) == OK) {
         check_intents(&intents);
         check_hash(kind, &r, arena);
     } else {

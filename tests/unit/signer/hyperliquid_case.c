@@ -93,9 +93,9 @@ struct sign_request case_request(const char *action)
     return (struct sign_request){.params = view_str(action), .network = VIEW_STR("mainnet"), .nonce = CASE_NONCE};
 }
 
-enum err case_judge(const char *scheme, const char *action, struct arena *arena, struct intents *ret,
-                    struct problem *why)
+enum err case_judge(const struct venue *venue, const char *scheme, const char *action, struct arena *arena,
+                    struct intents *ret, struct problem *why)
 {
     struct sign_request request = case_request(action);
-    return case_scheme(scheme)->judge(NULL, &request, arena, ret, why);
+    return case_scheme(scheme)->judge(venue, &request, arena, ret, why);
 }

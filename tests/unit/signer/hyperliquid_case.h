@@ -26,7 +26,7 @@ struct signing_key *case_key(const char *hex);
 const struct scheme *case_scheme(const char *name);
 /* A mainnet request for this action with nonce CASE_NONCE. */
 struct sign_request case_request(const char *action);
-enum err case_judge(const char *scheme, const char *action, struct arena *arena, struct intents *ret,
-                    struct problem *why);
+enum err case_judge(const struct venue *venue, const char *scheme, const char *action, struct arena *arena,
+                    struct intents *ret, struct problem *why);
 
 #endif

@@ -12,6 +12,7 @@
 #define GTC                 "\"t\":{\"limit\":{\"tif\":\"Gtc\"}}"
 #define ONE_ORDER(order)    "{\"type\":\"order\",\"orders\":[" order "],\"grouping\":\"na\"}"
 
+static struct venue *venue;
 static struct arena *arena;
 
 static int reset(void **state)
@@ -253,7 +254,7 @@ static void every_action_is_told_to_the_policy(void **state)
         const struct example *e = &examples[i];
         struct intents intents = {0};
         struct problem why = {0};
-        if (case_judge(e->scheme, e->action, arena, &intents, &why) != OK)
+        if (case_judge(venue, e->scheme, e->action, arena, &intents, &why) != OK)
             fail_msg("%s: %s %s", e->endpoint, why.where, why.detail);
         assert_int_equal(intents.count, 1);
         assert_int_equal(intents.items[0].class, e->class);
@@ -297,7 +298,7 @@ static void expect_refused(const char *scheme, const json_t *action, enum err co
     char *text = json_dumps(action, JSON_COMPACT);
     struct intents intents = {0};
     struct problem why = {0};
-    enum err e = case_judge(scheme, text, arena, &intents, &why);
+    enum err e = case_judge(venue, scheme, text, arena, &intents, &why);
     bool as_expected = code == ERR_UNKNOWN_PARAMETER ? e == code || e == ERR_BAD_VALUE || e == ERR_UNKNOWN_ENDPOINT
                                                      : e != OK;
     if (!as_expected || (e == ERR_UNKNOWN_PARAMETER && why.where[0] != '/'))
@@ -415,8 +416,10 @@ int main(void)
         cmocka_unit_test(a_missing_member_is_refused_at_every_depth),
         cmocka_unit_test(a_value_of_the_wrong_kind_is_refused_everywhere),
     };
+    venue = case_venue();
     arena = case_arena();
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     arena_free(arena);
+    venue_free(venue);
     return failed;
 }

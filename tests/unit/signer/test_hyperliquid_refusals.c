@@ -14,6 +14,11 @@
 #define SEND(chain_id, chain, to, amount, time)                                                                        \
     "{\"type\":\"usdSend\",\"signatureChainId\":\"" chain_id "\",\"hyperliquidChain\":\"" chain                        \
     "\",\"destination\":\"" to "\",\"amount\":\"" amount "\",\"time\":" time "}"
+#define EVM(chain, data)                                                                                               \
+    "{\"type\":\"sendToEvmWithData\",\"signatureChainId\":\"0x1\",\"hyperliquidChain\":\"Mainnet\",\"token\":"         \
+    "\"USDC\","                                                                                                        \
+    "\"amount\":\"1\",\"sourceDex\":\"\",\"destinationRecipient\":\"" ALICE "\",\"addressEncoding\":\"hex\","          \
+    "\"destinationChainId\":" chain ",\"gasLimit\":1,\"data\":\"" data "\",\"nonce\":1700000000000}"
 #define WRAPPER(signer, action)                                                                                        \
     "{\"type\":\"multiSig\",\"signatureChainId\":\"0x66eee\",\"signatures\":[{\"r\":\"0x1\",\"s\":\"0xab\",\"v\":27}]" \
     ","                                                                                                                \
@@ -33,7 +38,7 @@ static struct intents judged(const char *scheme, const char *action)
 {
     struct intents intents = {0};
     struct problem why = {0};
-    if (case_judge(scheme, action, arena, &intents, &why) != OK)
+    if (case_judge(venue, scheme, action, arena, &intents, &why) != OK)
         fail_msg("%s: %s %s", action, why.where, why.detail);
     return intents;
 }
@@ -123,11 +128,11 @@ static void another_account_is_another_endpoint(void **state)
     struct intents i = {0};
     (void)state;
     r.vault_address = VIEW_STR(ALICE);
-    assert_int_equal(scheme_hl_l1.judge(NULL, &r, arena, &i, NULL), OK);
+    assert_int_equal(scheme_hl_l1.judge(venue, &r, arena, &i, NULL), OK);
     assert_true(view_is(i.items[0].endpoint, "vault/" ALICE "/noop"));
     r.multi_sig_user = VIEW_STR(BOB);
     r.outer_signer = VIEW_STR(OWN);
-    assert_int_equal(scheme_hl_multisig.judge(NULL, &r, arena, &i, NULL), OK);
+    assert_int_equal(scheme_hl_multisig.judge(venue, &r, arena, &i, NULL), OK);
     assert_true(view_is(i.items[0].endpoint, "multiSig/" BOB "/vault/" ALICE "/noop"));
 }
 
@@ -212,6 +217,15 @@ static const struct refusal refusals[] = {
      "{\"type\":\"convertToMultiSigUser\",\"signatureChainId\":\"0x1\",\"hyperliquidChain\":\"Mainnet\",\"signers\":"
      "\"{\\\"authorizedUsers\\\":[\\\"bob\\\"],\\\"threshold\\\":0}\",\"nonce\":1700000000000}",
      ERR_BAD_VALUE, "/signers", "lower case"},
+    {"hl-user", EVM("4294967296", "0x"), ERR_OUT_OF_RANGE, "/destinationChainId", "4294967295"},
+    {"hl-user", EVM("1", "0xabc"), ERR_BAD_VALUE, "/data", "digit is missing"},
+    {"hl-user", EVM("1", "0xAB"), ERR_BAD_VALUE, "/data", "lower case"},
+    {"hl-user",
+     "{\"type\":\"convertToMultiSigUser\",\"signatureChainId\":\"0x1\",\"hyperliquidChain\":\"Mainnet\",\"signers\":"
+     "\"{\\\"authorizedUsers\\\":[\\\"" ALICE "\\\"],\\\"threshold\\\":1,\\\"x\\\":1}\",\"nonce\":1700000000000}",
+     ERR_BAD_VALUE, "/signers", "authorizedUsers"},
+    {"hl-l1", ORDERS("{\"type\":\"x\",\"a\":39,\"b\":false,\"p\":\"1\",\"s\":\"1\",\"r\":false,\"t\":" GTC "}", ""),
+     ERR_UNKNOWN_PARAMETER, "/orders/0/type", "order"},
     {"hl-multisig", WRAPPER(OWN, WRAPPER(OWN, "{\"type\":\"noop\"}")), ERR_UNKNOWN_ENDPOINT, "/payload/action/type",
      ""},
     {"hl-multisig", WRAPPER(OWN, "{\"type\":\"noop\",\"x\":1}"), ERR_UNKNOWN_PARAMETER, "/payload/action/x", "noop"},
@@ -230,7 +244,7 @@ static void what_is_not_certain_is_refused(void **state)
         struct intents intents = {0};
         struct sign_result result = {0};
         struct problem why = {0};
-        enum err e = case_judge(want->scheme, want->action, arena, &intents, &why);
+        enum err e = case_judge(venue, want->scheme, want->action, arena, &intents, &why);
         if (e != want->code || strcmp(why.where, want->where) != 0 || !strstr(why.detail, want->says))
             fail_msg("%s: %s at '%s': %s", want->action, e == OK ? "ok" : err_code(e), why.where, why.detail);
         assert_int_equal(intents.count, 0);
@@ -254,7 +268,7 @@ static void json_that_can_be_read_in_two_ways_is_refused(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         struct intents intents = {0};
-        assert_int_not_equal(case_judge("hl-l1", texts[i], arena, &intents, NULL), OK);
+        assert_int_not_equal(case_judge(venue, "hl-l1", texts[i], arena, &intents, NULL), OK);
     }
 }
 
@@ -387,9 +401,11 @@ static void a_host_must_be_the_venue_s_on_that_network(void **state)
 {
     struct signing_key *key = case_key(CASE_KEY);
     struct sign_result result = {0};
+    struct intents intents = {0};
     struct sign_request r = case_request("{\"type\":\"noop\"}");
     (void)state;
     r.host = VIEW_STR("api.hyperliquid-testnet.xyz");
+    assert_int_equal(scheme_hl_l1.judge(venue, &r, arena, &intents, NULL), ERR_UNKNOWN_ENDPOINT);
     assert_int_equal(scheme_hl_l1.sign(venue, key, &r, arena, &result, NULL), ERR_UNKNOWN_ENDPOINT);
     r.network = VIEW_STR("testnet");
     assert_int_equal(scheme_hl_l1.sign(venue, key, &r, arena, &result, NULL), OK);

@@ -182,7 +182,7 @@ static void check_denormalized(const json_t *line)
     struct problem why = {0};
     json_object_update(action, json_object_get(line, "params"));
     char *text = json_dumps(action, JSON_COMPACT);
-    assert_int_equal(case_judge("hl-l1", text, arena, &intents, &why), ERR_BAD_VALUE);
+    assert_int_equal(case_judge(venue, "hl-l1", text, arena, &intents, &why), ERR_BAD_VALUE);
     assert_string_equal(why.where, "/orders/0/p");
     assert_non_null(strstr(why.detail, "\"800.5\""));
     free(text);
