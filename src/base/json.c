@@ -61,10 +61,11 @@ enum err json_read(struct view text, json_t **ret, struct problem *why)
     json_t *root = json_loadb((const char *)text.ptr, text.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
 
     if (!root) {
+        /* The grammar holds, so only these are left. */
         enum json_error_code kind = json_error_code(&error);
-        enum err code = kind == json_error_duplicate_key   ? ERR_DUPLICATE_FIELD
-                        : kind == json_error_out_of_memory ? ERR_NO_MEMORY
-                                                           : ERR_BAD_JSON;
+        enum err code = kind == json_error_duplicate_key      ? ERR_DUPLICATE_FIELD
+                        : kind == json_error_numeric_overflow ? ERR_BAD_JSON
+                                                              : ERR_NO_MEMORY;
         char where[64];
         struct writer w = writer_fixed(where, sizeof where - 1);
 
