@@ -5,9 +5,9 @@
 /* Schema numbers 0x01xx belong to keeper messages. */
 
 #define NAME_MAX_BYTES 64
-#define CONTEXT_MAX 4096
-#define AUTHORED_MAX 16384
-#define TEXT_PATH_MAX 800
+#define CONTEXT_MAX    4096
+#define AUTHORED_MAX   16384
+#define TEXT_PATH_MAX  800
 
 static const struct field status_fields[] = {
     FIELD(1, struct keeper_status, state, U8, 0),
@@ -46,8 +46,8 @@ static const struct field init_done_fields[] = {
     FIELD(4, struct keeper_init_done, shares, TEXTS, 16),
     FIELD(5, struct keeper_init_done, enrolment_token, TEXT, 128),
 };
-const struct entity keeper_init_done_entity =
-    ENTITY("KeeperInitDone", 0x0103, 1, struct keeper_init_done, init_done_fields);
+const struct entity keeper_init_done_entity = ENTITY("KeeperInitDone", 0x0103, 1, struct keeper_init_done,
+                                                     init_done_fields);
 
 static const struct field unseal_fields[] = {
     FIELD(1, struct keeper_unseal, passphrase, BYTES, 1024),
@@ -59,7 +59,8 @@ static const struct field approval_fields[] = {
     FIELD(1, struct approval, alg, U8, 0, .flags = FIELD_REQUIRED, .min = 1, .doc = "1 = Ed25519"),
     FIELD(2, struct approval, key, FIXED, 32, .flags = FIELD_REQUIRED, .doc = "the administrator's public key"),
     FIELD(3, struct approval, signature, FIXED, 64, .flags = FIELD_REQUIRED),
-    FIELD(4, struct approval, expiry_ms, U64, 0, .flags = FIELD_REQUIRED, .doc = "milliseconds since 1970, at most 24 h ahead"),
+    FIELD(4, struct approval, expiry_ms, U64, 0, .flags = FIELD_REQUIRED,
+          .doc = "milliseconds since 1970, at most 24 h ahead"),
 };
 const struct entity approval_entity = ENTITY("Approval", 0x0105, 1, struct approval, approval_fields);
 
@@ -85,27 +86,28 @@ static const struct field admin_change_fields[] = {
     FIELD(6, struct keeper_admin_change, shares, TEXTS, 16),
     FIELD(7, struct keeper_admin_change, replace_all, BOOL, 0),
 };
-const struct entity keeper_admin_change_entity =
-    ENTITY("KeeperAdminChange", 0x0106, 1, struct keeper_admin_change, admin_change_fields);
+const struct entity keeper_admin_change_entity = ENTITY("KeeperAdminChange", 0x0106, 1, struct keeper_admin_change,
+                                                        admin_change_fields);
 
 static const struct field admin_changed_fields[] = {
     FIELD(1, struct keeper_admin_changed, enrolment_token, TEXT, 128),
 };
-const struct entity keeper_admin_changed_entity =
-    ENTITY("KeeperAdminChanged", 0x0107, 1, struct keeper_admin_changed, admin_changed_fields);
+const struct entity keeper_admin_changed_entity = ENTITY("KeeperAdminChanged", 0x0107, 1, struct keeper_admin_changed,
+                                                         admin_changed_fields);
 
 static const struct field administrator_fields[] = {
     FIELD(1, struct administrator, name, TEXT, NAME_MAX_BYTES),
     FIELD(2, struct administrator, key, FIXED, 32),
 };
-const struct entity administrator_entity = ENTITY("Administrator", 0x0108, 1, struct administrator, administrator_fields);
+const struct entity administrator_entity = ENTITY("Administrator", 0x0108, 1, struct administrator,
+                                                  administrator_fields);
 
 static const struct field administrators_fields[] = {
     FIELD(1, struct administrators, list, LIST, 64, .nested = &administrator_entity),
     FIELD(2, struct administrators, hash, FIXED, 32),
 };
-const struct entity administrators_entity =
-    ENTITY("Administrators", 0x0109, 1, struct administrators, administrators_fields);
+const struct entity administrators_entity = ENTITY("Administrators", 0x0109, 1, struct administrators,
+                                                   administrators_fields);
 
 static const struct field hello_fields[] = {
     FIELD(1, struct keeper_hello, thread, U8, 0),
@@ -128,15 +130,15 @@ static const struct field pending_record_fields[] = {
     FIELD(2, struct keeper_pending_record, descriptor, BYTES, DESCRIPTOR_MAX),
     FIELD(3, struct keeper_pending_record, sealed, BYTES, 16384),
 };
-const struct entity keeper_pending_record_entity =
-    ENTITY("KeeperPendingRecord", 0x0117, 1, struct keeper_pending_record, pending_record_fields);
+const struct entity keeper_pending_record_entity = ENTITY("KeeperPendingRecord", 0x0117, 1,
+                                                          struct keeper_pending_record, pending_record_fields);
 
 static const struct field pending_from_fields[] = {
     FIELD(1, struct keeper_pending_from, author, U8, 0),
     FIELD(2, struct keeper_pending_from, sequence, U64, 0),
 };
-const struct entity keeper_pending_from_entity =
-    ENTITY("KeeperPendingFrom", 0x0118, 1, struct keeper_pending_from, pending_from_fields);
+const struct entity keeper_pending_from_entity = ENTITY("KeeperPendingFrom", 0x0118, 1, struct keeper_pending_from,
+                                                        pending_from_fields);
 
 static const struct field pending_fields[] = {
     FIELD(1, struct keeper_pending, records, LIST, 16, .nested = &keeper_pending_record_entity),
@@ -148,19 +150,20 @@ static const struct field log_append_fields[] = {
     FIELD(2, struct keeper_log_append, leaves, BYTES, 120u * 1024),
     FIELD(3, struct keeper_log_append, state, FIXED, 32),
 };
-const struct entity keeper_log_append_entity =
-    ENTITY("KeeperLogAppend", 0x0113, 1, struct keeper_log_append, log_append_fields);
+const struct entity keeper_log_append_entity = ENTITY("KeeperLogAppend", 0x0113, 1, struct keeper_log_append,
+                                                      log_append_fields);
 
 static const struct field log_size_fields[] = {
     FIELD(1, struct keeper_log_size, size, U64, 0),
 };
-const struct entity keeper_log_size_entity = ENTITY("KeeperLogSize", 0x0114, 1, struct keeper_log_size, log_size_fields);
+const struct entity keeper_log_size_entity = ENTITY("KeeperLogSize", 0x0114, 1, struct keeper_log_size,
+                                                    log_size_fields);
 
 static const struct field checkpoint_fields[] = {
     FIELD(1, struct keeper_checkpoint, size, U64, 0),
 };
-const struct entity keeper_checkpoint_entity =
-    ENTITY("KeeperCheckpoint", 0x0115, 1, struct keeper_checkpoint, checkpoint_fields);
+const struct entity keeper_checkpoint_entity = ENTITY("KeeperCheckpoint", 0x0115, 1, struct keeper_checkpoint,
+                                                      checkpoint_fields);
 
 static const struct field note_fields[] = {
     FIELD(1, struct keeper_note, note, BYTES, 4096),
@@ -173,8 +176,8 @@ static const struct field secret_seal_fields[] = {
     FIELD(3, struct keeper_secret_seal, path, TEXT, TEXT_PATH_MAX),
     FIELD(4, struct keeper_secret_seal, value, BYTES, SECRET_VALUE_MAX),
 };
-const struct entity keeper_secret_seal_entity =
-    ENTITY("KeeperSecretSeal", 0x0120, 1, struct keeper_secret_seal, secret_seal_fields);
+const struct entity keeper_secret_seal_entity = ENTITY("KeeperSecretSeal", 0x0120, 1, struct keeper_secret_seal,
+                                                       secret_seal_fields);
 
 static const struct field secret_open_fields[] = {
     FIELD(1, struct keeper_secret_open, id, FIXED, 16),
@@ -183,8 +186,8 @@ static const struct field secret_open_fields[] = {
     FIELD(4, struct keeper_secret_open, sealed, BYTES, SEALED_SECRET_MAX),
     FIELD(5, struct keeper_secret_open, who, BYTES, CONTEXT_MAX),
 };
-const struct entity keeper_secret_open_entity =
-    ENTITY("KeeperSecretOpen", 0x0121, 1, struct keeper_secret_open, secret_open_fields);
+const struct entity keeper_secret_open_entity = ENTITY("KeeperSecretOpen", 0x0121, 1, struct keeper_secret_open,
+                                                       secret_open_fields);
 
 static const struct field sealed_fields[] = {
     FIELD(1, struct keeper_sealed, sealed, BYTES, SEALED_SECRET_MAX),
@@ -220,8 +223,8 @@ static const struct field descriptor_fields[] = {
     FIELD(10, struct credential_descriptor, environment, ENUM, 0, .names = environment_names),
     FIELD(11, struct credential_descriptor, revoked, BOOL, 0),
 };
-const struct entity credential_descriptor_entity =
-    ENTITY("CredentialDescriptor", 0x0130, 1, struct credential_descriptor, descriptor_fields);
+const struct entity credential_descriptor_entity = ENTITY("CredentialDescriptor", 0x0130, 1,
+                                                          struct credential_descriptor, descriptor_fields);
 
 static const struct field credential_put_fields[] = {
     FIELD(1, struct keeper_credential_put, descriptor, BYTES, DESCRIPTOR_MAX),
@@ -231,8 +234,8 @@ static const struct field credential_put_fields[] = {
     FIELD(5, struct keeper_credential_put, approval, ENTITY, 0, .nested = &approval_entity),
     FIELD(6, struct keeper_credential_put, who, BYTES, CONTEXT_MAX),
 };
-const struct entity keeper_credential_put_entity =
-    ENTITY("KeeperCredentialPut", 0x0131, 1, struct keeper_credential_put, credential_put_fields);
+const struct entity keeper_credential_put_entity = ENTITY("KeeperCredentialPut", 0x0131, 1,
+                                                          struct keeper_credential_put, credential_put_fields);
 
 static const struct field credential_freeze_fields[] = {
     FIELD(1, struct keeper_credential_freeze, id, FIXED, 16),
@@ -241,8 +244,8 @@ static const struct field credential_freeze_fields[] = {
     FIELD(4, struct keeper_credential_freeze, approval, ENTITY, 0, .nested = &approval_entity),
     FIELD(5, struct keeper_credential_freeze, who, BYTES, CONTEXT_MAX),
 };
-const struct entity keeper_credential_freeze_entity =
-    ENTITY("KeeperCredentialFreeze", 0x0132, 1, struct keeper_credential_freeze, credential_freeze_fields);
+const struct entity keeper_credential_freeze_entity = ENTITY("KeeperCredentialFreeze", 0x0132, 1,
+                                                             struct keeper_credential_freeze, credential_freeze_fields);
 
 static const struct field enrol_fields[] = {
     FIELD(1, struct keeper_enrol, name, TEXT, NAME_MAX_BYTES),
@@ -265,8 +268,8 @@ static const struct field signer_welcome_fields[] = {
     FIELD(4, struct keeper_signer_welcome, nonce_mark_ms, U64, 0),
     FIELD(5, struct keeper_signer_welcome, installation, FIXED, INSTALLATION_SIZE),
 };
-const struct entity keeper_signer_welcome_entity =
-    ENTITY("KeeperSignerWelcome", 0x0140, 1, struct keeper_signer_welcome, signer_welcome_fields);
+const struct entity keeper_signer_welcome_entity = ENTITY("KeeperSignerWelcome", 0x0140, 1,
+                                                          struct keeper_signer_welcome, signer_welcome_fields);
 
 static const struct field unwrap_fields[] = {
     FIELD(1, struct keeper_unwrap, descriptor, BYTES, DESCRIPTOR_MAX),
@@ -287,13 +290,14 @@ static const struct field unwrapped_fields[] = {
     FIELD(3, struct keeper_unwrapped, windows, LIST, 8, .nested = &window_mark_entity),
     FIELD(4, struct keeper_unwrapped, policy_version, U64, 0),
 };
-const struct entity keeper_unwrapped_entity =
-    ENTITY("KeeperUnwrapped", 0x0143, 1, struct keeper_unwrapped, unwrapped_fields);
+const struct entity keeper_unwrapped_entity = ENTITY("KeeperUnwrapped", 0x0143, 1, struct keeper_unwrapped,
+                                                     unwrapped_fields);
 
 static const struct field authored_fields[] = {
     FIELD(1, struct keeper_authored, authored, BYTES, AUTHORED_MAX),
 };
-const struct entity keeper_authored_entity = ENTITY("KeeperAuthored", 0x0144, 1, struct keeper_authored, authored_fields);
+const struct entity keeper_authored_entity = ENTITY("KeeperAuthored", 0x0144, 1, struct keeper_authored,
+                                                    authored_fields);
 
 static const struct field reserve_fields[] = {
     FIELD(1, struct keeper_reserve, nonce_mark_ms, U64, 0),
@@ -308,11 +312,11 @@ static const struct field event_credential_fields[] = {
     FIELD(2, struct keeper_event_credential, version, U64, 0),
     FIELD(3, struct keeper_event_credential, frozen, BOOL, 0),
 };
-const struct entity keeper_event_credential_entity =
-    ENTITY("KeeperEventCredential", 0x0150, 1, struct keeper_event_credential, event_credential_fields);
+const struct entity keeper_event_credential_entity = ENTITY("KeeperEventCredential", 0x0150, 1,
+                                                            struct keeper_event_credential, event_credential_fields);
 
 #define ANY_STATE (STATE_UNINITIALISED | STATE_SEALED | STATE_UNSEALED)
-#define ANYBODY (PEER_OPERATOR | PEER_FRONT | PEER_SIGNER | PEER_SUPERVISOR)
+#define ANYBODY   (PEER_OPERATOR | PEER_FRONT | PEER_SIGNER | PEER_SUPERVISOR)
 
 const struct keeper_message keeper_messages[] = {
     {KEEPER_STATUS, "status", ANYBODY, ANY_STATE, NULL, &keeper_status_entity},
@@ -320,8 +324,10 @@ const struct keeper_message keeper_messages[] = {
     {KEEPER_UNSEAL, "unseal", PEER_OPERATOR, STATE_SEALED, &keeper_unseal_entity, &keeper_status_entity},
     {KEEPER_SEAL, "seal", PEER_OPERATOR, STATE_UNSEALED, NULL, &keeper_status_entity},
     {KEEPER_ROTATE, "rotate", PEER_OPERATOR, STATE_UNSEALED, NULL, &keeper_status_entity},
-    {KEEPER_ADMIN_ADD, "admin-add", PEER_OPERATOR, STATE_UNSEALED, &keeper_admin_change_entity, &keeper_admin_changed_entity},
-    {KEEPER_ADMIN_REMOVE, "admin-remove", PEER_OPERATOR, STATE_UNSEALED, &keeper_admin_change_entity, &keeper_admin_changed_entity},
+    {KEEPER_ADMIN_ADD, "admin-add", PEER_OPERATOR, STATE_UNSEALED, &keeper_admin_change_entity,
+     &keeper_admin_changed_entity},
+    {KEEPER_ADMIN_REMOVE, "admin-remove", PEER_OPERATOR, STATE_UNSEALED, &keeper_admin_change_entity,
+     &keeper_admin_changed_entity},
     {KEEPER_ADMIN_LIST, "admin-list", PEER_OPERATOR | PEER_FRONT, STATE_UNSEALED, NULL, &administrators_entity},
     {KEEPER_HELLO, "hello", PEER_FRONT, STATE_UNSEALED, &keeper_hello_entity, &keeper_welcome_entity},
     {KEEPER_PENDING, "pending", PEER_FRONT, STATE_UNSEALED, &keeper_pending_from_entity, &keeper_pending_entity},
@@ -330,9 +336,12 @@ const struct keeper_message keeper_messages[] = {
     {KEEPER_SECRET_SEAL, "secret-seal", PEER_FRONT, STATE_UNSEALED, &keeper_secret_seal_entity, &keeper_sealed_entity},
     {KEEPER_SECRET_OPEN, "secret-open", PEER_FRONT, STATE_UNSEALED, &keeper_secret_open_entity, &keeper_opened_entity},
     {KEEPER_SECRET_REWRAP, "secret-rewrap", PEER_FRONT, STATE_UNSEALED, &keeper_rewrap_entity, &keeper_sealed_entity},
-    {KEEPER_CREDENTIAL_PUT, "credential-put", PEER_FRONT, STATE_UNSEALED, &keeper_credential_put_entity, &keeper_sealed_entity},
-    {KEEPER_CREDENTIAL_FREEZE, "credential-freeze", PEER_FRONT, STATE_UNSEALED, &keeper_credential_freeze_entity, &keeper_sealed_entity},
-    {KEEPER_CREDENTIAL_REWRAP, "credential-rewrap", PEER_FRONT, STATE_UNSEALED, &keeper_unwrap_entity, &keeper_sealed_entity},
+    {KEEPER_CREDENTIAL_PUT, "credential-put", PEER_FRONT, STATE_UNSEALED, &keeper_credential_put_entity,
+     &keeper_sealed_entity},
+    {KEEPER_CREDENTIAL_FREEZE, "credential-freeze", PEER_FRONT, STATE_UNSEALED, &keeper_credential_freeze_entity,
+     &keeper_sealed_entity},
+    {KEEPER_CREDENTIAL_REWRAP, "credential-rewrap", PEER_FRONT, STATE_UNSEALED, &keeper_unwrap_entity,
+     &keeper_sealed_entity},
     {KEEPER_ENROL, "enrol", PEER_FRONT, STATE_UNSEALED, &keeper_enrol_entity, &keeper_sealed_entity},
     {KEEPER_SIGNER_HELLO, "signer-hello", PEER_SIGNER, STATE_UNSEALED, NULL, &keeper_signer_welcome_entity},
     {KEEPER_UNWRAP, "unwrap", PEER_SIGNER, STATE_UNSEALED, &keeper_unwrap_entity, &keeper_unwrapped_entity},

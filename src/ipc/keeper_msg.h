@@ -16,14 +16,14 @@ enum keeper_type {
     KEEPER_UNSEAL,
     KEEPER_SEAL,
     KEEPER_ROTATE,
-    KEEPER_ADMIN_ADD,    /* by an approval of an administrator, or by the unseal shares when all are lost */
+    KEEPER_ADMIN_ADD, /* by an approval of an administrator, or by the unseal shares when all are lost */
     KEEPER_ADMIN_REMOVE,
     KEEPER_ADMIN_LIST,
     /* front */
-    KEEPER_HELLO = 20,    /* the state ring; only when unsealed */
-    KEEPER_PENDING,       /* authored records that are not in the log yet */
-    KEEPER_LOG_APPEND,    /* leaves that are durable, in order */
-    KEEPER_CHECKPOINT,    /* signed once everything authored before the request is in the log */
+    KEEPER_HELLO = 20, /* the state ring; only when unsealed */
+    KEEPER_PENDING,    /* authored records that are not in the log yet */
+    KEEPER_LOG_APPEND, /* leaves that are durable, in order */
+    KEEPER_CHECKPOINT, /* signed once everything authored before the request is in the log */
     KEEPER_SECRET_SEAL,
     KEEPER_SECRET_OPEN,
     KEEPER_SECRET_REWRAP,
@@ -47,18 +47,18 @@ enum keeper_type {
 struct keeper_message {
     uint16_t type;
     const char *name;
-    unsigned from;                 /* enum keeper_peer bits */
-    unsigned when;                 /* enum keeper_state bits */
-    const struct entity *request;  /* NULL: empty body */
-    const struct entity *answer;   /* NULL: empty */
+    unsigned from;                /* enum keeper_peer bits */
+    unsigned when;                /* enum keeper_state bits */
+    const struct entity *request; /* NULL: empty body */
+    const struct entity *answer;  /* NULL: empty */
 };
 extern const struct keeper_message keeper_messages[];
 extern const size_t keeper_message_count;
 const struct keeper_message *keeper_message_find(uint16_t type); /* NULL if there is none */
 
 #define INSTALLATION_SIZE 32
-#define DESCRIPTOR_MAX 32768
-#define SECRET_VALUE_MAX 65536
+#define DESCRIPTOR_MAX    32768
+#define SECRET_VALUE_MAX  65536
 #define SEALED_SECRET_MAX (SECRET_VALUE_MAX + 64)
 
 /* --- status */
@@ -71,8 +71,8 @@ struct keeper_status {
     uint8_t import_key[32];     /* X25519; all zero while sealed */
     uint8_t checkpoint_key[32]; /* Ed25519 public */
     uint32_t epoch;
-    uint64_t log_size;          /* of the keeper's own frontier */
-    uint64_t authored_waiting;  /* authored records not in the log yet */
+    uint64_t log_size;         /* of the keeper's own frontier */
+    uint64_t authored_waiting; /* authored records not in the log yet */
     bool memory_locked;
     uint8_t administrators;
 };
@@ -83,16 +83,16 @@ struct keeper_init {
     uint8_t method;
     struct view passphrase;
     uint8_t threshold, shares;
-    uint8_t cipher;             /* enum aead_alg */
-    struct view administrator;  /* user name of the first one */
+    uint8_t cipher;            /* enum aead_alg */
+    struct view administrator; /* user name of the first one */
     uint8_t administrator_key[32];
     uint32_t argon2_passes, argon2_memory_kib;
 };
 struct keeper_init_done {
     uint8_t installation[INSTALLATION_SIZE];
     uint8_t import_key[32], checkpoint_key[32];
-    struct text_list shares;      /* shown once, stored nowhere */
-    struct view enrolment_token;  /* one-time, for the administrator's first password */
+    struct text_list shares;     /* shown once, stored nowhere */
+    struct view enrolment_token; /* one-time, for the administrator's first password */
 };
 struct keeper_unseal {
     struct view passphrase;
@@ -119,10 +119,10 @@ struct keeper_admin_change {
     struct view name;
     uint8_t key[32];
     bool has_approval;
-    struct approval approval;    /* next = hash of the set after the change; see admin_set_hash */
-    struct view passphrase;      /* recovery: instead of an approval, what unseals */
+    struct approval approval; /* next = hash of the set after the change; see admin_set_hash */
+    struct view passphrase;   /* recovery: instead of an approval, what unseals */
     struct text_list shares;
-    bool replace_all;            /* recovery: the new administrator is the only one afterwards */
+    bool replace_all; /* recovery: the new administrator is the only one afterwards */
 };
 struct keeper_admin_changed {
     struct view enrolment_token; /* empty after a removal */
@@ -142,11 +142,11 @@ struct keeper_hello {
     uint8_t thread; /* the front's thread number; 0 is the one that feeds the log */
 };
 struct keeper_welcome {
-    struct view state_ring;         /* keyring_export of class STATE */
+    struct view state_ring; /* keyring_export of class STATE */
     uint8_t installation[INSTALLATION_SIZE];
     uint8_t cipher;
     uint8_t import_key[32], checkpoint_key[32];
-    uint64_t log_size;              /* feed the log from here */
+    uint64_t log_size; /* feed the log from here */
     uint8_t frontier_root[32];
 };
 /* Records that keeper and signer authored and that are not in the log: a new front logs them before anything else. */
@@ -159,7 +159,7 @@ struct keeper_pending {
     struct entity_list records; /* of struct keeper_pending_record, at most 16; log them and ask again until empty */
 };
 struct keeper_pending_from {
-    uint8_t author;         /* with sequence: where to go on in a longer list; zero = from the start */
+    uint8_t author; /* with sequence: where to go on in a longer list; zero = from the start */
     uint64_t sequence;
 };
 struct keeper_log_append {
@@ -234,7 +234,7 @@ struct keeper_credential_put {
 struct keeper_credential_freeze {
     uint8_t id[16];
     bool frozen;
-    bool has_approval;         /* releasing needs one, freezing does not */
+    bool has_approval; /* releasing needs one, freezing does not */
     struct approval approval;
     struct view who;
 };
@@ -248,7 +248,7 @@ struct keeper_signer_welcome {
     uint8_t author_key[32];
     uint64_t next_sequence;
     uint8_t previous[32];
-    uint64_t nonce_mark_ms;    /* nonces up to here count as used */
+    uint64_t nonce_mark_ms; /* nonces up to here count as used */
     uint8_t installation[INSTALLATION_SIZE];
 };
 struct keeper_unwrap {
@@ -263,19 +263,19 @@ struct window_mark {
 };
 extern const struct entity window_mark_entity;
 struct keeper_unwrapped {
-    struct view bundle;           /* entity Bundle, in the clear: over this socket only */
+    struct view bundle; /* entity Bundle, in the clear: over this socket only */
     bool frozen;
-    struct entity_list windows;   /* of struct window_mark, as reserved last */
+    struct entity_list windows; /* of struct window_mark, as reserved last */
     uint64_t policy_version;
 };
 struct keeper_authored {
     struct view authored; /* entity AuthoredRecord, encoded */
 };
 struct keeper_reserve {
-    uint64_t nonce_mark_ms;      /* 0 = unchanged */
+    uint64_t nonce_mark_ms; /* 0 = unchanged */
     bool has_credential;
     uint8_t id[16];
-    struct entity_list windows;  /* of struct window_mark: the reserved totals */
+    struct entity_list windows; /* of struct window_mark: the reserved totals */
 };
 struct keeper_event_credential {
     uint8_t id[16];
@@ -291,11 +291,11 @@ extern const struct entity credential_bundle_entity;
 
 extern const struct entity keeper_status_entity, keeper_init_entity, keeper_init_done_entity, keeper_unseal_entity,
     keeper_admin_change_entity, keeper_admin_changed_entity, keeper_hello_entity, keeper_welcome_entity,
-    keeper_pending_record_entity, keeper_pending_entity,
-    keeper_pending_from_entity, keeper_log_append_entity, keeper_log_size_entity, keeper_checkpoint_entity,
-    keeper_note_entity, keeper_secret_seal_entity, keeper_secret_open_entity, keeper_sealed_entity,
-    keeper_opened_entity, keeper_rewrap_entity, keeper_credential_put_entity, keeper_credential_freeze_entity,
-    keeper_enrol_entity, keeper_signer_welcome_entity, keeper_unwrap_entity, keeper_unwrapped_entity,
-    keeper_authored_entity, keeper_reserve_entity, keeper_event_credential_entity;
+    keeper_pending_record_entity, keeper_pending_entity, keeper_pending_from_entity, keeper_log_append_entity,
+    keeper_log_size_entity, keeper_checkpoint_entity, keeper_note_entity, keeper_secret_seal_entity,
+    keeper_secret_open_entity, keeper_sealed_entity, keeper_opened_entity, keeper_rewrap_entity,
+    keeper_credential_put_entity, keeper_credential_freeze_entity, keeper_enrol_entity, keeper_signer_welcome_entity,
+    keeper_unwrap_entity, keeper_unwrapped_entity, keeper_authored_entity, keeper_reserve_entity,
+    keeper_event_credential_entity;
 
 #endif

@@ -17,27 +17,27 @@ struct signer_load {
 };
 
 /* A bot's own signature (SGN-10) is Ed25519 over the text that signer_proof_text() makes:
- *   "holdfast-proof-1\n" and then "name=value\n" for each of the fields path, scheme, method, host, request_path, query, body,
- *   params, network, vault_address, multi_sig_user, outer_signer, frame_id, expires_after, nonce, recv_window_ms,
- *   dry_run, proof_time_ms, proof_nonce, in this order, each value being the lower-hex SHA-256 of its text
- *   (numbers in decimal, booleans 0 or 1, absent ones empty). The key is the one that the credential's policy names
+ *   "holdfast-proof-1\n" and then "name=value\n" for each of the fields path, scheme, method, host, request_path,
+ * query, body, params, network, vault_address, multi_sig_user, outer_signer, frame_id, expires_after, nonce,
+ * recv_window_ms, dry_run, proof_time_ms, proof_nonce, in this order, each value being the lower-hex SHA-256 of its
+ * text (numbers in decimal, booleans 0 or 1, absent ones empty). The key is the one that the credential's policy names
  *   for this bot. A proof is good for 30 s and once. */
 struct signer_sign {
-    uint8_t id[16];          /* credential */
-    struct view path;        /* as the caller named it */
-    struct view scheme;      /* "" = the credential's own; else another of its venue that its key fits */
+    uint8_t id[16];     /* credential */
+    struct view path;   /* as the caller named it */
+    struct view scheme; /* "" = the credential's own; else another of its venue that its key fits */
     struct view method, host, request_path, query, body, params;
     struct view network, vault_address, multi_sig_user, outer_signer, frame_id;
     bool has_expires_after;
     uint64_t expires_after;
-    uint64_t nonce;          /* 0 = the signer's choice; else must be above the last and at most 5 s ahead */
+    uint64_t nonce; /* 0 = the signer's choice; else must be above the last and at most 5 s ahead */
     uint32_t recv_window_ms;
     bool dry_run;
     struct view who;         /* canonical RequestContext, the front's claim */
     struct view bot;         /* identity the front claims: "key:<id>", "unix:1000", "user:alice" */
     struct view proof_nonce; /* caller's random text, at most 64 */
     uint64_t proof_time_ms;
-    struct view proof;       /* 64 bytes, or empty */
+    struct view proof; /* 64 bytes, or empty */
 };
 
 struct signer_header {
@@ -50,10 +50,10 @@ struct signer_signed {
     struct entity_list headers; /* of struct signer_header */
     uint64_t nonce, timestamp_ms;
     bool dry_run;
-    struct view decision;     /* stable code: "ok" or an error code */
-    struct view rule;         /* JSON pointer of the deciding rule */
+    struct view decision; /* stable code: "ok" or an error code */
+    struct view rule;     /* JSON pointer of the deciding rule */
     struct view sentence;
-    struct view authored;     /* entity AuthoredRecord; empty for a dry run */
+    struct view authored; /* entity AuthoredRecord; empty for a dry run */
 };
 /* A refusal is an answer too (decision is its code, authored its record); an error of the message itself (not loaded:
  * ERR_NOT_FOUND, keeper gone: ERR_UNAVAILABLE, sealed: ERR_SEALED) is a channel error. */

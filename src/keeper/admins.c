@@ -4,10 +4,10 @@
 #include "base/text.h"
 
 #define APPROVAL_LONGEST_MS (24ull * 3600 * 1000)
-#define ENROLMENT_LIFE_MS (24ull * 3600 * 1000)
-#define TOKEN_BYTES 24
-#define TOKEN_PREFIX "hfe_"
-#define TOKEN_WIDTH 33 /* base62 characters of 24 bytes */
+#define ENROLMENT_LIFE_MS   (24ull * 3600 * 1000)
+#define TOKEN_BYTES         24
+#define TOKEN_PREFIX        "hfe_"
+#define TOKEN_WIDTH         33 /* base62 characters of 24 bytes */
 
 static uint64_t now(const struct keeper *k)
 {
@@ -150,7 +150,8 @@ static RESULT change_delete(struct change *c, struct view name)
 }
 
 /* In force when it is in the anchor; if that can't be written, nothing has changed. */
-static RESULT change_save(struct keeper *k, const struct change *c, uint16_t event, struct view name, struct arena *arena)
+static RESULT change_save(struct keeper *k, const struct change *c, uint16_t event, struct view name,
+                          struct arena *arena)
 {
     struct admin before[ADMINISTRATORS_MAX];
     size_t before_count = k->admin_count;
@@ -208,7 +209,8 @@ HANDLER(admins_remove)
     TRY(change_begin(k, q->name, &c));
     TRY(change_delete(&c, q->name));
     if (c.count == 0)
-        return problem_set(why, ERR_BAD_VALUE, "name", "the last administrator can't be removed; add another one first");
+        return problem_set(why, ERR_BAD_VALUE, "name",
+                           "the last administrator can't be removed; add another one first");
     change_end(&c);
     TRY(admins_check_approval(k, &q->approval, APPROVE_ADMIN_REMOVE, c.object, c.previous, c.next));
     return change_save(k, &c, EVENT_ADMINISTRATOR_REMOVED, q->name, arena);
@@ -237,7 +239,8 @@ HANDLER(admins_enrol)
     const struct keeper_enrol *q = request;
     struct keeper_sealed *out = answer;
     struct enrolment *e, kept;
-    struct authoring record = {.type = EVENT_ENROLMENT_USED, .outcome = OUTCOME_DONE, .who = q->who, .what.detail = q->name};
+    struct authoring record = {
+        .type = EVENT_ENROLMENT_USED, .outcome = OUTCOME_DONE, .who = q->who, .what.detail = q->name};
     uint8_t hash[32];
     enum err saved;
 

@@ -6,8 +6,8 @@
 #include <errno.h>
 #include <unistd.h>
 
-#define MAGIC 0x686f6c6466617374u /* "holdfast" */
-#define FRAME 24u
+#define MAGIC    0x686f6c6466617374u /* "holdfast" */
+#define FRAME    24u
 #define SLOT_MAX (FRAME + ANCHOR_HEAD_MAX + ANCHOR_BODY_MAX + SHA256_SIZE)
 
 static const struct field head_fields[] = {

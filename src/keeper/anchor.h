@@ -1,28 +1,29 @@
 /* The anchor: the one file the keeper may touch, through one open descriptor. It holds the newest version of everything
  * that keeper and signer must not be fooled about. Two slots, written in turn: a torn write leaves the other one.
  *
- *   slot n at n × ANCHOR_SLOT: 8 magic ‖ u64 sequence ‖ u32 head length ‖ u32 body length ‖ head ‖ body ‖ SHA-256 of all that
+ *   slot n at n × ANCHOR_SLOT: 8 magic ‖ u64 sequence ‖ u32 head length ‖ u32 body length ‖ head ‖ body ‖ SHA-256 of
+ * all that
  *
- * head (entity AnchorHead) is readable while sealed: how to unseal. body is sealed under a key derived from the root key.
- * Somebody who can write this file can put back an old one; THREAT-MODEL.md says what then shows it. */
+ * head (entity AnchorHead) is readable while sealed: how to unseal. body is sealed under a key derived from the root
+ * key. Somebody who can write this file can put back an old one; THREAT-MODEL.md says what then shows it. */
 #ifndef HOLDFAST_KEEPER_ANCHOR_H
 #define HOLDFAST_KEEPER_ANCHOR_H
 
 #include "base/entity.h"
 #include "ipc/keeper_msg.h"
 
-#define ANCHOR_SLOT (2u << 20)
+#define ANCHOR_SLOT     (2u << 20)
 #define ANCHOR_HEAD_MAX 4096
 #define ANCHOR_BODY_MAX (ANCHOR_SLOT - ANCHOR_HEAD_MAX - 64)
 
 struct anchor_head {
     uint8_t installation[INSTALLATION_SIZE];
-    uint8_t method;            /* enum unseal_method */
+    uint8_t method; /* enum unseal_method */
     uint8_t threshold, shares;
-    uint8_t cipher;            /* enum aead_alg, for what is sealed from now on */
-    uint8_t salt[16];          /* passphrase: Argon2id's */
+    uint8_t cipher;   /* enum aead_alg, for what is sealed from now on */
+    uint8_t salt[16]; /* passphrase: Argon2id's */
     uint32_t argon2_passes, argon2_memory_kib;
-    struct view wrapped_root;  /* the root key, sealed under the key-encryption key */
+    struct view wrapped_root; /* the root key, sealed under the key-encryption key */
 };
 extern const struct entity anchor_head_entity;
 

@@ -1,4 +1,5 @@
-/* Authored records: numbered, chained and tagged leaves of what keeper and signer did, kept until they are in the log. */
+/* Authored records: numbered, chained and tagged leaves of what keeper and signer did, kept until they are in the log.
+ */
 #include "keeper/core.h"
 
 #define RENEW_BEFORE 2048 /* more than a signer can send before the keeper has read it */
@@ -86,8 +87,8 @@ RESULT authors_write(struct keeper *k, const struct authoring *a, struct arena *
     TRY(room(self));
     TRY(reserve(k, self));
     TRY(context_of(a->who, arena, &r.who));
-    TRY(leaf_author(&chain, &r, a->changes, a->change_count, k->config.clock->wall_ms(k->config.clock), k->config.random,
-                    arena, &out));
+    TRY(leaf_author(&chain, &r, a->changes, a->change_count, k->config.clock->wall_ms(k->config.clock),
+                    k->config.random, arena, &out));
     TRY(entity_encode(&authored_record_entity, &out, &w));
     TRY(arena_copy(arena, writer_view_of(&w), &bytes));
     leaf_hash(out.leaf, hash);
@@ -158,7 +159,7 @@ RESULT authors_logged(struct keeper *k, const struct leaf *leaf, struct view lea
     if (!ct_eq(hash, w->hash, 32))
         return ERR_LOG_MISMATCH;
     if (!ct_eq(w->credential, nobody, 16))
-        credentials_settle(k, w->credential, 0);
+        credentials_settle(k, w->credential);
     free(w->bytes);
     *w = (struct waiting){0};
     a->waiting_count--;

@@ -24,7 +24,7 @@ enum ring { RING_STATE, RING_SECRET, RING_CREDENTIAL, RING_COUNT };
 struct waiting {
     uint64_t sequence; /* 0: free */
     uint8_t hash[32];
-    uint8_t *bytes;    /* AuthoredRecord ‖ descriptor ‖ sealed */
+    uint8_t *bytes; /* AuthoredRecord ‖ descriptor ‖ sealed */
     uint32_t authored_len, descriptor_len, sealed_len;
     uint8_t credential[16]; /* whose pending change comes into force with it; all zero if none */
 };
@@ -100,6 +100,7 @@ struct keeper {
     size_t enrolment_count;
     struct credential *credentials;
     size_t credential_count, credential_cap;
+    bool settled; /* a pending change came into force and the anchor does not say so yet */
 };
 
 static inline const struct seeds *keeper_seeds(const struct keeper *k)
@@ -116,9 +117,9 @@ void save_forget(struct keeper *k); /* wipes everything that only an unsealed ke
 RESULT keeper_reopen(struct keeper *k); /* reads the anchor anew; only while not unsealed */
 
 /* --- authors.c */
-RESULT authors_stop(struct keeper *k); /* before an orderly end: nothing stays reserved if nothing waits */
+RESULT authors_stop(struct keeper *k);       /* before an orderly end: nothing stays reserved if nothing waits */
 void authors_close_former(struct keeper *k); /* the front has fed all it had: what is missing now is missing */
-RESULT authors_start(struct keeper *k); /* after save_read: reserved sequences count as used */
+RESULT authors_start(struct keeper *k);      /* after save_read: reserved sequences count as used */
 /* The keeper's own record. descriptor and sealed go along for a front that has to store them again. The sequence is
  * used only if this succeeds. ERR_LOG_BEHIND when too many wait. */
 struct authoring {
@@ -132,14 +133,14 @@ struct authoring {
     const uint8_t *credential; /* 16 bytes or NULL */
 };
 RESULT authors_write(struct keeper *k, const struct authoring *a, struct arena *arena, struct view *ret_authored);
-RESULT authors_room(const struct keeper *k); /* OK if one more may be authored */
+RESULT authors_room(const struct keeper *k);                        /* OK if one more may be authored */
 RESULT authors_take_signed(struct keeper *k, struct view authored); /* from the signer */
 /* A leaf that the front says is durable. */
 RESULT authors_logged(struct keeper *k, const struct leaf *leaf, struct view leaf_bytes);
 
 /* --- credentials.c */
 struct credential *credentials_find(struct keeper *k, const uint8_t id[static 16]);
-void credentials_settle(struct keeper *k, const uint8_t id[static 16], uint64_t version); /* its record is in the log */
+void credentials_settle(struct keeper *k, const uint8_t id[static 16]); /* its record is in the log: set settled */
 RESULT credentials_add(struct keeper *k, struct credential **ret);
 
 /* --- admins.c */

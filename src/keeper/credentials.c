@@ -1,5 +1,5 @@
-/* Sign-only credentials: taken in encrypted to the import key, sealed under the CREDENTIAL ring, given to the signer and
- * to nobody else. What is in force is in the anchor, by hash; the front only carries the bytes. */
+/* Sign-only credentials: taken in encrypted to the import key, sealed under the CREDENTIAL ring, given to the signer
+ * and to nobody else. What is in force is in the anchor, by hash; the front only carries the bytes. */
 #include "keeper/core.h"
 
 #include "base/text.h"
@@ -31,20 +31,21 @@ RESULT credentials_add(struct keeper *k, struct credential **ret)
     return OK;
 }
 
-void credentials_settle(struct keeper *k, const uint8_t id[static 16], uint64_t version)
+void credentials_settle(struct keeper *k, const uint8_t id[static 16])
 {
     struct credential *c = credentials_find(k, id);
 
-    if (!c || c->pending_version == 0 || (version != 0 && version != c->pending_version))
+    if (!c || c->pending_version == 0)
         return;
+    k->settled = true;
     c->version = c->pending_version;
     memcpy(c->hash, c->pending_hash, 32);
     c->pending_version = 0;
     memset(c->pending_hash, 0, 32);
 }
 
-/* The sealed bundle is bound to the credential's id and to the box it came in, not to the descriptor's version: a change
- * of policy keeps it. */
+/* The sealed bundle is bound to the credential's id and to the box it came in, not to the descriptor's version: a
+ * change of policy keeps it. */
 static void bundle_context(const struct credential_descriptor *d, struct writer *w)
 {
     writer_str(w, "credential");
@@ -52,8 +53,8 @@ static void bundle_context(const struct credential_descriptor *d, struct writer 
     writer_bytes(w, d->box_hash, sizeof d->box_hash);
 }
 
-static RESULT open_box(const struct keeper *k, const struct credential_descriptor *d, struct view box, struct arena *arena,
-                       struct secret **ret, struct problem *why)
+static RESULT open_box(const struct keeper *k, const struct credential_descriptor *d, struct view box,
+                       struct arena *arena, struct secret **ret, struct problem *why)
 {
     AUTO(secret_free) struct secret *plain = NULL;
     struct credential_bundle bundle;
@@ -94,8 +95,9 @@ static RESULT seal_bundle(const struct keeper *k, const struct credential_descri
 }
 
 /* The bundle to go on with: a new one out of its box, or the one that was sealed before. */
-static RESULT take_bundle(const struct keeper *k, const struct keeper_credential_put *q, const struct credential_descriptor *d,
-                          struct arena *arena, struct view *ret_sealed, struct problem *why)
+static RESULT take_bundle(const struct keeper *k, const struct keeper_credential_put *q,
+                          const struct credential_descriptor *d, struct arena *arena, struct view *ret_sealed,
+                          struct problem *why)
 {
     AUTO(secret_free) struct secret *plain = NULL;
     AUTO_WRITER kept = writer_new(16384);
@@ -134,7 +136,7 @@ static RESULT put_pending(struct keeper *k, const struct credential_descriptor *
         TRY(credentials_add(k, &c));
     before = *c;
     if (c->pending_version != 0)
-        credentials_settle(k, c->id, 0);
+        credentials_settle(k, c->id);
     memcpy(c->id, d->id, 16);
     c->pending_version = d->version;
     memcpy(c->pending_hash, hash, 32);
@@ -210,7 +212,8 @@ HANDLER(credentials_put)
     return author_put(k, q, &d, out, arena);
 }
 
-static RESULT check_release(const struct keeper *k, const struct credential *c, const struct keeper_credential_freeze *q)
+static RESULT check_release(const struct keeper *k, const struct credential *c,
+                            const struct keeper_credential_freeze *q)
 {
     uint8_t object[32];
 
@@ -263,9 +266,11 @@ static RESULT accept_descriptor(struct keeper *k, const struct credential_descri
         return ERR_NOT_FOUND;
     sha256(descriptor, hash);
     if (c->pending_version == d->version && ct_eq(hash, c->pending_hash, 32))
-        credentials_settle(k, c->id, 0);
+        credentials_settle(k, c->id);
     if (c->version != d->version || !ct_eq(hash, c->hash, 32))
         return ERR_TAMPERED;
+    if (k->settled)
+        TRY(save_write(k)); /* from now on the former one must be dead, also after a crash */
     *ret = c;
     return OK;
 }
@@ -278,10 +283,14 @@ HANDLER(credentials_unwrap)
     struct credential *c;
     struct window_mark *marks;
     AUTO_WRITER plain = writer_new(16384);
+    enum err e;
 
     TRY(entity_decode(&credential_descriptor_entity, q->descriptor, arena, &d));
-    if (accept_descriptor(k, &d, q->descriptor, &c) != OK)
-        return problem_set(why, ERR_TAMPERED, "descriptor", "it is not the version that the administrators approved last");
+    e = accept_descriptor(k, &d, q->descriptor, &c);
+    if (e == ERR_TAMPERED || e == ERR_NOT_FOUND)
+        return problem_set(why, ERR_TAMPERED, "descriptor",
+                           "it is not the version that the administrators approved last");
+    TRY(e);
     if (d.revoked)
         return ERR_REVOKED;
     TRY(open_bundle(k, &d, q->sealed, &plain));

@@ -11,20 +11,23 @@ static const struct field credential_fields[] = {
     FIELD(6, struct durable_credential, frozen, BOOL, 0),
     FIELD(7, struct durable_credential, windows, LIST, WINDOWS_MAX, .nested = &window_mark_entity),
 };
-const struct entity durable_credential_entity =
-    ENTITY("DurableCredential", 0x0303, 1, struct durable_credential, credential_fields);
+const struct entity durable_credential_entity = ENTITY("DurableCredential", 0x0303, 1, struct durable_credential,
+                                                       credential_fields);
 
 static const struct field enrolment_fields[] = {
     FIELD(1, struct durable_enrolment, name, TEXT, 64),
     FIELD(2, struct durable_enrolment, token_hash, FIXED, 32),
     FIELD(3, struct durable_enrolment, expiry_ms, U64, 0),
 };
-const struct entity durable_enrolment_entity =
-    ENTITY("DurableEnrolment", 0x0304, 1, struct durable_enrolment, enrolment_fields);
+const struct entity durable_enrolment_entity = ENTITY("DurableEnrolment", 0x0304, 1, struct durable_enrolment,
+                                                      enrolment_fields);
 
 /* Arrays of two or three are separate fields: the table has no arrays of fixed values. */
 #define AT(number, label, member, kind, limit)                                                                         \
-    {.no = (number), .name = (label), .type = FIELD_##kind, .offset = offsetof(struct durable, member), .max = (limit)}
+    {                                                                                                                  \
+        .no = (number), .name = (label), .type = FIELD_##kind, .offset = offsetof(struct durable, member),             \
+        .max = (limit)                                                                                                 \
+    }
 
 static const struct field durable_fields[] = {
     AT(1, "state_ring", rings[0], BYTES, 8192),
@@ -42,11 +45,23 @@ static const struct field durable_fields[] = {
     AT(13, "signer_author_previous", author_previous[1], FIXED, 32),
     AT(14, "nonce_mark_ms", nonce_mark_ms, U64, 0),
     AT(15, "frontier", frontier, BYTES, 4096),
-    {.no = 16, .name = "administrators", .type = FIELD_LIST, .offset = offsetof(struct durable, administrators),
-     .max = ADMINISTRATORS_MAX, .nested = &administrator_entity},
-    {.no = 17, .name = "enrolments", .type = FIELD_LIST, .offset = offsetof(struct durable, enrolments),
-     .max = ENROLMENTS_MAX, .nested = &durable_enrolment_entity},
-    {.no = 18, .name = "credentials", .type = FIELD_LIST, .offset = offsetof(struct durable, credentials),
-     .max = CREDENTIALS_MAX, .nested = &durable_credential_entity},
+    {.no = 16,
+     .name = "administrators",
+     .type = FIELD_LIST,
+     .offset = offsetof(struct durable, administrators),
+     .max = ADMINISTRATORS_MAX,
+     .nested = &administrator_entity},
+    {.no = 17,
+     .name = "enrolments",
+     .type = FIELD_LIST,
+     .offset = offsetof(struct durable, enrolments),
+     .max = ENROLMENTS_MAX,
+     .nested = &durable_enrolment_entity},
+    {.no = 18,
+     .name = "credentials",
+     .type = FIELD_LIST,
+     .offset = offsetof(struct durable, credentials),
+     .max = CREDENTIALS_MAX,
+     .nested = &durable_credential_entity},
 };
 const struct entity durable_entity = ENTITY("Durable", 0x0302, 1, struct durable, durable_fields);

@@ -1,7 +1,7 @@
 #include "keeper/core.h"
 
 #define ARENA_FIRST (16u * 1024)
-#define ARENA_MAX (4u << 20)
+#define ARENA_MAX   (4u << 20)
 
 /* keeper_messages[] says who may send a message and when; this says who handles it. */
 static const struct {
@@ -118,8 +118,8 @@ static RESULT run(struct keeper *k, const struct keeper_message *m, keeper_handl
     return m->answer ? entity_encode(m->answer, answer, ret_answer) : OK;
 }
 
-RESULT keeper_handle(struct keeper *k, enum keeper_peer from, uint16_t type, struct view body, struct writer *ret_answer,
-                     struct problem *why)
+RESULT keeper_handle(struct keeper *k, enum keeper_peer from, uint16_t type, struct view body,
+                     struct writer *ret_answer, struct problem *why)
 {
     const struct keeper_message *m = keeper_message_find(type);
     keeper_handler handle = handler_of(type);

@@ -26,11 +26,11 @@ enum keeper_state keeper_state_of(const struct keeper *k);
 
 /* Checks who may say this and when, decodes body, handles it, and encodes the answer's entity into ret_answer (empty
  * where there is none). KEEPER_CHECKPOINT is not handled here: its answer may have to wait, see below. */
-RESULT keeper_handle(struct keeper *k, enum keeper_peer from, uint16_t type, struct view body, struct writer *ret_answer,
-                     struct problem *why);
+RESULT keeper_handle(struct keeper *k, enum keeper_peer from, uint16_t type, struct view body,
+                     struct writer *ret_answer, struct problem *why);
 
-/* A checkpoint must contain all that was authored before it was asked for. The wiring drains the signer's channel, takes
- * the cut, and signs when the cut is covered. */
+/* A checkpoint must contain all that was authored before it was asked for. The wiring drains the signer's channel,
+ * takes the cut, and signs when the cut is covered. */
 struct keeper_cut {
     uint64_t sequence[2];
     uint64_t size;
@@ -40,8 +40,8 @@ bool keeper_cut_covered(const struct keeper *k, const struct keeper_cut *cut);
 /* Makes the frontier durable in the anchor, then signs it. Answer: entity KeeperNote. */
 RESULT keeper_checkpoint_sign(struct keeper *k, struct writer *ret_answer);
 
-/* Hand-over at an upgrade: the old keeper gives its root key to the new one over a socket that the supervisor made. After
- * the export the old keeper is sealed. */
+/* Hand-over at an upgrade: the old keeper gives its root key to the new one over a socket that the supervisor made.
+ * After the export the old keeper is sealed. */
 RESULT keeper_export(struct keeper *k, struct writer *ret_secret);
 RESULT keeper_import(struct keeper *k, struct view secret);
 

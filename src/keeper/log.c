@@ -4,7 +4,7 @@
 #include "ledger/note.h"
 
 #define PENDING_AT_ONCE 16
-#define PENDING_BYTES (100u * 1024)
+#define PENDING_BYTES   (100u * 1024)
 
 HANDLER(log_hello)
 {
@@ -100,7 +100,7 @@ HANDLER(log_append)
     }
     memcpy(k->live_rows, q->state, 32);
     out->size = k->frontier.size;
-    return OK;
+    return k->settled ? save_write(k) : OK; /* an approved change is in force, also after a crash */
 }
 
 void keeper_cut_take(const struct keeper *k, uint64_t least_size, struct keeper_cut *ret)
@@ -111,7 +111,8 @@ void keeper_cut_take(const struct keeper *k, uint64_t least_size, struct keeper_
 
 bool keeper_cut_covered(const struct keeper *k, const struct keeper_cut *cut)
 {
-    return k->authors[0].low >= cut->sequence[0] && k->authors[1].low >= cut->sequence[1] && k->frontier.size >= cut->size;
+    return k->authors[0].low >= cut->sequence[0] && k->authors[1].low >= cut->sequence[1] &&
+           k->frontier.size >= cut->size;
 }
 
 static RESULT origin_of(const struct keeper *k, char out[static NOTE_ORIGIN_MAX])

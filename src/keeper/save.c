@@ -124,7 +124,9 @@ static RESULT seal_and_write(struct keeper *k, struct view plain)
     wipe(key, sizeof key);
     free(sealed);
     TRY(e);
-    return anchor_write(k->anchor, writer_view_of(&head), writer_view_of(&body));
+    TRY(anchor_write(k->anchor, writer_view_of(&head), writer_view_of(&body)));
+    k->settled = false;
+    return OK;
 }
 
 RESULT save_write(struct keeper *k)

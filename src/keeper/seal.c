@@ -3,7 +3,7 @@
 
 #include "crypto/password.h"
 
-#define ROOT_SIZE 32
+#define ROOT_SIZE   32
 #define KEK_CONTEXT "holdfast root key"
 
 static uint64_t now(const struct keeper *k)
@@ -90,8 +90,8 @@ static RESULT check_init(const struct keeper_init *q, struct problem *why)
         return problem_set(why, ERR_TOO_SHORT, "passphrase", "use at least 12 characters; five random words are good");
     if (q->method == UNSEAL_SHARES && (q->shares < 1 || q->shares > SHAMIR_MAX_SHARES || q->threshold < 1 ||
                                        q->threshold > q->shares || (q->shares > 1 && q->threshold < 2)))
-        return problem_set(why, ERR_OUT_OF_RANGE, "threshold", "at most %d shares, and 2 <= threshold <= shares (or 1 of 1)",
-                           SHAMIR_MAX_SHARES);
+        return problem_set(why, ERR_OUT_OF_RANGE, "threshold",
+                           "at most %d shares, and 2 <= threshold <= shares (or 1 of 1)", SHAMIR_MAX_SHARES);
     if (q->method != UNSEAL_PASSPHRASE && q->method != UNSEAL_SHARES)
         return problem_set(why, ERR_BAD_VALUE, "method", "1 is passphrase, 2 is shares");
     if (q->cipher != AEAD_XAES_256_GCM && q->cipher != AEAD_XCHACHA20_POLY1305)
@@ -250,7 +250,8 @@ static RESULT add_share(struct keeper *k, struct view text, struct problem *why)
         return problem_set(why, ERR_WRONG_SHARE, "share", "this share belongs to another installation");
     for (size_t i = 0; i < k->given_count; i++) {
         if (memcmp(k->given[i].set, s.set, sizeof s.set) != 0)
-            return problem_set(why, ERR_WRONG_SHARE, "share", "this share belongs to another set than those given before");
+            return problem_set(why, ERR_WRONG_SHARE, "share",
+                               "this share belongs to another set than those given before");
         if (k->given[i].x == s.x)
             return problem_set(why, ERR_SHARE_TWICE, "share", "share %u was given already", s.x);
     }
@@ -307,8 +308,8 @@ HANDLER(seal_unseal)
     bool by_share = k->head.method == UNSEAL_SHARES;
 
     if (by_share ? q->share.len == 0 : q->passphrase.len == 0)
-        return problem_set(why, ERR_MISSING_FIELD, by_share ? "share" : "passphrase", "this installation is unsealed by %s",
-                           by_share ? "shares" : "a passphrase");
+        return problem_set(why, ERR_MISSING_FIELD, by_share ? "share" : "passphrase",
+                           "this installation is unsealed by %s", by_share ? "shares" : "a passphrase");
     TRY(unseal(k, q, why));
     if (k->state == STATE_UNSEALED) {
         TRY(operator_record(k, EVENT_UNSEALED, "installation", arena));

@@ -12,7 +12,8 @@ static void value_context(const uint8_t id[static 16], uint64_t version, struct 
     writer_var(w, path);
 }
 
-static RESULT seal_value(const struct keeper *k, struct view context, struct view value, struct arena *arena, struct view *ret)
+static RESULT seal_value(const struct keeper *k, struct view context, struct view value, struct arena *arena,
+                         struct view *ret)
 {
     AUTO_WRITER sealed = writer_new(SEALED_SECRET_MAX);
 
@@ -65,7 +66,8 @@ HANDLER(secrets_open)
     if (keyring_open(k->rings[RING_SECRET], PURPOSE_SECRET, writer_view_of(&context), q->sealed, &plain) != OK) {
         TRY(author_opened(k, q, OUTCOME_FAILED, VIEW_STR("tampered"), arena, &ignored));
         k->config.event(k->config.context, PEER_FRONT, KEEPER_EVENT_PENDING, NULL, NULL);
-        return problem_set(why, ERR_TAMPERED, "sealed", "the stored value is not what was sealed for this secret and version");
+        return problem_set(why, ERR_TAMPERED, "sealed",
+                           "the stored value is not what was sealed for this secret and version");
     }
     TRY(arena_copy(arena, writer_view_of(&plain), &out->value));
     return author_opened(k, q, OUTCOME_DONE, (struct view){0}, arena, &out->authored);

@@ -11,10 +11,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define OPERATORS_MAX 8
+#define OPERATORS_MAX   8
 #define CHECKPOINTS_MAX 64
-#define DRAIN_FRAMES 4096
-#define ANSWER_MAX (CHANNEL_FRAME_MAX - CHANNEL_HEADER - 2)
+#define DRAIN_FRAMES    4096
+#define ANSWER_MAX      (CHANNEL_FRAME_MAX - CHANNEL_HEADER - 2)
 
 struct peer {
     struct wiring *w;
@@ -53,8 +53,7 @@ static void event(void *context, enum keeper_peer to, uint16_t type, const struc
         if (!(p->role & (unsigned)to))
             continue;
         /* A peer that is not told would believe old state: better that it starts anew. */
-        if (channel_send(p->channel, type, 0, writer_view_of(&body), -1) != OK ||
-            channel_flush(p->channel) != OK)
+        if (channel_send(p->channel, type, 0, writer_view_of(&body), -1) != OK || channel_flush(p->channel) != OK)
             channel_break(p->channel);
     }
 }

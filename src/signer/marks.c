@@ -1,4 +1,5 @@
-/* Marks in the anchor, ahead of use: a signature costs no sync of its own, and after a crash nothing is signed twice. */
+/* Marks in the anchor, ahead of use: a signature costs no sync of its own, and after a crash nothing is signed twice.
+ */
 #include "signer/signer_core.h"
 
 #define NONCE_AHEAD_MS 15000u

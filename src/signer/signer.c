@@ -1,8 +1,8 @@
 /* One request to sign, from message to answer. */
 #include "signer/signer_core.h"
 
-#include "base/text.h"
 #include "base/json.h"
+#include "base/text.h"
 
 #define NONCE_CALLER_AHEAD_MS 5000u
 
@@ -165,7 +165,9 @@ static RESULT record(const struct pass *p, struct signer_signed *out)
 
 static RESULT note_jump(struct signer *s, struct arena *arena)
 {
-    struct record r = {.type = EVENT_CLOCK_JUMP_NOTICED, .outcome = OUTCOME_DONE, .who.actor = VIEW_STR("signer"),
+    struct record r = {.type = EVENT_CLOCK_JUMP_NOTICED,
+                       .outcome = OUTCOME_DONE,
+                       .who.actor = VIEW_STR("signer"),
                        .what.resource = VIEW_STR("clock")};
     struct view ignored;
 

@@ -1,5 +1,5 @@
-/* The signer without its wiring: credentials in memory, judging, signing, authoring. No sockets and no clock of its own;
- * main.c puts it behind channels, tests call it directly. */
+/* The signer without its wiring: credentials in memory, judging, signing, authoring. No sockets and no clock of its
+ * own; main.c puts it behind channels, tests call it directly. */
 #ifndef HOLDFAST_SIGNER_SIGNER_H
 #define HOLDFAST_SIGNER_SIGNER_H
 
@@ -43,8 +43,8 @@ enum signer_outcome {
     SIGNER_ANSWER, /* ret is the answer: signed, or refused with its reason */
     SIGNER_WAIT,   /* marks are being written: call again with the same request after signer_reserved() */
 };
-/* Judges and signs. Errors: ERR_NOT_FOUND (not loaded, or another version now), ERR_SEALED, ERR_UNAVAILABLE, ERR_LOG_BEHIND.
- * Whatever ret points to is in arena. */
+/* Judges and signs. Errors: ERR_NOT_FOUND (not loaded, or another version now), ERR_SEALED, ERR_UNAVAILABLE,
+ * ERR_LOG_BEHIND. Whatever ret points to is in arena. */
 RESULT signer_sign(struct signer *s, const struct signer_sign *q, struct arena *arena, struct signer_signed *ret,
                    enum signer_outcome *ret_outcome, struct problem *why);
 /* The keeper's answer to the last reserve: OK, or why not. */

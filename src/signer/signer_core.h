@@ -6,9 +6,9 @@
 #include "signer/scheme.h"
 #include "signer/signer.h"
 
-#define VENUES_MAX 64
+#define VENUES_MAX          64
 #define KEYS_PER_CREDENTIAL 4
-#define PROOFS_REMEMBERED 1024
+#define PROOFS_REMEMBERED   1024
 
 /* Every field is one of this run; what must survive a restart is reserved at the keeper first. */
 struct loaded {
@@ -73,8 +73,8 @@ RESULT loaded_key(struct loaded *l, struct view scheme_name, const struct scheme
                   const struct signing_key **ret_key, struct problem *why);
 
 /* --- marks.c: what is reserved ahead in the anchor */
-/* OK if use and nonce are within what is reserved; ERR_BUSY if a reservation is under way now (started here if need be);
- * other errors if it can't be made. */
+/* OK if use and nonce are within what is reserved; ERR_BUSY if a reservation is under way now (started here if need
+ * be); other errors if it can't be made. */
 RESULT marks_cover(struct signer *s, struct loaded *l, const struct window_use *use, uint64_t nonce, uint64_t now_ms);
 
 /* --- proof.c */

@@ -7,10 +7,10 @@
 
 #include <unistd.h>
 
-#define FRONTS_MAX 8
-#define PARKED_MAX 4096
-#define DRAIN_FRAMES 4096
-#define REQUEST_ARENA (64u * 1024)
+#define FRONTS_MAX        8
+#define PARKED_MAX        4096
+#define DRAIN_FRAMES      4096
+#define REQUEST_ARENA     (64u * 1024)
 #define REQUEST_ARENA_MAX (1u << 20)
 #define KEEPER_TIMEOUT_MS 10000u
 
@@ -77,8 +77,7 @@ static void said_hello(void *context, enum err error, struct view entity, const 
 
 static void say_hello(struct signer_wiring *w)
 {
-    if (!w->keeper ||
-        caller_call(w->keeper, KEEPER_SIGNER_HELLO, NULL, NULL, KEEPER_TIMEOUT_MS, said_hello, w) != OK)
+    if (!w->keeper || caller_call(w->keeper, KEEPER_SIGNER_HELLO, NULL, NULL, KEEPER_TIMEOUT_MS, said_hello, w) != OK)
         log_warn("the keeper can't be asked");
 }
 
