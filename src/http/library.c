@@ -378,12 +378,11 @@ void library_resume(struct conn *c)
 
 bool library_take(struct http_server *s, struct conn *c, const struct sockaddr *address, socklen_t length)
 {
-    struct MHD_Daemon *d = s->daemons[c->peer.is_tls];
     s->accepting = c;
-    bool taken = MHD_add_connection(d, c->fd, address, length) == MHD_YES;
-    if (s->accepting) {
-        s->accepting = NULL;
+    bool taken = MHD_add_connection(s->daemons[c->peer.is_tls], c->fd, address, length) == MHD_YES;
+    bool unseen = s->accepting != NULL; /* it failed before it told us of the connection */
+    s->accepting = NULL;
+    if (unseen)
         conn_remove(&s->conns, c);
-    }
     return taken;
 }

@@ -262,7 +262,7 @@ static RESULT put_operation(struct doc *d, const struct route *r)
 {
     char method[16] = "";
     const char *name = http_method_name(r->method);
-    for (size_t i = 0; name[i] && i < sizeof method - 1; i++)
+    for (size_t i = 0; i < sizeof method - 1 && name[i]; i++)
         method[i] = (char)(name[i] | 0x20);
     /* OpenAPI 3.1 names a closed set of methods; LIST goes beside them. */
     json_name(d->w, r->method == HTTP_LIST ? "x-list" : method);

@@ -118,9 +118,10 @@ static json_t *text_value(struct view text)
     return json_stringn((const char *)text.ptr, text.len);
 }
 
-static json_t *value_of(const struct field *f, struct view text)
+/* One occurrence; a parameter of type TEXTS has several, each a text. */
+static json_t *value_of(enum field_type type, struct view text)
 {
-    switch (f->type) {
+    switch (type) {
     case FIELD_BOOL:
         return view_is(text, "true") ? json_true() : view_is(text, "false") ? json_false() : NULL;
     case FIELD_U8:
@@ -147,7 +148,7 @@ static enum err refuse(struct problem *why, enum err code, struct view name, con
 static RESULT add(json_t *object, const struct field *f, const struct http_pair *p, struct problem *why)
 {
     json_t *there = json_object_get(object, f->name);
-    json_t *value = value_of(f->type == FIELD_TEXTS ? &(struct field){.type = FIELD_TEXT} : f, p->value);
+    json_t *value = value_of(f->type, p->value);
     if (!value)
         return refuse(why, ERR_WRONG_TYPE, p->name, "The query parameter's value has the wrong form.");
     if (there && f->type != FIELD_TEXTS) {

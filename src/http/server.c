@@ -231,6 +231,14 @@ static void report(struct http_server *s, const struct exchange *x, bool complet
     s->config.ended(s->config.context, &x->req, &how);
 }
 
+static void let_go(struct http_server *s, struct exchange *x)
+{
+    if (x->later && !x->finished)
+        orphan(x);
+    else
+        exchange_give(s, x);
+}
+
 void server_ended(struct http_server *s, struct conn *c, bool complete)
 {
     struct exchange *x = c->x;
@@ -239,10 +247,7 @@ void server_ended(struct http_server *s, struct conn *c, bool complete)
     if (!x)
         return;
     report(s, x, complete);
-    if (x->later && !x->finished)
-        orphan(x);
-    else
-        exchange_give(s, x);
+    let_go(s, x);
 }
 
 void server_closed(struct http_server *s, struct conn *c)
@@ -252,7 +257,7 @@ void server_closed(struct http_server *s, struct conn *c)
         s->linger_at_ms = s->now_ms;
     }
     if (c->x)
-        exchange_give(s, TAKE(c->x));
+        let_go(s, TAKE(c->x));
     library_forget(s, c);
     conn_remove(&s->conns, c);
 }

@@ -87,6 +87,27 @@ static void bodies(void **state)
     rig_close(&r);
 }
 
+/* A refusal that is sent while the client still talks must not be overtaken by a reset. */
+static void refusals_are_not_reset(void **state)
+{
+    struct rig r;
+    struct reply p;
+    static const char more[20000];
+    (void)state;
+    rig_open(&r, NULL, HTTP_LISTEN_PLAINTEXT);
+    int fd = rig_connect(&r);
+    SEND(&r, fd, "POST /small HTTP/1.1\r\nHost: a\r\nContent-Length: 400000\r\n\r\nabc", &p);
+    assert_int_equal(p.status, 413);
+    rig_run(&r, 10);
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(send(fd, more, sizeof more, MSG_NOSIGNAL), sizeof more);
+        rig_run(&r, 20);
+    }
+    assert_int_equal(http_server_stats(r.server).connections, 0);
+    close(fd);
+    rig_close(&r);
+}
+
 /* A client that sends a byte now and then is active all the time, and still has to be done in time. */
 static void drips(struct rig *r, const char *start, int ms)
 {
@@ -213,9 +234,10 @@ static void all_connections(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(heads),           cmocka_unit_test(bodies),       cmocka_unit_test(slow_clients),
-        cmocka_unit_test(slow_reader),     cmocka_unit_test(late_handler), cmocka_unit_test(connections),
-        cmocka_unit_test(all_connections),
+        cmocka_unit_test(heads),           cmocka_unit_test(bodies),
+        cmocka_unit_test(slow_clients),    cmocka_unit_test(slow_reader),
+        cmocka_unit_test(late_handler),    cmocka_unit_test(connections),
+        cmocka_unit_test(all_connections), cmocka_unit_test(refusals_are_not_reset),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

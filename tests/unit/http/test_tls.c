@@ -277,6 +277,44 @@ static void try_client(struct rig *r, const struct pair *own, const char *want)
     client_close(&c);
 }
 
+static void many_at_once(void **state)
+{
+    enum { CLIENTS = 129, ROUNDS = 5 };
+    static struct client clients[CLIENTS];
+    static bool answered[CLIENTS];
+    struct rig r;
+    struct pair server;
+    char text[2048];
+    (void)state;
+    make(&server, "server", NULL, false, 0);
+    struct http_config config = {.tls = tls_of(&server)};
+    rig_open(&r, &config, HTTP_LISTEN_TLS);
+    r.finish_each_turn = true;
+    for (int i = 0; i < CLIENTS; i++)
+        assert_int_equal(client_open(&r, &clients[i], "NORMAL", NULL), 0);
+    for (int round = 0; round < ROUNDS; round++) {
+        const char *request = round % 2 ? GET("/later") : GET("/hello");
+        int open = CLIENTS;
+        memset(answered, 0, sizeof answered);
+        for (int i = 0; i < CLIENTS; i++)
+            assert_true(gnutls_record_send(clients[i].session, request, strlen(request)) > 0);
+        for (uint64_t end = now_ms() + 5000; open > 0 && now_ms() < end;) {
+            rig_turn(&r, 20);
+            for (int i = 0; i < CLIENTS; i++)
+                if (!answered[i] && gnutls_record_recv(clients[i].session, text, sizeof text) > 0) {
+                    answered[i] = true;
+                    open--;
+                }
+        }
+        assert_int_equal(open, 0);
+    }
+    assert_int_equal(r.served, CLIENTS * ROUNDS);
+    for (int i = 0; i < CLIENTS; i++)
+        client_close(&clients[i]);
+    rig_close(&r);
+    drop(&server);
+}
+
 static void client_certificates(void **state)
 {
     struct rig r;
@@ -313,6 +351,7 @@ int main(void)
         cmocka_unit_test(only_tls13),     cmocka_unit_test(smuggling_over_tls),
         cmocka_unit_test(slow_handshake), cmocka_unit_test(a_waiting_handshake_costs_nothing),
         cmocka_unit_test(reload),         cmocka_unit_test(client_certificates),
+        cmocka_unit_test(many_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
