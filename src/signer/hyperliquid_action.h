@@ -9,9 +9,9 @@
 enum hl_type {
     HL_UINT,      /* 0 … 2^53 - 1 */
     HL_INT,       /* -(2^53 - 1) … 2^53 - 1 */
-    HL_BOOL,      /* */
+    HL_BOOL,      /* true or false */
     HL_NOTHING,   /* null, the only value */
-    HL_TEXT,      /* */
+    HL_TEXT,      /* any text */
     HL_DECIMAL,   /* price or size: text in the venue's normal form, not negative */
     HL_AMOUNT,    /* decimal text in any form, not negative: hashed by clients as they print it */
     HL_RATE,      /* decimal text, also negative */
@@ -32,7 +32,6 @@ enum hl_type {
 enum hl_flag {
     HL_OPTIONAL = 1,
     HL_NULLABLE = 2,
-    HL_SIZE_ZERO = 4, /* may be 0 in a reduce-only trigger order, where it means the whole position */
 };
 
 /* What a member tells the policy. */

@@ -61,7 +61,7 @@ static RESULT put_endpoint(const struct hl_walk *w, struct view *ret)
 static RESULT check_size(const struct hl_walk *w, const struct hl_draft *d)
 {
     bool closes = d->trigger && d->reduce_only;
-    if (d->intent.has_price && d->intent.has_size && decimal_is_zero(d->intent.size) && !closes)
+    if (d->intent.side != SIDE_NONE && d->intent.has_size && decimal_is_zero(d->intent.size) && !closes)
         return hyperliquid_refuse(w, ERR_BAD_VALUE, "size 0 is only for reduce-only trigger orders");
     return OK;
 }

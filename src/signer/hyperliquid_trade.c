@@ -18,7 +18,7 @@ static const struct hl_shape order_kind = HL_SHAPE_OF(HL_ONE_OF, HL_NO_INTENT, {
 
 static const struct hl_shape order = HL_SHAPE_OF(
     HL_RECORD, HL_INTENT, {"a", HL_UINT, HL_ASSET}, {"b", HL_BOOL, HL_SIDE}, {"p", HL_DECIMAL, HL_PRICE},
-    {"s", HL_DECIMAL, HL_SIZE, HL_SIZE_ZERO}, {"r", HL_BOOL, HL_REDUCE}, {"t", HL_SHAPE, .shape = &order_kind},
+    {"s", HL_DECIMAL, HL_SIZE}, {"r", HL_BOOL, HL_REDUCE}, {"t", HL_SHAPE, .shape = &order_kind},
     {"c", HL_CLOID, HL_PLAIN, HL_OPTIONAL});
 static const struct hl_shape orders = HL_SHAPE_OF(HL_EACH, HL_NO_INTENT, {"", HL_SHAPE, .shape = &order});
 

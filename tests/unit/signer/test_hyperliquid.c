@@ -407,6 +407,27 @@ static void a_value_of_the_wrong_kind_is_refused_everywhere(void **state)
     assert_true(tried > 600);
 }
 
+static void decimals_are_brought_into_one_form(void **state)
+{
+    static const char *const pairs[][2] = {{"-0", "0"}, {"-0.50", "-0.5"}, {"00.1", "0.1"}, {"1.00000000000", "1"},
+                                           {"0", "0"},  {"007", "7"}};
+    static const char *const wrong[] = {"", ".", "-", "+1", "1e2", " 1", "1 ", "1..2", "0x1", "--1", "1,5"};
+    char text[64];
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {
+        struct writer w = writer_fixed(text, sizeof(text));
+        assert_int_equal(hyperliquid_decimal(view_str(pairs[i][0]), &w), OK);
+        assert_true(view_is(writer_view_of(&w), pairs[i][1]));
+    }
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+        struct writer w = writer_fixed(text, sizeof(text));
+        assert_int_equal(hyperliquid_decimal(view_str(wrong[i]), &w), ERR_MALFORMED);
+        assert_false(hyperliquid_is_normal(view_str(wrong[i])));
+    }
+    struct writer w = writer_fixed(text, sizeof(text));
+    assert_int_equal(hyperliquid_decimal(VIEW_STR("0.000000001"), &w), ERR_OUT_OF_RANGE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -415,6 +436,7 @@ int main(void)
         cmocka_unit_test(an_unknown_member_is_refused_at_every_depth),
         cmocka_unit_test(a_missing_member_is_refused_at_every_depth),
         cmocka_unit_test(a_value_of_the_wrong_kind_is_refused_everywhere),
+        cmocka_unit_test(decimals_are_brought_into_one_form),
     };
     venue = case_venue();
     arena = case_arena();

@@ -169,6 +169,8 @@ static const struct refusal refusals[] = {
     {"hl-l1", ORDERS(ORDER("\"1\"", "\"0\"", "false", GTC), ""), ERR_BAD_VALUE, "/orders/0", "size 0"},
     {"hl-l1", ORDERS(ORDER("\"1\"", "\"0\"", "true", GTC), ""), ERR_BAD_VALUE, "/orders/0", "size 0"},
     {"hl-l1", ORDERS(ORDER("\"1\"", "\"0\"", "false", TRIGGER("true")), ""), ERR_BAD_VALUE, "/orders/0", "size 0"},
+    {"hl-l1", "{\"type\":\"twapOrder\",\"twap\":{\"a\":3,\"b\":true,\"s\":\"0\",\"r\":false,\"m\":30,\"t\":true}}",
+     ERR_BAD_VALUE, "/twap", "size 0"},
     {"hl-l1", ORDERS(ORDER("\"1\"", "\"1\"", "1", GTC), ""), ERR_WRONG_TYPE, "/orders/0/r", "true or false"},
     {"hl-l1", ORDERS(ORDER("\"1\"", "\"1\"", "true", "{}"), ""), ERR_BAD_VALUE, "/orders/0/t", "exactly one"},
     {"hl-l1",
@@ -453,27 +455,6 @@ static void only_a_private_key_fits(void **state)
     scheme_hl_l1.key_free(key);
 }
 
-static void decimals_are_brought_into_one_form(void **state)
-{
-    static const char *const pairs[][2] = {{"-0", "0"}, {"-0.50", "-0.5"}, {"00.1", "0.1"}, {"1.00000000000", "1"},
-                                           {"0", "0"},  {"007", "7"}};
-    static const char *const wrong[] = {"", ".", "-", "+1", "1e2", " 1", "1 ", "1..2", "0x1", "--1", "1,5"};
-    char text[64];
-    (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {
-        struct writer w = writer_fixed(text, sizeof(text));
-        assert_int_equal(hyperliquid_decimal(view_str(pairs[i][0]), &w), OK);
-        assert_true(view_is(writer_view_of(&w), pairs[i][1]));
-    }
-    for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
-        struct writer w = writer_fixed(text, sizeof(text));
-        assert_int_equal(hyperliquid_decimal(view_str(wrong[i]), &w), ERR_MALFORMED);
-        assert_false(hyperliquid_is_normal(view_str(wrong[i])));
-    }
-    struct writer w = writer_fixed(text, sizeof(text));
-    assert_int_equal(hyperliquid_decimal(VIEW_STR("0.000000001"), &w), ERR_OUT_OF_RANGE);
-}
-
 int main(void)
 {
     bool locked;
@@ -491,7 +472,6 @@ int main(void)
         cmocka_unit_test_setup(a_host_must_be_the_venue_s_on_that_network, reset),
         cmocka_unit_test_setup(the_nonce_of_an_action_can_be_adopted, reset),
         cmocka_unit_test_setup(only_a_private_key_fits, reset),
-        cmocka_unit_test_setup(decimals_are_brought_into_one_form, reset),
     };
     if (crypto_init(&locked) != OK || crypto_pk_init() != OK)
         return 1;
