@@ -281,5 +281,7 @@ enum err writer_done(const struct writer *w)
 
 struct view writer_view_of(const struct writer *w)
 {
-    return w->failed ? (struct view){0} : VIEW(w->ptr, w->len);
+    if (w->failed)
+        return (struct view){0};
+    return VIEW(w->ptr, w->len);
 }

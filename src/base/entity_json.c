@@ -248,12 +248,12 @@ static enum err read_texts(const struct input *in, const struct place *p, const 
 
 static bool holds_real(json_t *json)
 {
-    const char *name;
-    json_t *child;
-    size_t i;
-
-    json_object_foreach(json, name, child) if (holds_real(child)) return true;
-    json_array_foreach(json, i, child) if (holds_real(child)) return true;
+    for (void *i = json_object_iter(json); i; i = json_object_iter_next(json, i))
+        if (holds_real(json_object_iter_value(i)))
+            return true;
+    for (size_t i = 0; i < json_array_size(json); i++)
+        if (holds_real(json_array_get(json, i)))
+            return true;
     return json_is_real(json);
 }
 
@@ -369,18 +369,15 @@ static enum err check_required(const struct input *in, const struct place *p, co
 static enum err read_object(const struct input *in, const struct place *p, const struct entity *e, struct value v,
                             void *object)
 {
-    const char *name;
-    json_t *child;
-
     if (!json_is_object(v.json))
         return wrong_type(in, p, "an object");
     if (p->depth >= ENTITY_MAX_DEPTH)
         return refuse(in, p, ERR_TOO_LONG, "%s", "Objects are nested too deeply.");
     /* Members come in the order of the text, so its bytes can be walked alongside. */
-    json_object_foreach(v.json, name, child)
-    {
+    for (void *i = json_object_iter(v.json); i; i = json_object_iter_next(v.json, i)) {
+        const char *name = json_object_iter_key(i);
         struct place member = {.up = p, .name = name, .depth = p->depth + 1};
-        struct value next = next_value(&v.raw, child);
+        struct value next = next_value(&v.raw, json_object_iter_value(i));
         const struct field *f = find_field(e, name);
 
         if (!f)

@@ -89,14 +89,12 @@ static void wipe_text(json_t *text)
 
 static void wipe_tree(json_t *node)
 {
-    const char *name;
-    json_t *child;
-    size_t i;
-
     if (json_is_string(node))
         wipe_text(node);
-    json_object_foreach(node, name, child) wipe_tree(child);
-    json_array_foreach(node, i, child) wipe_tree(child);
+    for (void *i = json_object_iter(node); i; i = json_object_iter_next(node, i))
+        wipe_tree(json_object_iter_value(i));
+    for (size_t i = 0; i < json_array_size(node); i++)
+        wipe_tree(json_array_get(node, i));
 }
 
 void json_wipe(json_t *root)
