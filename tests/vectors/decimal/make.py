@@ -38,7 +38,7 @@ def draw():
     return d
 
 
-fixed = ["0", "1", "-1", "0.1", "9" * 36, "-" + "9" * 36, "0." + "0" * 35 + "1", "0." + "9" * 36, "1" + "0" * 35]
+fixed = ["0", "1", "-1", "0.1", "9" * 36, "-" + "9" * 36, "0." + "0" * 35 + "1", "0." + "9" * 36, "1" + "0" * 35, "1.5", "-0." + "9" * 36]
 pairs = [(a, b) for a in fixed for b in fixed] + [(draw(), draw()) for _ in range(1500)]
 pairs += [(a, text(-decimal.Decimal(a))) for a in (draw() for _ in range(50))]
 with open("cases.txt", "w") as out:
