@@ -61,7 +61,9 @@ typedef enum http_outcome (*http_handler)(struct http_request *req);
 struct route {
     enum http_method method;
     /* "/api/v1/secrets/{path...}": literal segments, {name} for one segment, {name...} at the end for one or more
-     * (its value keeps the slashes, and a trailing one). Literal beats {name} beats {name...}, from the left. */
+     * (its value keeps the slashes, and a trailing one). Literal beats {name} beats {name...}, from the left; the
+     * most specific template that fits decides about the methods too, so a less specific one never answers for it.
+     * A trailing slash in a template is a segment: only requests with that slash fit. */
     const char *path;
     uint16_t permission; /* an enum value of the layer above, never 0; "public" is a value like any other */
     http_handler handler;

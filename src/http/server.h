@@ -1,10 +1,8 @@
 /* The HTTP server of one thread: HTTP/1.1 over TLS 1.3 and over Unix sockets, driven from the caller's loop. It starts
  * no threads, and nothing in it waits.
  *
- * The caller's loop:
- *     poll http_server_fd() for reading, at most http_server_timeout_ms();
- *     http_server_turn(server);   always, when readable or when the time is over
- *     … hand over what handlers collected; call http_request_finish() for what has become ready …
+ * The caller's loop watches http_server_fd() for reading and calls http_server_turn() when it is readable; deadlines
+ * and http_request_finish() make it readable too. After each turn the caller hands over what handlers collected.
  *
  * Several threads may each have a server on the same listening descriptors. A server and its requests belong to the
  * thread that made it. */
@@ -102,7 +100,7 @@ RESULT http_server_new(const struct http_config *config, struct http_server **re
 void http_server_free(struct http_server *s);
 
 int http_server_fd(const struct http_server *s); /* epoll descriptor: readable when there is something to do */
-/* How long the caller may sleep, at most 1000; 0: turn at once. Ask again after each http_request_finish(). */
+/* For loops that want to know: how long nothing can become due, at most 1000; 0: turn at once. */
 int http_server_timeout_ms(const struct http_server *s);
 /* Accepts, reads, calls handlers, writes, and shuts what is over its time. Bounded work. */
 void http_server_turn(struct http_server *s);

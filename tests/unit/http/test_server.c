@@ -286,6 +286,38 @@ static void drained(void **state)
     rig_close(&r);
 }
 
+/* As two front threads do: whoever wakes up first takes a connection, and none is lost. */
+static void two_servers_share_a_listener(void **state)
+{
+    struct rig r;
+    struct http_server *second = NULL;
+    struct reply p;
+    int fds[20];
+    (void)state;
+    rig_open(&r, NULL, HTTP_LISTEN_PLAINTEXT);
+    struct http_listener l = {r.listener, HTTP_LISTEN_PLAINTEXT};
+    struct http_config config = {
+        .listeners = &l, .listener_count = 1, .router = r.router, .plaintext_allowed = true, .context = &r};
+    assert_int_equal(http_server_new(&config, &second, NULL), OK);
+    for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
+        fds[i] = rig_connect(&r);
+        struct pollfd ready = {http_server_fd(second), POLLIN, 0};
+        assert_int_equal(poll(&ready, 1, 100), 1);
+        http_server_turn(i % 2 ? second : r.server);
+    }
+    assert_int_equal(http_server_stats(second).connections, 10);
+    assert_int_equal(http_server_stats(r.server).connections, 10);
+    for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
+        rig_send(&r, fds[i], GET("/hello"), sizeof(GET("/hello")) - 1);
+        http_server_turn(second);
+        SEND(&r, fds[i], "", &p);
+        assert_int_equal(p.status, 200);
+        close(fds[i]);
+    }
+    http_server_free(second);
+    rig_close(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -300,6 +332,7 @@ int main(void)
         cmocka_unit_test(unix_peers),
         cmocka_unit_test(plaintext_needs_leave),
         cmocka_unit_test(drained),
+        cmocka_unit_test(two_servers_share_a_listener),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
