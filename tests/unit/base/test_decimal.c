@@ -5,72 +5,73 @@
 #define NINES36 "999999999999999999999999999999999999"
 #define ZEROS35 "00000000000000000000000000000000000"
 
+static const struct {
+    const char *text;
+    enum err plain, json;
+    const char *shortest;
+} spellings[] = {
+    {"0", OK, OK, "0"},
+    {"-0", OK, OK, "0"},
+    {"-0.00", OK, OK, "0"},
+    {"00012.3400", OK, OK, "12.34"},
+    {".5", OK, OK, "0.5"},
+    {"5.", OK, OK, "5"},
+    {"-1.5", OK, OK, "-1.5"},
+    {"100", OK, OK, "100"},
+    {NINES36, OK, OK, NINES36},
+    {"-" NINES36, OK, OK, "-" NINES36},
+    {"9" NINES36, ERR_OUT_OF_RANGE, ERR_OUT_OF_RANGE, NULL},
+    {"0." ZEROS35 "1", OK, OK, "0." ZEROS35 "1"},
+    {"0." ZEROS35 "01", ERR_OUT_OF_RANGE, ERR_OUT_OF_RANGE, NULL},
+    {"0." ZEROS35 "100000", OK, OK, "0." ZEROS35 "1"},
+    {"1" ZEROS35, OK, OK, "1" ZEROS35},
+    {"1" ZEROS35 "0", ERR_OUT_OF_RANGE, ERR_OUT_OF_RANGE, NULL},
+    {"1.00000000000000000000000000000000000000000000000000", OK, OK, "1"},
+    {"1e-7", ERR_MALFORMED, OK, "0.0000001"},
+    {"1E+3", ERR_MALFORMED, OK, "1000"},
+    {"1.5e3", ERR_MALFORMED, OK, "1500"},
+    {"1500e-3", ERR_MALFORMED, OK, "1.5"},
+    {"1e35", ERR_MALFORMED, OK, "1" ZEROS35},
+    {"1e36", ERR_MALFORMED, ERR_OUT_OF_RANGE, NULL},
+    {"1e-36", ERR_MALFORMED, OK, "0." ZEROS35 "1"},
+    {"1e-37", ERR_MALFORMED, ERR_OUT_OF_RANGE, NULL},
+    {"10e-37", ERR_MALFORMED, OK, "0." ZEROS35 "1"},
+    {"0e999999999999999999999", ERR_MALFORMED, OK, "0"},
+    {"1e999999999999999999999", ERR_MALFORMED, ERR_OUT_OF_RANGE, NULL},
+    {"1e-999999999999999999999", ERR_MALFORMED, ERR_OUT_OF_RANGE, NULL},
+    {"", ERR_MALFORMED, ERR_MALFORMED, NULL},
+    {"-", ERR_MALFORMED, ERR_MALFORMED, NULL},
+    {".", ERR_MALFORMED, ERR_MALFORMED, NULL},
+    {"+1", ERR_MALFORMED, ERR_MALFORMED, NULL},
+    {" 1", ERR_MALFORMED, ERR_MALFORMED, NULL},
+    {"1 ", ERR_MALFORMED, ERR_MALFORMED, NULL},
+    {"1.2.3", ERR_MALFORMED, ERR_MALFORMED, NULL},
+    {"--1", ERR_MALFORMED, ERR_MALFORMED, NULL},
+    {"1e", ERR_MALFORMED, ERR_MALFORMED, NULL},
+    {"1e+-1", ERR_MALFORMED, ERR_MALFORMED, NULL},
+    {"e5", ERR_MALFORMED, ERR_MALFORMED, NULL},
+    {"0x10", ERR_MALFORMED, ERR_MALFORMED, NULL},
+    {"NaN", ERR_MALFORMED, ERR_MALFORMED, NULL},
+    {"1,5", ERR_MALFORMED, ERR_MALFORMED, NULL},
+};
+
 static void numbers_are_read(void **state)
 {
-    static const struct {
-        const char *text;
-        enum err plain, json;
-        const char *shortest;
-    } cases[] = {
-        {"0", OK, OK, "0"},
-        {"-0", OK, OK, "0"},
-        {"-0.00", OK, OK, "0"},
-        {"00012.3400", OK, OK, "12.34"},
-        {".5", OK, OK, "0.5"},
-        {"5.", OK, OK, "5"},
-        {"-1.5", OK, OK, "-1.5"},
-        {"100", OK, OK, "100"},
-        {NINES36, OK, OK, NINES36},
-        {"-" NINES36, OK, OK, "-" NINES36},
-        {"9" NINES36, ERR_OUT_OF_RANGE, ERR_OUT_OF_RANGE, NULL},
-        {"0." ZEROS35 "1", OK, OK, "0." ZEROS35 "1"},
-        {"0." ZEROS35 "01", ERR_OUT_OF_RANGE, ERR_OUT_OF_RANGE, NULL},
-        {"0." ZEROS35 "100000", OK, OK, "0." ZEROS35 "1"},
-        {"1" ZEROS35, OK, OK, "1" ZEROS35},
-        {"1" ZEROS35 "0", ERR_OUT_OF_RANGE, ERR_OUT_OF_RANGE, NULL},
-        {"1.00000000000000000000000000000000000000000000000000", OK, OK, "1"},
-        {"1e-7", ERR_MALFORMED, OK, "0.0000001"},
-        {"1E+3", ERR_MALFORMED, OK, "1000"},
-        {"1.5e3", ERR_MALFORMED, OK, "1500"},
-        {"1500e-3", ERR_MALFORMED, OK, "1.5"},
-        {"1e35", ERR_MALFORMED, OK, "1" ZEROS35},
-        {"1e36", ERR_MALFORMED, ERR_OUT_OF_RANGE, NULL},
-        {"1e-36", ERR_MALFORMED, OK, "0." ZEROS35 "1"},
-        {"1e-37", ERR_MALFORMED, ERR_OUT_OF_RANGE, NULL},
-        {"10e-37", ERR_MALFORMED, OK, "0." ZEROS35 "1"},
-        {"0e999999999999999999999", ERR_MALFORMED, OK, "0"},
-        {"1e999999999999999999999", ERR_MALFORMED, ERR_OUT_OF_RANGE, NULL},
-        {"1e-999999999999999999999", ERR_MALFORMED, ERR_OUT_OF_RANGE, NULL},
-        {"", ERR_MALFORMED, ERR_MALFORMED, NULL},
-        {"-", ERR_MALFORMED, ERR_MALFORMED, NULL},
-        {".", ERR_MALFORMED, ERR_MALFORMED, NULL},
-        {"+1", ERR_MALFORMED, ERR_MALFORMED, NULL},
-        {" 1", ERR_MALFORMED, ERR_MALFORMED, NULL},
-        {"1 ", ERR_MALFORMED, ERR_MALFORMED, NULL},
-        {"1.2.3", ERR_MALFORMED, ERR_MALFORMED, NULL},
-        {"--1", ERR_MALFORMED, ERR_MALFORMED, NULL},
-        {"1e", ERR_MALFORMED, ERR_MALFORMED, NULL},
-        {"1e+-1", ERR_MALFORMED, ERR_MALFORMED, NULL},
-        {"e5", ERR_MALFORMED, ERR_MALFORMED, NULL},
-        {"0x10", ERR_MALFORMED, ERR_MALFORMED, NULL},
-        {"NaN", ERR_MALFORMED, ERR_MALFORMED, NULL},
-        {"1,5", ERR_MALFORMED, ERR_MALFORMED, NULL},
-    };
-
     (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(spellings); i++) {
         char out[100];
         struct writer w = writer_fixed(out, sizeof out);
         struct decimal d = {77, 1};
 
-        if (decimal_parse(view_str(cases[i].text), &d) != cases[i].plain || (cases[i].plain && d.digits != 77))
-            fail_msg("\"%s\" is judged wrongly", cases[i].text);
-        if (decimal_parse_json(view_str(cases[i].text), &d) != cases[i].json)
-            fail_msg("\"%s\" in JSON is judged wrongly", cases[i].text);
-        if (!cases[i].shortest)
+        if (decimal_parse(view_str(spellings[i].text), &d) != spellings[i].plain ||
+            (spellings[i].plain && d.digits != 77))
+            fail_msg("\"%s\" is judged wrongly", spellings[i].text);
+        if (decimal_parse_json(view_str(spellings[i].text), &d) != spellings[i].json)
+            fail_msg("\"%s\" in JSON is judged wrongly", spellings[i].text);
+        if (!spellings[i].shortest)
             continue;
         decimal_put(&w, d);
-        support_expect(&w, cases[i].shortest);
+        support_expect(&w, spellings[i].shortest);
     }
     assert_int_equal(decimal_parse(VIEW("1\0", 2), &(struct decimal){0}), ERR_MALFORMED);
 }

@@ -178,73 +178,73 @@ static void json_without_its_bytes(void **state)
     "abc"
 #define PART "\x03\x85\x00\x01"
 
+static const struct {
+    struct view wire;
+    enum err err;
+} wires[] = {
+    {VIEW_STR(HEAD), OK},
+    {VIEW_STR(HEAD NAME), OK},
+    {VIEW_STR(""), ERR_TRUNCATED},
+    {VIEW_STR("\x03\x84\x00"), ERR_TRUNCATED},
+    {VIEW_STR("\x03\x85\x00\x02"), ERR_MALFORMED}, /* another schema */
+    {VIEW_STR("\x03\x84\x00\x03"), ERR_TOO_NEW},
+    {VIEW_STR("\x03\x84\x00\x01" NAME), OK}, /* older */
+    {VIEW_STR("\x03\x84\x00\x00"), ERR_MALFORMED},
+    {VIEW_STR(HEAD "\x00\x15\x00\x00\x00\x01x"), ERR_TOO_NEW},   /* number 21 */
+    {VIEW_STR(HEAD "\x00\x10\x00\x00\x00\x01x"), ERR_TOO_NEW},   /* number 16 is not in the table */
+    {VIEW_STR(HEAD "\x00\x00\x00\x00\x00\x01x"), ERR_MALFORMED}, /* number 0 */
+    {VIEW_STR(HEAD NAME NAME), ERR_MALFORMED},
+    {VIEW_STR(HEAD NAME "\x00\x01\x00\x00\x00\x01\x01"), ERR_MALFORMED}, /* not rising */
+    {VIEW_STR(HEAD NAME "\x00"), ERR_TRUNCATED},
+    {VIEW_STR(HEAD "\x00\x01\x00\x00\x00\x01\x01"), OK},
+    {VIEW_STR(HEAD "\x00\x01\x00\x00\x00\x01\x02"), ERR_MALFORMED},     /* no bool */
+    {VIEW_STR(HEAD "\x00\x01\x00\x00\x00\x01\x00"), ERR_MALFORMED},     /* zero is left out */
+    {VIEW_STR(HEAD "\x00\x01\x00\x00\x00\x02\x00\x01"), ERR_MALFORMED}, /* too wide */
+    {VIEW_STR(HEAD "\x00\x03\x00\x00\x00\x01\x01"), ERR_MALFORMED},     /* too narrow */
+    {VIEW_STR(HEAD "\x00\x02\x00\x00\x00\x01\x01"), ERR_OUT_OF_RANGE},  /* small >= 2 */
+    {VIEW_STR(HEAD "\x00\x04\x00\x00\x00\x04\x00\x00\x03\xe9"), ERR_OUT_OF_RANGE},
+    {VIEW_STR(HEAD "\x00\x07\x00\x00\x00\x01\x02"), OK},
+    {VIEW_STR(HEAD "\x00\x07\x00\x00\x00\x01\x03"), ERR_BAD_VALUE}, /* no such kind */
+    {VIEW_STR(HEAD "\x00\x08\x00\x00\x00\x03"
+                   "ab\xff"),
+     ERR_BAD_UTF8},
+    {VIEW_STR(HEAD "\x00\x08\x00\x00\x00\x03"
+                   "ab\0"),
+     ERR_BAD_UTF8},
+    {VIEW_STR(HEAD "\x00\x08\x00\x00\x00\x03"
+                   "ab\n"),
+     ERR_BAD_VALUE},
+    {VIEW_STR(HEAD "\x00\x08\x00\x00\x00\x00"), ERR_TOO_SHORT},
+    {VIEW_STR(HEAD "\x00\x08\x00\x00\x00\x0d"
+                   "abcdefghijklm"),
+     ERR_TOO_LONG},
+    {VIEW_STR(HEAD "\x00\x08\xff\xff\xff\xff"
+                   "abc"),
+     ERR_TOO_LONG},
+    {VIEW_STR(HEAD "\x00\x09\x00\x00\x00\x04hold"), ERR_BAD_VALUE},
+    {VIEW_STR(HEAD "\x00\x0b\x00\x00\x00\x00"), ERR_MALFORMED}, /* empty is left out */
+    {VIEW_STR(HEAD "\x00\x0d\x00\x00\x00\x07"
+                   "1234567"),
+     ERR_MALFORMED},
+    {VIEW_STR(HEAD "\x00\x0d\x00\x00\x00\x08\0\0\0\0\0\0\0\0"), ERR_MALFORMED},
+    {VIEW_STR(HEAD "\x00\x0e\x00\x00\x00\x04\x00\x00\x00\x00"), OK}, /* one empty tag */
+    {VIEW_STR(HEAD "\x00\x0e\x00\x00\x00\x05\x00\x00\x00\x00x"), ERR_TRUNCATED},
+    {VIEW_STR(HEAD "\x00\x0e\x00\x00\x00\x05\x00\x00\x00\x01\xff"), ERR_BAD_UTF8},
+    {VIEW_STR(HEAD "\x00\x0e\x00\x00\x00\x10\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"), ERR_TOO_LONG},
+    {VIEW_STR(HEAD "\x00\x11\x00\x00\x00\x04" PART), ERR_MALFORMED}, /* an empty entity is left out */
+    {VIEW_STR(HEAD "\x00\x12\x00\x00\x00\x08\x00\x00\x00\x04" PART), OK},
+    {VIEW_STR(HEAD "\x00\x12\x00\x00\x00\x08\x00\x00\x00\x04" HEAD), ERR_MALFORMED},
+    {VIEW_STR(HEAD "\x00\x12\x00\x00\x00\x00"), ERR_MALFORMED},
+};
+
 static void wire_form_is_checked(void **state)
 {
-    static const struct {
-        struct view wire;
-        enum err err;
-    } cases[] = {
-        {VIEW_STR(HEAD), OK},
-        {VIEW_STR(HEAD NAME), OK},
-        {VIEW_STR(""), ERR_TRUNCATED},
-        {VIEW_STR("\x03\x84\x00"), ERR_TRUNCATED},
-        {VIEW_STR("\x03\x85\x00\x02"), ERR_MALFORMED}, /* another schema */
-        {VIEW_STR("\x03\x84\x00\x03"), ERR_TOO_NEW},
-        {VIEW_STR("\x03\x84\x00\x01" NAME), OK}, /* older */
-        {VIEW_STR("\x03\x84\x00\x00"), ERR_MALFORMED},
-        {VIEW_STR(HEAD "\x00\x15\x00\x00\x00\x01x"), ERR_TOO_NEW},   /* number 21 */
-        {VIEW_STR(HEAD "\x00\x10\x00\x00\x00\x01x"), ERR_TOO_NEW},   /* number 16 is not in the table */
-        {VIEW_STR(HEAD "\x00\x00\x00\x00\x00\x01x"), ERR_MALFORMED}, /* number 0 */
-        {VIEW_STR(HEAD NAME NAME), ERR_MALFORMED},
-        {VIEW_STR(HEAD NAME "\x00\x01\x00\x00\x00\x01\x01"), ERR_MALFORMED}, /* not rising */
-        {VIEW_STR(HEAD NAME "\x00"), ERR_TRUNCATED},
-        {VIEW_STR(HEAD "\x00\x01\x00\x00\x00\x01\x01"), OK},
-        {VIEW_STR(HEAD "\x00\x01\x00\x00\x00\x01\x02"), ERR_MALFORMED},     /* no bool */
-        {VIEW_STR(HEAD "\x00\x01\x00\x00\x00\x01\x00"), ERR_MALFORMED},     /* zero is left out */
-        {VIEW_STR(HEAD "\x00\x01\x00\x00\x00\x02\x00\x01"), ERR_MALFORMED}, /* too wide */
-        {VIEW_STR(HEAD "\x00\x03\x00\x00\x00\x01\x01"), ERR_MALFORMED},     /* too narrow */
-        {VIEW_STR(HEAD "\x00\x02\x00\x00\x00\x01\x01"), ERR_OUT_OF_RANGE},  /* small >= 2 */
-        {VIEW_STR(HEAD "\x00\x04\x00\x00\x00\x04\x00\x00\x03\xe9"), ERR_OUT_OF_RANGE},
-        {VIEW_STR(HEAD "\x00\x07\x00\x00\x00\x01\x02"), OK},
-        {VIEW_STR(HEAD "\x00\x07\x00\x00\x00\x01\x03"), ERR_BAD_VALUE}, /* no such kind */
-        {VIEW_STR(HEAD "\x00\x08\x00\x00\x00\x03"
-                       "ab\xff"),
-         ERR_BAD_UTF8},
-        {VIEW_STR(HEAD "\x00\x08\x00\x00\x00\x03"
-                       "ab\0"),
-         ERR_BAD_UTF8},
-        {VIEW_STR(HEAD "\x00\x08\x00\x00\x00\x03"
-                       "ab\n"),
-         ERR_BAD_VALUE},
-        {VIEW_STR(HEAD "\x00\x08\x00\x00\x00\x00"), ERR_TOO_SHORT},
-        {VIEW_STR(HEAD "\x00\x08\x00\x00\x00\x0d"
-                       "abcdefghijklm"),
-         ERR_TOO_LONG},
-        {VIEW_STR(HEAD "\x00\x08\xff\xff\xff\xff"
-                       "abc"),
-         ERR_TOO_LONG},
-        {VIEW_STR(HEAD "\x00\x09\x00\x00\x00\x04hold"), ERR_BAD_VALUE},
-        {VIEW_STR(HEAD "\x00\x0b\x00\x00\x00\x00"), ERR_MALFORMED}, /* empty is left out */
-        {VIEW_STR(HEAD "\x00\x0d\x00\x00\x00\x07"
-                       "1234567"),
-         ERR_MALFORMED},
-        {VIEW_STR(HEAD "\x00\x0d\x00\x00\x00\x08\0\0\0\0\0\0\0\0"), ERR_MALFORMED},
-        {VIEW_STR(HEAD "\x00\x0e\x00\x00\x00\x04\x00\x00\x00\x00"), OK}, /* one empty tag */
-        {VIEW_STR(HEAD "\x00\x0e\x00\x00\x00\x05\x00\x00\x00\x00x"), ERR_TRUNCATED},
-        {VIEW_STR(HEAD "\x00\x0e\x00\x00\x00\x05\x00\x00\x00\x01\xff"), ERR_BAD_UTF8},
-        {VIEW_STR(HEAD "\x00\x0e\x00\x00\x00\x10\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"), ERR_TOO_LONG},
-        {VIEW_STR(HEAD "\x00\x11\x00\x00\x00\x04" PART), ERR_MALFORMED}, /* an empty entity is left out */
-        {VIEW_STR(HEAD "\x00\x12\x00\x00\x00\x08\x00\x00\x00\x04" PART), OK},
-        {VIEW_STR(HEAD "\x00\x12\x00\x00\x00\x08\x00\x00\x00\x04" HEAD), ERR_MALFORMED},
-        {VIEW_STR(HEAD "\x00\x12\x00\x00\x00\x00"), ERR_MALFORMED},
-    };
-
     (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(wires); i++) {
         struct sample s = {.count = 77};
-        enum err err = entity_decode(&sample_entity, cases[i].wire, arena, &s);
+        enum err err = entity_decode(&sample_entity, wires[i].wire, arena, &s);
 
-        if (err != cases[i].err)
+        if (err != wires[i].err)
             fail_msg("case %zu is answered %s", i, err_code(err));
         assert_true(err == OK || s.count == 77);
     }
