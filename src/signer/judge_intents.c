@@ -166,7 +166,7 @@ static RESULT leg_add(struct judging *j, const struct venue_endpoint *e, struct 
     bool complete = e->class != INTENT_ORDER || order_complete(j->venue, leg);
     if (!complete && kind == AS_CLAIMED)
         return problem_set(j->why, ERR_BAD_VALUE, "type", "an order of this type needs a size, a price or a trigger");
-    if (!fits || !complete)
+    if (!fits || (!complete && kind == FORMABLE))
         return OK;
     notional_set(e, leg);
     TRY(add_each_symbol(j, *in));

@@ -54,6 +54,10 @@ static RESULT address(struct judging *j, struct view path_and_query, const struc
         for (size_t k = 0; body && k < body->count; k++)
             if (body->items[k].place == IN_BODY && !reading_find(&r, body->items[k].id))
                 TRY(reading_add(&r, &body->items[k], j->why));
+        /* What was cut to nothing may still be taken as given: not to be relied on when it stays valid. */
+        for (size_t k = 0; kind == FORMABLE_LASTING && k < r.count; k++)
+            if (r.items[k].id != NAME_NONE)
+                name_set_add(&r.have, r.items[k].id);
         /* A read that stays valid is still a read. */
         if (kind == FORMABLE || e->class != INTENT_READ)
             TRY(judge_formable(j, e, &r, kind));
