@@ -1,10 +1,10 @@
 /* libmicrohttpd, driven from outside: the only file that knows it. Written for 0.9.75 and later; from 1.0 on its own
  * strict parsing replaces the accounting of head bytes below.
  *
- * What it answers by itself, with a page of its own (no problem document, no request id, no call of ended) before it
- * closes: a request line it can't split or whose version is not HTTP/1.x, a header line without a colon or with white
- * space before it, a Content-Length it can't read, a malformed chunk, a head beyond its memory. What it lets through
- * unseen: bare LF in the framing of chunks, and trailers, which nobody here looks at. */
+ * What it answers by itself, with a page of its own (no problem document, no request id; ended is told of status 0)
+ * before it closes: a request line it can't split or whose version is not HTTP/1.x, a header line without a colon or
+ * with white space before it, a Content-Length it can't read, a malformed chunk, a head beyond its memory. What it lets
+ * through unseen: bare LF in the framing of chunks, and trailers, which nobody here looks at. */
 #include "http/inside.h"
 #include "http/serve.h"
 

@@ -89,8 +89,8 @@ struct http_config {
     /* The request is complete. Authenticates, judges, then calls req->route->handler itself, now or later. NULL: the
      * route's handler is called at once. */
     enum http_outcome (*handle)(struct http_request *req);
-    /* After the last byte, or when it was given up. req may be NULL for heads that were never understood. Not called
-     * for refusals that the library answers by itself. */
+    /* After the last byte, or when it was given up. req is never NULL, but of a head that was not understood only id
+     * and peer are set. Of refusals that the library answers by itself (see library.c) the status is 0. */
     void (*ended)(void *context, const struct http_request *req, const struct http_ended *how);
 };
 

@@ -1,6 +1,7 @@
 /* Nobody holds anything for longer than allowed, takes more than allowed, or keeps others out. */
 #include "rig.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -167,6 +168,44 @@ static void slow_reader(void **state)
     rig_close(&r);
 }
 
+/* Whatever a client leaves half done, the loop sleeps meanwhile. */
+static void waiting_clients_cost_nothing(void **state)
+{
+    static const char *const HALVES[] = {
+        "",
+        "GET /hello HTT",
+        "GET /hello HTTP/1.1\r\nHost:",
+        GET("/hello"),
+        GET("/hello") "GET /he",
+        GET("/later"),
+        GET("/big"),
+        "POST /echo/a HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nabc",
+        "POST /echo/a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n50\r\nabc",
+        "POST /echo/a HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 1000\r\n\r\n",
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(HALVES); i++) {
+        struct rig r;
+        int turns = 0;
+        rig_open(&r, NULL, HTTP_LISTEN_PLAINTEXT);
+        int fd = rig_connect(&r);
+        rig_send(&r, fd, HALVES[i], strlen(HALVES[i]));
+        rig_run(&r, 30);
+        struct pollfd p = {http_server_fd(r.server), POLLIN, 0};
+        for (int tries = 0; tries < 10; tries++)
+            if (poll(&p, 1, 10) > 0) {
+                http_server_turn(r.server);
+                turns++;
+            }
+        if (turns > 3)
+            fail_msg("%d turns: %s", turns, HALVES[i]);
+        rig_finish_all(&r);
+        close(fd);
+        rig_run(&r, 5);
+        rig_close(&r);
+    }
+}
+
 static void late_handler(void **state)
 {
     struct rig r;
@@ -234,10 +273,15 @@ static void all_connections(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(heads),           cmocka_unit_test(bodies),
-        cmocka_unit_test(slow_clients),    cmocka_unit_test(slow_reader),
-        cmocka_unit_test(late_handler),    cmocka_unit_test(connections),
-        cmocka_unit_test(all_connections), cmocka_unit_test(refusals_are_not_reset),
+        cmocka_unit_test(heads),
+        cmocka_unit_test(bodies),
+        cmocka_unit_test(slow_clients),
+        cmocka_unit_test(slow_reader),
+        cmocka_unit_test(late_handler),
+        cmocka_unit_test(waiting_clients_cost_nothing),
+        cmocka_unit_test(connections),
+        cmocka_unit_test(all_connections),
+        cmocka_unit_test(refusals_are_not_reset),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -224,6 +224,24 @@ static void a_waiting_handshake_costs_nothing(void **state)
         }
     assert_true(turns < 10);
     client_close(&half);
+    struct client c;
+    char text[2048];
+    assert_int_equal(client_open(&r, &c, "NORMAL", NULL), 0);
+    for (int i = 0; i < 3; i++) { /* before the first request, after one, in the middle of the next */
+        rig_run(&r, 100);
+        turns = 0;
+        for (int tries = 0; tries < 10; tries++)
+            if (poll(&p, 1, 10) > 0) {
+                http_server_turn(r.server);
+                turns++;
+            }
+        assert_true(turns < 4);
+        if (i == 0)
+            ask(&r, &c, GET("/hello"), text, sizeof text);
+        else
+            assert_true(gnutls_record_send(c.session, "GET /he", 7) > 0);
+    }
+    client_close(&c);
     rig_close(&r);
     drop(&server);
 }
