@@ -252,6 +252,7 @@ static RESULT sign_multisig(const struct venue *venue, const struct signing_key 
     return sign(HL_MULTISIG, venue, key, request, arena, ret, why);
 }
 
-const struct scheme scheme_hl_l1 = {"hl-l1", key_new, key_free, judge_l1, sign_l1};
-const struct scheme scheme_hl_user = {"hl-user", key_new, key_free, judge_user, sign_user};
-const struct scheme scheme_hl_multisig = {"hl-multisig", key_new, key_free, judge_multisig, sign_multisig};
+const struct scheme scheme_hl_l1 = {"hl-l1", key_new, key_free, judge_l1, sign_l1, hyperliquid_nonce};
+const struct scheme scheme_hl_user = {"hl-user", key_new, key_free, judge_user, sign_user, hyperliquid_nonce};
+const struct scheme scheme_hl_multisig = {"hl-multisig",  key_new,       key_free,
+                                          judge_multisig, sign_multisig, hyperliquid_nonce};

@@ -67,6 +67,8 @@ struct scheme {
                     struct intents *ret, struct problem *why);
     RESULT (*sign)(const struct venue *venue, const struct signing_key *key, const struct sign_request *request,
                    struct arena *arena, struct sign_result *ret, struct problem *why);
+    /* The nonce that the caller's params name themselves, or ERR_NOT_FOUND. NULL where params never do. */
+    RESULT (*own_nonce)(struct view params, uint64_t *ret);
 };
 
 /* NULL if there is none of that name. The table is in scheme.c. */

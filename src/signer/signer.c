@@ -202,8 +202,12 @@ static RESULT choose_nonce(struct pass *p)
 {
     uint64_t floor = p->l->last_nonce > p->s->nonce_floor ? p->l->last_nonce : p->s->nonce_floor;
 
-    p->nonce = p->q->nonce ? p->q->nonce : p->now_ms > floor ? p->now_ms : floor + 1;
-    if (p->nonce <= floor || (p->q->nonce && p->nonce > p->now_ms + NONCE_CALLER_AHEAD_MS))
+    uint64_t own = p->q->nonce;
+
+    if (own == 0 && p->scheme->own_nonce && p->scheme->own_nonce(p->q->params, &own) != OK)
+        own = 0;
+    p->nonce = own ? own : p->now_ms > floor ? p->now_ms : floor + 1;
+    if (p->nonce <= floor || (own && p->nonce > p->now_ms + NONCE_CALLER_AHEAD_MS))
         return ERR_NONCE_REUSED;
     return OK;
 }
@@ -221,8 +225,8 @@ static RESULT judge(struct pass *p, struct policy_decision *d, struct problem *w
     if (p->q->who.len)
         TRY(entity_decode(&request_context_entity, p->q->who, p->arena, &who));
     caller.source = who.source;
-    TRY(choose_nonce(p));
     TRY(loaded_key(p->l, p->q->scheme, &p->scheme, &p->key, why));
+    TRY(choose_nonce(p));
     fill_request(p);
     TRY(p->scheme->judge(p->l->venue, &p->request, p->arena, &p->intents, why));
     memcpy(p->use, p->l->used, sizeof p->use);
