@@ -4,7 +4,8 @@
 
 #include "base/buf.h"
 
-/* value = digits × 10^-scale, 0 <= scale <= 36, |digits| < 10^36. Kept normalised: no trailing zeros after the point. */
+/* value = digits × 10^-scale, 0 <= scale <= 36, |digits| < 10^36. Kept normalised: no trailing zeros after the point.
+ */
 struct decimal {
     __int128 digits;
     uint8_t scale;

@@ -6,19 +6,15 @@
 #include "base/entity.h"
 
 #define FIELD(number, struct_type, member, kind, limit, ...)                                                           \
-    {.no = (number),                                                                                                   \
-     .name = #member,                                                                                                  \
-     .type = FIELD_##kind,                                                                                             \
-     .offset = offsetof(struct_type, member),                                                                          \
-     .max = (limit),                                                                                                   \
-     __VA_ARGS__}
+    {                                                                                                                  \
+        .no = (number), .name = #member, .type = FIELD_##kind, .offset = offsetof(struct_type, member),                \
+        .max = (limit), __VA_ARGS__                                                                                    \
+    }
 
 #define ENTITY(text_name, schema_number, schema_version, struct_type, field_table)                                     \
-    {.name = (text_name),                                                                                              \
-     .schema = (schema_number),                                                                                        \
-     .version = (schema_version),                                                                                      \
-     .size = sizeof(struct_type),                                                                                      \
-     .fields = (field_table),                                                                                          \
-     .count = ARRAY_LEN(field_table)}
+    {                                                                                                                  \
+        .name = (text_name), .schema = (schema_number), .version = (schema_version), .size = sizeof(struct_type),      \
+        .fields = (field_table), .count = ARRAY_LEN(field_table)                                                       \
+    }
 
 #endif

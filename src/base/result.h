@@ -16,7 +16,7 @@ enum err {
 };
 
 #define MUST_CHECK __attribute__((warn_unused_result))
-#define RESULT MUST_CHECK enum err
+#define RESULT     MUST_CHECK enum err
 
 /* Returns from the calling function with the error of expr, if it has one. */
 #define TRY(expr)                                                                                                      \
