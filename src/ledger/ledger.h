@@ -14,13 +14,15 @@ struct ledger;
 struct txn_change {
     uint16_t table;
     struct view key;    /* as made by row_key_* */
-    uint64_t expect;    /* version the row must have, 0 = must not exist, STORE_ANY only with raw */
-    uint64_t version;   /* new version; ignored for a delete */
+    uint64_t expect;    /* version the row must have, 0 = must not exist */
+    uint64_t version;   /* new version, above expect; ignored for a delete */
     bool remove;
-    bool raw;           /* value is stored as it is: sealed by the keeper; its commitment is given */
+    bool raw;           /* value is stored as it is: sealed by the keeper; its commitment is given. Secret values and
+                           credentials only */
     struct view value;
     uint8_t commitment[32];     /* raw: given. Otherwise filled in by prepare */
-    uint8_t old_commitment[32]; /* of the row that is replaced or removed, as row_open returned it; zero if expect is 0 */
+    uint8_t old_commitment[32]; /* of the row that is replaced or removed, as row_open returned it, or ledger_commitment
+                                   for a raw one; zero if expect is 0 */
 };
 
 struct txn {
@@ -46,7 +48,11 @@ struct ledger_config {
     const struct clock *clock;
     const struct random *random;
     char origin[NOTE_ORIGIN_MAX];
-    size_t batch_max;                   /* transactions in one commit */
+    size_t batch_max;                   /* transactions in one commit; 0 = 1024 */
+    /* If set: everything is checked once in the background after the start, and what does not match is told here, from
+     * a thread of the ledger's. */
+    void (*tampering)(void *context, const struct problem *why);
+    void *tampering_context;
 };
 
 /* Opens the store, reads size and frontier, starts the committing thread, the indexing thread (derived blind indexes,
@@ -56,7 +62,7 @@ RESULT ledger_open(const struct ledger_config *config, struct ledger **ret, stru
 void ledger_close(struct ledger *l); /* finishes what was submitted */
 /* A connection of one's own for reading, for one thread. */
 RESULT ledger_reader(struct ledger *l, struct store **ret);
-/* New keys after a rotation. */
+/* New keys after a rotation; the ledger takes a share of its own. */
 void ledger_set_keys(struct ledger *l, struct row_keys *keys);
 
 /* Seals values and builds leaves in the calling thread, then queues; box is the caller's mailbox. Many at once: a chain
@@ -75,6 +81,28 @@ struct ledger_batch {
 RESULT ledger_subscribe(struct ledger *l, void (*fn)(void *context, const struct ledger_batch *b), void *context);
 /* Stores a checkpoint that the keeper signed. Any thread; written with the next commit. */
 RESULT ledger_put_checkpoint(struct ledger *l, struct view note);
+
+/* The commitment of a raw row, for old_commitment: ERR_NOT_FOUND. */
+RESULT ledger_commitment(struct store *reader, const struct row_keys *keys, uint16_t table, struct view key,
+                         uint64_t *ret_version, uint8_t ret_commitment[static 32]);
+/* The change that erases a person: put it into a transaction with a record of the erasure. ERR_NOT_FOUND if nothing was
+ * ever recorded of this actor, or all was erased. */
+RESULT ledger_erasure(struct store *reader, const struct row_keys *keys, struct view actor, struct arena *arena,
+                      struct txn_change *ret);
+
+/* Checks each record against tiles and state, and all live rows against the multiset, and the index, with a connection
+ * of its own, while commits go on. ERR_TAMPERED, why says which record or row. ERR_BUSY if a check is under way,
+ * ERR_UNAVAILABLE if the ledger closes meanwhile. */
+RESULT ledger_check_rows(struct ledger *l, struct problem *why);
+
+/* Seals all rows under the newest epoch that are not yet, in small commits; leaves, versions and commitments stay. Can
+ * be repeated after being killed. raw (may be NULL) is given each row that the keeper sealed: OK with the new value in
+ * w, OK with nothing if it needs none, or an error, which ends the walk. ret_count: rows rewrapped. */
+typedef enum err (*ledger_raw_fn)(void *context, uint16_t table, const struct store_row *row, struct writer *w);
+RESULT ledger_rewrap(struct ledger *l, ledger_raw_fn raw, void *context, uint64_t *ret_count);
+/* Drops the blind indexes and has them built again in the background; searches stay complete. */
+void ledger_reindex(struct ledger *l);
+uint64_t ledger_indexed(struct ledger *l); /* records below this are in the indexes */
 
 uint64_t ledger_size(struct ledger *l);
 struct ledger_stats {
