@@ -168,7 +168,7 @@ static RESULT json_value(const json_t *j, const struct given *g, const struct ve
 /* Separators inside a value would let joined texts be read in another way. */
 static bool json_clear(struct view value, enum param_place place)
 {
-    const char *bad = place == IN_FRAME ? "&=%+" : "&=";
+    const char *bad = place == IN_FRAME ? "&=%+" : "&={}";
     for (size_t i = 0; i < value.len; i++)
         if (strchr(bad, value.ptr[i]) && value.ptr[i])
             return false;
@@ -236,6 +236,15 @@ static RESULT add_signer_params(const struct venue *v, const struct venue_scheme
     return add_signed_by_us(v, s->window_id, r, why);
 }
 
+/* Where a query is followed by a body without a separator, it must not look as if the body had begun. */
+static bool query_plain(struct view query)
+{
+    for (size_t i = 0; i < query.len; i++)
+        if (query.ptr[i] && strchr("{}[]\"\\<>", query.ptr[i]))
+            return false;
+    return true;
+}
+
 RESULT params_request(const struct venue *v, const struct venue_scheme *s, const struct sign_request *q,
                       struct arena *arena, struct reading *r, struct problem *why)
 {
@@ -249,6 +258,8 @@ RESULT params_request(const struct venue *v, const struct venue_scheme *s, const
     }
     if (q->params.len)
         return problem_set(why, ERR_BAD_VALUE, "/params", "send the exact query or body of this request");
+    if (venue_scheme_has(s, TOKEN_PATH) && !query_plain(q->query))
+        return problem_set(why, ERR_MALFORMED, "/query", "write brackets, quotes and backslashes as percent escapes");
     TRY(params_form(v, q->query, IN_QUERY, arena, r, why));
     if (q->body.len && s->json_body)
         TRY(params_json(v, q->body, IN_BODY, arena, r, why));

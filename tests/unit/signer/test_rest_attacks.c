@@ -61,6 +61,11 @@ static const struct {
      ERR_AMBIGUOUS_SIGNATURE},
     {"a read without parameters that throws a switch", BINANCE, "GET", "/api/v3/account", "", "", "{}",
      ERR_AMBIGUOUS_SIGNATURE},
+    {"a snapshot that liquidates", BINANCE, "GET", "/sapi/v1/accountSnapshot", "type=MARGIN", "",
+     "{\"classes\":[\"read\",\"cancel\"],\"exceptions\":[{\"endpoint\":\"POST "
+     "/sapi/v1/account/*\",\"class\":\"account\",\"reason\":\"for this test\"},{\"endpoint\":\"POST "
+     "/papi/*\",\"class\":\"transfer\",\"reason\":\"for this test\"}]}",
+     ERR_AMBIGUOUS_SIGNATURE},
     /* the split is not signed */
     {"query and body", BINANCE, "POST", "/api/v3/order", "symbol=BTCUSDT&side=SELL", "type=MARKET&quantity=1", trader,
      ERR_AMBIGUOUS_SIGNATURE},
@@ -170,6 +175,10 @@ static const struct {
      OK},
     {"a cancel that lasts", "phemex", "DELETE", "/g-orders/cancel", "symbol=BTCUSDT&orderID=abc1", "", phemex_trader,
      ERR_AMBIGUOUS_SIGNATURE},
+    {"a body that begins in the query", "phemex", "PUT", "/g-orders/create",
+     "symbol=BTCUSDT&side=Buy&orderQtyRq=1&text={%22a%22}&ordType=Market", "", phemex_trader, ERR_MALFORMED},
+    {"a body that begins in a body's text", "phemex", "POST", "/g-orders", "",
+     "{" G_ORDER ",\"text\":\"9999999999{}\"}", phemex_trader, ERR_BAD_VALUE},
     {"nine digits are no expiry", "phemex", "PUT", "/g-orders/create",
      "symbol=BTCUSDT&side=Buy&orderQtyRq=1&clOrdID=999999999x&ordType=Market", "", phemex_trader, OK},
     {"a path that begins another's query", "phemex", "DELETE", "/g-orders/cancel", "symbol=BTCUSDT&orderID=abc", "",
