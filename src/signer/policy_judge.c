@@ -190,8 +190,8 @@ static const struct decimal *reference(const struct policy_doc *d, struct view s
 static RESULT notional_of(const struct policy_doc *d, const struct intent *in, struct decimal *ret)
 {
     const struct decimal *price = reference(d, in->symbol);
-    bool stated = in->has_notional && !in->has_price;
-    bool bounded = stated || (in->has_notional && in->side == SIDE_BUY);
+    bool stated = in->has_notional && !in->has_price && !in->has_size;
+    bool bounded = stated || (in->has_notional && in->has_price && in->side == SIDE_BUY);
     struct decimal kept = in->has_notional ? in->notional : (struct decimal){0};
     if (!stated && price && in->has_size) {
         struct decimal product;

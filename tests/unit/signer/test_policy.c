@@ -137,6 +137,11 @@ static void test_notional(void **state)
     in.side = SIDE_SELL;
     expect(AT_MOST("100"), in, OK, "");
     expect(AT_MOST("99"), in, ERR_POLICY_REFUSED, "/max_notional");
+    /* which of a size and a quote amount counts is not known */
+    in.has_size = true;
+    in.side = SIDE_BUY;
+    expect(AT_MOST("100"), in, ERR_POLICY_REFUSED, "/max_notional");
+    in.has_size = false;
     /* closing a whole position states nothing */
     in.has_notional = false;
     expect(AT_MOST_REF("999", "500"), in, ERR_POLICY_REFUSED, "/max_notional");

@@ -73,6 +73,8 @@ static const struct {
      "symbol=BTCUSDT_251226&side=BUY&type=MARKET&quantity=1", one_symbol, ERR_AMBIGUOUS_SIGNATURE},
     {"LIMIT_MAKER that becomes LIMIT", BINANCE, "POST", "/api/v3/order", "",
      "symbol=BTCUSDT&side=BUY&type=LIMIT_MAKER&quantity=1&price=9", makers, ERR_AMBIGUOUS_SIGNATURE},
+    {"a size that vanishes before a quote amount", BINANCE, "POST", "/api/v3/order", "",
+     "symbol=BTCUSDT&side=BUY&type=MARKET&quantity=1&quoteOrderQty=999999", small, ERR_AMBIGUOUS_SIGNATURE},
     {"a size that gets smaller only", BINANCE, "POST", "/api/v3/order", "",
      "symbol=BTCUSDT&side=BUY&type=LIMIT&quantity=0.99&price=9", small, OK},
     {"a size above the limit", BINANCE, "POST", "/api/v3/order", "",
