@@ -12,14 +12,13 @@ static RESULT rest_judge_as(const char *name, const struct venue *venue, const s
     return judge_request(venue, s, request, arena, ret, why);
 }
 
-static RESULT rest_sign_as(const char *name, const struct venue *venue, const struct signing_key *key,
-                           const struct sign_request *request, struct arena *arena, struct sign_result *ret,
-                           struct problem *why)
+static RESULT rest_sign_as(const char *name, struct signing *s, struct sign_result *ret)
 {
-    struct signing s = {venue, venue_scheme_of(venue, view_str(name)), key, request, arena, why};
-    if (!s.scheme)
-        return problem_set(why, ERR_WRONG_KEY_FOR_VENUE, "/scheme", "this venue does not declare the scheme %s", name);
-    return s.scheme->place == PLACE_FRAME ? frame_sign(&s, ret) : rest_sign(&s, ret);
+    s->scheme = venue_scheme_of(s->venue, view_str(name));
+    if (!s->scheme)
+        return problem_set(s->why, ERR_WRONG_KEY_FOR_VENUE, "/scheme", "this venue does not declare the scheme %s",
+                           name);
+    return s->scheme->place == PLACE_FRAME ? frame_sign(s, ret) : rest_sign(s, ret);
 }
 
 /* A scheme's functions know its name, and the venue's declaration everything else. */
@@ -37,7 +36,8 @@ static RESULT rest_sign_as(const char *name, const struct venue *venue, const st
                                   const struct sign_request *request, struct arena *arena, struct sign_result *ret,    \
                                   struct problem *why)                                                                 \
     {                                                                                                                  \
-        return rest_sign_as(text, venue, key, request, arena, ret, why);                                               \
+        struct signing s = {venue, NULL, key, request, arena, why};                                                    \
+        return rest_sign_as(text, &s, ret);                                                                            \
     }                                                                                                                  \
     const struct scheme scheme_##symbol = {text, symbol##_key_new, rest_key_free, symbol##_judge, symbol##_sign}
 
