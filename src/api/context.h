@@ -6,6 +6,7 @@
 #include "domain/identity/identity.h"
 #include "domain/keys/keys.h"
 #include "http/request.h"
+#include "http/server.h"
 #include "ipc/channel.h"
 #include "ipc/config.h"
 #include "ipc/keeper_msg.h"
@@ -16,49 +17,89 @@
 
 enum api_state { API_SEALED, API_STARTING, API_SERVING, API_STOPPING };
 
+/* What is known of the other processes and of the log, for health and for the failure table. Written by front/ and by
+ * the completion of commits, read by anybody. */
+enum api_keeper {
+    API_KEEPER_UNKNOWN,
+    API_KEEPER_DEAD,
+    API_KEEPER_UNINITIALISED,
+    API_KEEPER_SEALED,
+    API_KEEPER_UNSEALED
+};
+enum api_log { API_LOG_GOOD, API_LOG_FULL, API_LOG_UNWRITABLE, API_LOG_MISMATCH };
+struct api_health {
+    _Atomic int keeper;   /* enum api_keeper */
+    _Atomic int log;      /* enum api_log */
+    atomic_bool signer;   /* thread 0's channel to it is there */
+    atomic_bool tampered; /* the background check found something; the record says what */
+    atomic_bool rewrapping;
+    atomic_bool look_for_lost;        /* an answer with an authored record may have been missed: ask KEEPER_PENDING */
+    _Atomic uint64_t keeper_size;     /* leaves that the keeper has taken */
+    _Atomic uint64_t checkpoint_size; /* of the last one stored in this run; 0 = none yet */
+    _Atomic uint64_t commit_failures;
+};
+
 struct api_shared {
     const struct config *config;
     const struct clock *clock;
     const struct random *random;
-    _Atomic int state;                  /* enum api_state; handlers run only while SERVING, but for ROUTE_WHEN_SEALED */
-    struct ledger *ledger;              /* NULL until unsealed once */
-    struct row_keys *_Atomic keys;      /* swapped at a rotation; old ones stay until the process ends */
-    struct identity *identity;          /* users, roles, sessions in memory */
-    struct api_keys *api_keys;          /* API keys in memory */
-    struct passwords *passwords;        /* the pool of threads for Argon2id (api/passwords.h) */
+    _Atomic int state;             /* enum api_state; handlers run only while SERVING, but for ROUTE_WHEN_SEALED */
+    struct ledger *ledger;         /* NULL until unsealed once */
+    struct row_keys *_Atomic keys; /* swapped at a rotation; old ones stay until the process ends */
+    struct identity *identity;     /* users, roles, sessions in memory */
+    struct api_keys *api_keys;     /* API keys in memory */
+    struct passwords *passwords;   /* the pool of threads for Argon2id (api/passwords.h) */
     uint8_t installation[INSTALLATION_SIZE];
     uint8_t import_key[32], checkpoint_key[32];
     uint8_t cipher;
     const struct router *router;
+    struct api_gate *gate;    /* lets each authored record into the log once (api/change_gate.h) */
+    struct api_thread *first; /* thread 0: looks after records that could not be logged yet */
+    struct api_health health;
+    struct writer openapi; /* the document, made once */
 };
 
 struct api_thread {
     struct api_shared *shared;
     struct loop *loop;
-    struct mailbox *mailbox;            /* ledger completions and password results for this thread */
-    struct caller *keeper;              /* may be replaced when the supervisor brings a new channel; NULL while gone */
+    struct mailbox *mailbox; /* ledger completions and password results for this thread */
+    struct caller *keeper;   /* may be replaced when the supervisor brings a new channel; NULL while gone */
     struct caller *signer;
-    struct store *reader;               /* this thread's own connection */
+    struct store *reader; /* this thread's own connection */
     uint8_t number;
+    struct api_inside *inside; /* api's own, see api_thread_start */
 };
+/* With shared, loop, mailbox and number set: hooks the thread's turns into the loop. stop is for after the loop's end.
+ */
+RESULT api_thread_start(struct api_thread *t);
+void api_thread_stop(struct api_thread *t);
+/* Requests and changes of this thread that wait for the ledger, the keeper or the signer. */
+size_t api_thread_waiting(const struct api_thread *t);
 
 static inline struct api_thread *api_of(const struct http_request *req)
 {
     return req->server_context;
 }
 
-/* --- who asks. Set by api_admit (auth.c) before any handler runs. */
+/* --- who asks. Found by api_head (auth.c) from the head of the request, before any handler runs. */
 struct api_caller {
     enum way_in way;
-    struct view actor;                  /* "user:alice", "key:<id>", "unix:1000"; empty for anonymous */
-    struct permission_set permissions;  /* effective, roles and denials applied */
-    struct secret_access access;        /* level and environments for secrets (SEC-3) */
-    struct view session_id;             /* hex; empty if none */
-    struct view key_id;
+    struct view actor;                 /* "user:alice", "key:<id>", "unix:1000"; empty for anonymous */
+    struct permission_set permissions; /* effective, roles and denials applied */
+    struct secret_access access;       /* level and environments for secrets (SEC-3) */
+    struct view session_id;            /* hex; empty if none */
+    struct view key_id;                /* the API key's, also when a Unix user was mapped to it */
 };
-/* http_config.admit: finds the way in, checks the route's permission, and records refusals of known identities. */
+/* http_config.admit: what can be refused before a body is read: sealed, strangers. Finds out who asks. */
+enum http_outcome api_head(struct http_request *req);
+/* http_config.handle: checks the way in and the route's permission, records refusals of known identities durably before
+ * the answer, and runs the route's handler. */
 enum http_outcome api_admit(struct http_request *req);
+/* http_config.ended: adds up what strangers were refused. */
+void api_ended(void *context, const struct http_request *req, const struct http_ended *how);
 const struct api_caller *api_caller_of(const struct http_request *req);
+/* A Retry-After of so many seconds with whatever is answered. */
+void api_retry_after(struct http_request *req, unsigned seconds);
 /* For records: actor, source, user agent, request id, and the reason from the X-Holdfast-Reason header or `reason`. */
 void api_request_context(const struct http_request *req, struct view reason, struct request_context *ret);
 /* The same as canonical bytes for keeper and signer. */
@@ -69,24 +110,27 @@ RESULT api_who(const struct http_request *req, struct view reason, struct view *
 struct api_change {
     struct http_request *req;
     struct txn txn;
-    enum http_outcome (*then)(struct api_change *c); /* NULL: answers 204, or the problem */
+    enum http_outcome (*then)(struct api_change *c); /* NULL: answers 204, or the problem; look at txn.result */
     void *context;
 };
+/* The answer for a change that was not made: 409, 507, 503 … */
+enum http_outcome api_change_failed(struct api_change *c);
 RESULT api_change_new(struct http_request *req, struct api_change **ret);
 /* Appends to the transaction; all in the arena. */
 RESULT api_change_put(struct api_change *c, const struct txn_change *change);
 RESULT api_change_record(struct api_change *c, uint16_t type, enum outcome outcome, const struct record_object *what,
                          struct view reason);
 RESULT api_change_authored(struct api_change *c, struct view authored_bytes); /* entity AuthoredRecord, encoded */
-/* Queues it (handed over at the end of the turn) and returns HTTP_LATER, or sets the problem and returns HTTP_ANSWER. */
+/* Queues it (handed over at the end of the turn) and returns HTTP_LATER, or sets the problem and returns HTTP_ANSWER.
+ */
 enum http_outcome api_change_submit(struct api_change *c);
 /* A refusal: records PERMISSION_DENIED or the given type, durable first, then answers the problem. */
 enum http_outcome api_refuse(struct http_request *req, uint16_t type, const struct record_object *what, enum err code,
                              const char *detail);
 
-/* --- calls to keeper and signer. then() runs in this thread with the answer's entity bytes, valid until it returns; its
- * outcome is handled as a handler's. Every authored record that comes back must reach the ledger, even if nobody waits
- * for the answer any more: put it into an api_change. */
+/* --- calls to keeper and signer. then() runs in this thread with the answer's entity bytes, valid until it returns;
+ * its outcome is handled as a handler's. Every authored record that comes back must reach the ledger, even if nobody
+ * waits for the answer any more: put it into an api_change. */
 typedef enum http_outcome (*api_answered)(struct http_request *req, void *context, enum err error, struct view entity,
                                           const struct problem *why);
 enum http_outcome api_call_keeper(struct http_request *req, uint16_t type, const struct entity *e, const void *object,
@@ -94,8 +138,10 @@ enum http_outcome api_call_keeper(struct http_request *req, uint16_t type, const
 enum http_outcome api_call_signer(struct http_request *req, uint16_t type, const struct entity *e, const void *object,
                                   api_answered then, void *context);
 
-/* --- the route tables, one for each file of src/api; routes.c lists them all */
-extern const struct route_table api_tables[];
-extern const size_t api_table_count;
+/* --- the route tables: each file x.c of src/api with routes exports one, `const struct route_table x_routes`, declared
+ * in api/routes.h and listed in routes.c. */
+RESULT api_router_new(struct router **ret, struct problem *why);
+/* The OpenAPI document of shared->router, into shared->openapi. */
+RESULT api_openapi_new(struct api_shared *shared);
 
 #endif

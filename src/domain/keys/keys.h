@@ -29,7 +29,7 @@ struct api_key { /* entity ApiKey, TABLE_KEY, key by id */
     struct view description;
     uint8_t environment, status, usage;
     struct text_list roles;  /* what it may do: built-in roles, never more than its creator's permissions */
-    struct text_list credentials; /* paths it may sign with; "exchange/…/*" allowed; empty = none */
+    struct text_list credentials; /* paths it may sign with; a star as the last component allowed; empty = none */
     uint8_t verifier[32];    /* FIELD_HIDDEN */
     uint32_t pepper_epoch;   /* FIELD_HIDDEN */
     uint8_t old_verifier[32]; /* FIELD_HIDDEN: of the key before rotation, until */

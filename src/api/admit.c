@@ -1,0 +1,187 @@
+/* The way of every request: is Holdfast able to answer it, who asks, may he; then its handler. */
+#include "api/failure_table.h"
+#include "api/inside.h"
+
+#include <string.h>
+
+/* --- what is missing now */
+
+static enum failure failure_of(const struct api_shared *s)
+{
+    const struct api_health *h = &s->health;
+
+    if (atomic_load(&h->log) == API_LOG_MISMATCH)
+        return FAILURE_LOG_MISMATCH;
+    switch (atomic_load(&h->keeper)) {
+    case API_KEEPER_UNINITIALISED:
+        return FAILURE_NOT_INITIALISED;
+    case API_KEEPER_SEALED:
+        return FAILURE_SEALED;
+    case API_KEEPER_DEAD:
+        return FAILURE_KEEPER_DEAD;
+    default:
+        return FAILURE_NONE;
+    }
+}
+
+/* Answers what can't be served in this state. */
+static bool unable(struct http_request *req)
+{
+    const struct api_shared *s = api_of(req)->shared;
+    int state = atomic_load(&s->state);
+    struct problem why = {.code = ERR_UNAVAILABLE};
+    enum err e;
+
+    if (state == API_SERVING || (req->route->flags & ROUTE_WHEN_SEALED))
+        return false;
+    e = failure_answer(failure_of(s), failure_class_of(req->route));
+    if (e != OK)
+        why.code = e;
+    else
+        (void)!problem_set(&why, ERR_UNAVAILABLE, "", "%s",
+                           state == API_STOPPING ? "Holdfast is stopping." : "Holdfast is starting.");
+    api_retry_after(req, state == API_STARTING ? 1 : 5);
+    (void)http_answer_problem(req, &why);
+    return true;
+}
+
+/* --- refusals */
+
+static enum http_outcome answer_stranger(struct http_request *req, enum err e)
+{
+    struct problem why = {.code = e};
+
+    if (e == ERR_BAD_REQUEST)
+        (void)!problem_set(&why, e, "Authorization", "show one credential: either Authorization or X-API-Key");
+    if (err_http(e) == 401)
+        (void)!http_answer_header(req, "WWW-Authenticate", "Bearer realm=\"holdfast\"");
+    return http_answer_problem(req, &why);
+}
+
+static const struct {
+    enum err error;
+    uint16_t event;
+} events[] = {
+    {ERR_KEY_EXPIRED, EVENT_API_KEY_EXPIRED},
+    {ERR_KEY_DISABLED, EVENT_API_KEY_INVALID},
+    {ERR_BAD_CREDENTIALS, EVENT_API_KEY_INVALID},
+    {ERR_FORBIDDEN, EVENT_PERMISSION_DENIED},
+};
+
+static uint16_t event_of(enum err e)
+{
+    for (size_t i = 0; i < ARRAY_LEN(events); i++)
+        if (events[i].error == e)
+            return events[i].event;
+    return EVENT_AUTHENTICATION_FAILED;
+}
+
+static RESULT object_of(struct http_request *req, struct view resource, struct view detail, struct record_object *ret)
+{
+    AUTO_WRITER w = writer_new(512);
+
+    if (resource.len == 0) {
+        writer_str(&w, "route:");
+        writer_str(&w, req->route->name);
+        TRY(writer_done(&w));
+        TRY(arena_copy(req->arena, writer_view_of(&w), &resource));
+    }
+    *ret = (struct record_object){.resource = resource, .detail = detail};
+    return OK;
+}
+
+/* Somebody named an identity and could not prove it, or it may not be used like this. The proof was wrong: he may be a
+ * stranger, so he can't fill the log; what goes beyond the budget is added up with the others. */
+static enum http_outcome refuse_known(struct http_request *req, const struct api_entry *entry)
+{
+    bool proven = entry->error == ERR_KEY_EXPIRED || entry->error == ERR_KEY_DISABLED || entry->error == ERR_FORBIDDEN;
+    struct record_object what;
+
+    if (!proven && !anonymous_budget(api_of(req)))
+        return answer_stranger(req, entry->error);
+    if (object_of(req, entry->known, view_str(req->route->name), &what) != OK)
+        return http_answer_error(req, ERR_NO_MEMORY);
+    if (err_http(entry->error) == 401)
+        (void)!http_answer_header(req, "WWW-Authenticate", "Bearer realm=\"holdfast\"");
+    return api_refuse(req, event_of(entry->error), &what, entry->error, NULL);
+}
+
+static enum http_outcome refuse_permission(struct http_request *req)
+{
+    struct record_object what;
+
+    if (object_of(req, (struct view){0}, view_str(permission_name(req->route->permission)), &what) != OK)
+        return http_answer_error(req, ERR_NO_MEMORY);
+    return api_refuse(req, EVENT_PERMISSION_DENIED, &what, ERR_FORBIDDEN, NULL);
+}
+
+static enum http_outcome refuse_way(struct http_request *req)
+{
+    struct record_object what;
+
+    if (object_of(req, (struct view){0}, VIEW_STR("way in"), &what) != OK)
+        return http_answer_error(req, ERR_NO_MEMORY);
+    return api_refuse(req, EVENT_PERMISSION_DENIED, &what, ERR_FORBIDDEN,
+                      "this address does not take this kind of credential");
+}
+
+/* --- the two steps */
+
+static bool is_public(const struct http_request *req)
+{
+    return req->route->permission == PERMISSION_PUBLIC;
+}
+
+enum http_outcome api_head(struct http_request *req)
+{
+    struct api_entry *entry;
+
+    if (!req->route)
+        return HTTP_CONTINUE; /* 404 or 405 */
+    if (unable(req))
+        return HTTP_ANSWER;
+    if (is_public(req) || atomic_load(&api_of(req)->shared->state) != API_SERVING)
+        return HTTP_CONTINUE;
+    entry = arena_alloc(req->arena, sizeof *entry);
+    if (!entry)
+        return http_answer_error(req, ERR_NO_MEMORY);
+    auth_find(req, entry);
+    req->caller = entry;
+    /* Nobody's bodies are not read. Those who are known wait for their record, which takes a turn. */
+    if (entry->error == OK && entry->caller.actor.len == 0)
+        return answer_stranger(req, ERR_UNAUTHENTICATED);
+    if (entry->error != OK && entry->known.len == 0)
+        return answer_stranger(req, entry->error);
+    return HTTP_CONTINUE;
+}
+
+enum http_outcome api_admit(struct http_request *req)
+{
+    const struct api_entry *entry = req->caller;
+    const struct route *r = req->route;
+
+    if (unable(req)) /* the state may have changed while the body came in */
+        return HTTP_ANSWER;
+    if (is_public(req))
+        return r->handler(req);
+    if (!entry) /* unsealed since the head */
+        return http_answer_error(req, ERR_UNAVAILABLE);
+    if (entry->error != OK)
+        return refuse_known(req, entry);
+    if (r->ways && !(r->ways & (unsigned)entry->caller.way))
+        return refuse_way(req);
+    if (r->permission != PERMISSION_AUTHENTICATED && !permission_has(entry->caller.permissions, r->permission))
+        return refuse_permission(req);
+    return r->handler(req);
+}
+
+/* Strangers' refusals: everything that was refused before anybody was known. Public routes record their own. */
+void api_ended(void *context, const struct http_request *req, const struct http_ended *how)
+{
+    const struct api_entry *entry = req ? req->caller : NULL;
+    bool known = entry && entry->known.len;
+
+    if (!req || known || (req->route && is_public(req)) || how->status < 400 || how->status >= 500)
+        return;
+    anonymous_count(context, req, how->code);
+}

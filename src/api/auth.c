@@ -1,0 +1,167 @@
+/* Who asks: an API key, a session, or the Unix user at the other end of a local socket. Memory only. */
+#include "api/inside.h"
+
+#include "base/text.h"
+
+#include <string.h>
+
+#define BEARER "Bearer "
+
+static const struct row_keys *keys_of(const struct http_request *req)
+{
+    return atomic_load(&api_of(req)->shared->keys);
+}
+
+static RESULT printed(struct arena *arena, const char *prefix, struct view text, struct view *ret)
+{
+    AUTO_WRITER w = writer_new(512);
+
+    writer_str(&w, prefix);
+    writer_view(&w, text);
+    TRY(writer_done(&w));
+    return arena_copy(arena, writer_view_of(&w), ret);
+}
+
+/* --- API keys */
+
+/* An owner who was shut out takes his keys along; one who is no user (a service) is nobody's business here. */
+static RESULT owner_allowed(struct http_request *req, struct view owner)
+{
+    struct user_found u;
+
+    if (identity_user(api_of(req)->shared->identity, owner, req->arena, &u) == OK && u.user.state == USER_DISABLED)
+        return ERR_KEY_DISABLED;
+    return OK;
+}
+
+static RESULT allowed_usage(const struct http_request *req, uint8_t usage);
+
+static RESULT as_key(struct http_request *req, const struct api_key *key, struct api_caller *ret)
+{
+    uint8_t level = 0;
+
+    TRY(owner_allowed(req, key->owner));
+    TRY(roles_effective(key->roles.items, key->roles.count, &ret->permissions, &level));
+    ret->access = (struct secret_access){.level = level, .environments = key->secret_environments};
+    ret->key_id = key->id;
+    return allowed_usage(req, key->usage);
+}
+
+static RESULT by_key(struct http_request *req, struct view text, struct api_entry *ret)
+{
+    struct api_thread *t = api_of(req);
+    struct api_key_parts parts;
+    struct api_key_found found;
+    enum err e;
+
+    TRY(api_key_parse(text, &parts));
+    e = api_keys_verify(t->shared->api_keys, keys_of(req), &parts, req->wall_ms, req->arena, &found);
+    if (e == OK) {
+        ret->caller.way = WAY_API_KEY;
+        TRY(printed(req->arena, "key:", found.key.id, &ret->caller.actor));
+        ret->known = ret->caller.actor;
+        return as_key(req, &found.key, &ret->caller);
+    }
+    /* Which key was named is recorded; the answer does not say whether there is one. */
+    if (api_keys_find(t->shared->api_keys, view_str(parts.id), req->arena, &found) == OK)
+        TRY(printed(req->arena, "key:", found.key.id, &ret->known));
+    return e;
+}
+
+static RESULT by_uid(struct http_request *req, struct api_entry *ret)
+{
+    struct api_thread *t = api_of(req);
+    struct api_key_found found;
+    char uid[16];
+    struct writer w = writer_fixed(uid, sizeof uid);
+    enum err e = api_keys_by_uid(t->shared->api_keys, (uint32_t)req->peer.uid, req->wall_ms, req->arena, &found);
+
+    if (e == ERR_NOT_FOUND)
+        return OK; /* nobody in particular */
+    writer_printf(&w, "%u", (unsigned)req->peer.uid);
+    TRY(printed(req->arena, "unix:", writer_view_of(&w), &ret->known));
+    TRY(e);
+    ret->caller.way = WAY_PEER;
+    ret->caller.actor = ret->known;
+    return as_key(req, &found.key, &ret->caller);
+}
+
+/* --- sessions */
+
+static RESULT by_session(struct http_request *req, struct view token, struct api_entry *ret)
+{
+    struct api_shared *s = api_of(req)->shared;
+    struct api_caller *c = &ret->caller;
+    struct session session;
+    struct user user;
+    uint8_t hash[32], level = 0;
+    AUTO_WRITER id = writer_new(80);
+
+    TRY(session_token_hash(keys_of(req), token, hash));
+    TRY(identity_session(s->identity, hash, req->wall_ms, req->arena, &session, &user));
+    c->way = WAY_SESSION;
+    TRY(printed(req->arena, "user:", user.name, &c->actor));
+    ret->known = c->actor;
+    TRY(roles_effective(user.roles.items, user.roles.count, &c->permissions, &level));
+    c->access = (struct secret_access){.level = level, .environments = user.environments};
+    hex_put(&id, VIEW_OF(hash));
+    return arena_copy(req->arena, writer_view_of(&id), &c->session_id);
+}
+
+/* --- where it is shown */
+
+/* RFC 9110 §11.1: the scheme's name in any case. */
+static bool bearer(struct view v, struct view *ret)
+{
+    size_t n = sizeof BEARER - 1;
+
+    if (v.len <= n || strncasecmp((const char *)v.ptr, BEARER, n) != 0)
+        return false;
+    *ret = VIEW(v.ptr + n, v.len - n);
+    return true;
+}
+
+static RESULT shown(struct http_request *req, struct api_entry *ret)
+{
+    struct view authorization, key, token;
+    bool has = http_header(req, "Authorization", &authorization);
+    bool has_key = http_header(req, "X-API-Key", &key);
+
+    if (has && has_key)
+        return ERR_BAD_REQUEST; /* which of two was meant is not ours to guess */
+    if (has_key)
+        return by_key(req, key, ret);
+    if (!has)
+        return req->peer.is_unix ? by_uid(req, ret) : OK;
+    if (!bearer(authorization, &token))
+        return ERR_UNAUTHENTICATED;
+    if (view_starts(token, "hfk_"))
+        return by_key(req, token, ret);
+    return view_starts(token, "hfs_") ? by_session(req, token, ret) : ERR_BAD_CREDENTIALS;
+}
+
+void auth_find(struct http_request *req, struct api_entry *ret)
+{
+    *ret = (struct api_entry){0};
+    ret->error = shown(req, ret);
+    if (ret->error != OK)
+        ret->caller = (struct api_caller){0};
+}
+
+/* --- what a key is for (KEY-2) */
+
+static bool executes(const struct route *r)
+{
+    return r->permission == PERMISSION_MEV_EXECUTE || r->permission == PERMISSION_ORDERS_PLACE ||
+           r->permission == PERMISSION_POSITIONS_MANAGE || (r->tag && strcmp(r->tag, "sign") == 0);
+}
+
+static RESULT allowed_usage(const struct http_request *req, uint8_t usage)
+{
+    bool reads = req->method == HTTP_GET || req->method == HTTP_HEAD || req->method == HTTP_LIST;
+    bool allowed = usage == KEY_FULL_ACCESS || (usage == KEY_READ_ONLY && reads) ||
+                   (usage == KEY_READ_WRITE && !executes(req->route)) ||
+                   (usage == KEY_EXECUTE_ONLY && executes(req->route));
+
+    return allowed ? OK : ERR_FORBIDDEN;
+}

@@ -1,0 +1,67 @@
+/* What the files of admission, changes and calls share. Route files need context.h alone. */
+#ifndef HOLDFAST_API_INSIDE_H
+#define HOLDFAST_API_INSIDE_H
+
+#include "api/context.h"
+
+/* A change that waits for a record which somebody else is logging. */
+struct api_wait {
+    struct api_wait *next;
+    struct api_change *change;
+};
+
+/* Refusals of strangers, added up by source prefix, reason and second. */
+#define ANONYMOUS_SLOTS 64
+#define PREFIX_SIZE     HTTP_PEER_TEXT_SIZE
+struct api_anonymous {
+    char prefix[PREFIX_SIZE];
+    enum err code;
+    uint64_t second, last_second;
+    uint32_t count;
+};
+
+struct orphan;
+
+struct api_inside {
+    struct txn *first, *last; /* handed over at the end of the turn */
+    size_t count;
+    struct api_wait *waits;
+    struct loop_timer *wait_timer;
+    size_t under_way; /* changes and calls that are not finished */
+    struct orphan *orphans;
+    struct api_anonymous anonymous[ANONYMOUS_SLOTS];
+    size_t anonymous_count;
+    uint32_t budget; /* records that strangers may cause, in quarters; refilled with time */
+    bool anonymous_busy;
+};
+
+/* admit_anonymous.c */
+void anonymous_count(struct api_thread *t, const struct http_request *req, enum err code);
+void anonymous_flush(struct api_thread *t);
+/* One record that a stranger causes, if the budget still allows it. */
+bool anonymous_budget(struct api_thread *t);
+
+/* auth.c: who asks; *ret_id_known tells whether the key or session named exists. Anonymous is OK with an empty actor.
+ */
+struct api_entry {
+    struct api_caller caller;
+    enum err error;    /* why nobody was found although something was shown */
+    struct view known; /* the actor that was named, where the proof failed: for the record */
+};
+void auth_find(struct http_request *req, struct api_entry *ret);
+
+/* change.c */
+void change_hand_over(struct api_thread *t);
+void change_retry_waits(void *thread);
+/* Notes how a commit ended, for health; returns the code to be answered. */
+enum err change_noted(struct api_shared *s, enum err result);
+
+/* change_orphan.c: a record that its request could not get into the log. Takes it off the gate's claim holder; the rest
+ * happens on thread 0. */
+void orphan_of(struct api_thread *t, const struct authored_record *record, const struct txn *from, bool with_changes);
+void orphans_retry(struct api_thread *t);
+void orphans_drop(struct api_thread *t);
+/* The change of t that this leaf speaks of; NULL if there is none. */
+const struct txn_change *orphan_change_of(const struct txn *t, const struct leaf *leaf);
+
+#endif

@@ -1,0 +1,18 @@
+/* All addresses that Holdfast answers: a new file of routes is one line here and one in routes.h. */
+#include "api/routes.h"
+
+#include "api/context.h"
+
+static const struct route_table *const tables[] = {
+    &system_routes,
+    &openapi_routes,
+};
+
+RESULT api_router_new(struct router **ret, struct problem *why)
+{
+    struct route_table all[ARRAY_LEN(tables)];
+
+    for (size_t i = 0; i < ARRAY_LEN(tables); i++)
+        all[i] = *tables[i];
+    return router_new(all, ARRAY_LEN(tables), ret, why);
+}

@@ -1,0 +1,9 @@
+#ifndef HOLDFAST_API_ROUTES_H
+#define HOLDFAST_API_ROUTES_H
+
+#include "http/route.h"
+
+extern const struct route_table system_routes;
+extern const struct route_table openapi_routes;
+
+#endif

@@ -1,0 +1,186 @@
+/* How Holdfast is: for load balancers (health) and for its operators (status). Both answer while it is sealed. */
+#include "api/change_gate.h"
+#include "api/context.h"
+#include "api/routes.h"
+#include "base/fields.h"
+
+struct health {
+    struct view state, keeper, signer, log, sentence;
+    uint64_t log_size, checkpoint_size;
+};
+
+static const char *const state_names[] = {"sealed", "starting", "serving", "stopping"};
+static const char *const keeper_names[] = {"unknown", "dead", "not-initialised", "sealed", "unsealed"};
+static const char *const log_names[] = {"good", "disk-full", "unwritable", "mismatch"};
+
+static const struct field health_fields[] = {
+    FIELD(1, struct health, state, TEXT, 32, .flags = FIELD_PRINT_ZERO,
+          .doc = "serving, starting, sealed or stopping."),
+    FIELD(2, struct health, keeper, TEXT, 32, .flags = FIELD_PRINT_ZERO,
+          .doc = "unsealed, sealed, not-initialised, dead or unknown."),
+    FIELD(3, struct health, signer, TEXT, 32, .flags = FIELD_PRINT_ZERO, .doc = "alive or dead."),
+    FIELD(4, struct health, log, TEXT, 32, .flags = FIELD_PRINT_ZERO,
+          .doc = "good, disk-full, unwritable or mismatch."),
+    FIELD(5, struct health, sentence, TEXT, 256, .flags = FIELD_PRINT_ZERO, .doc = "The same for a person."),
+    FIELD(6, struct health, log_size, U64, 0, .flags = FIELD_PRINT_ZERO, .doc = "Durable records."),
+    FIELD(7, struct health, checkpoint_size, U64, 0, .flags = FIELD_PRINT_ZERO,
+          .doc = "Records that the newest checkpoint of this run covers."),
+};
+static const struct entity health_entity = ENTITY("Health", 0x0610, 1, struct health, health_fields);
+
+struct status {
+    struct view state, keeper, signer, log, sentence;
+    uint64_t log_size, keeper_size, checkpoint_size, indexed;
+    uint64_t commits, transactions, records, commit_failures;
+    uint32_t largest_batch, epoch;
+    uint64_t store_bytes, records_under_way;
+    bool rewrapping, tampered;
+    uint8_t installation[INSTALLATION_SIZE];
+    uint8_t import_key[32], checkpoint_key[32];
+    uint8_t front_threads;
+};
+#define STATUS_U64(no, member, text) FIELD(no, struct status, member, U64, 0, .flags = FIELD_PRINT_ZERO, .doc = (text))
+static const struct field status_fields[] = {
+    FIELD(1, struct status, state, TEXT, 32, .flags = FIELD_PRINT_ZERO),
+    FIELD(2, struct status, keeper, TEXT, 32, .flags = FIELD_PRINT_ZERO),
+    FIELD(3, struct status, signer, TEXT, 32, .flags = FIELD_PRINT_ZERO),
+    FIELD(4, struct status, log, TEXT, 32, .flags = FIELD_PRINT_ZERO),
+    FIELD(5, struct status, sentence, TEXT, 256, .flags = FIELD_PRINT_ZERO),
+    STATUS_U64(6, log_size, "Durable records."),
+    STATUS_U64(7, keeper_size, "Records that the keeper has taken into its own tree."),
+    STATUS_U64(8, checkpoint_size, "Records that the newest checkpoint of this run covers."),
+    STATUS_U64(9, indexed, "Records that can be searched."),
+    STATUS_U64(10, commits, "Commits of this run."),
+    STATUS_U64(11, transactions, "Transactions in them."),
+    STATUS_U64(12, records, "Records in them."),
+    STATUS_U64(13, commit_failures, "Commits that failed."),
+    FIELD(14, struct status, largest_batch, U32, 0, .flags = FIELD_PRINT_ZERO,
+          .doc = "Transactions in the largest commit."),
+    FIELD(15, struct status, epoch, U32, 0, .flags = FIELD_PRINT_ZERO, .doc = "Epoch of the data key."),
+    STATUS_U64(16, store_bytes, "Size of the store on disk."),
+    STATUS_U64(17, records_under_way, "Records of keeper and signer on their way into the log."),
+    FIELD(18, struct status, rewrapping, BOOL, 0, .flags = FIELD_PRINT_ZERO,
+          .doc = "Rows are being sealed under the newest epoch."),
+    FIELD(19, struct status, tampered, BOOL, 0, .flags = FIELD_PRINT_ZERO,
+          .doc = "The check of the stored rows found something: see the record TAMPERING_FOUND."),
+    FIELD(20, struct status, installation, FIXED, INSTALLATION_SIZE),
+    FIELD(21, struct status, import_key, FIXED, 32, .doc = "X25519 public key that credentials are encrypted to."),
+    FIELD(22, struct status, checkpoint_key, FIXED, 32, .doc = "Ed25519 public key of the log's checkpoints."),
+    FIELD(23, struct status, front_threads, U8, 0, .flags = FIELD_PRINT_ZERO),
+};
+static const struct entity status_entity = ENTITY("Status", 0x0611, 1, struct status, status_fields);
+
+/* The first that holds says it. */
+static const char *sentence_of(int state, int keeper, bool signer, int log)
+{
+    if (log == API_LOG_MISMATCH)
+        return "The log does not match the keeper: records are missing or were altered. Nothing is served.";
+    if (keeper == API_KEEPER_DEAD)
+        return "Sealed: the keeper is dead. It comes back sealed; run 'holdfast operator unseal' on its host.";
+    if (keeper == API_KEEPER_UNINITIALISED)
+        return "Not initialised: run 'holdfast operator init' on its host.";
+    if (keeper == API_KEEPER_SEALED)
+        return "Sealed: run 'holdfast operator unseal' on its host.";
+    if (state != API_SERVING)
+        return state == API_STOPPING ? "Holdfast is stopping." : "Holdfast is starting.";
+    if (log == API_LOG_FULL)
+        return "The disk is full: nothing that leaves a record is done.";
+    if (log == API_LOG_UNWRITABLE)
+        return "The log can't be written: nothing that leaves a record is done.";
+    return signer ? "All is well." : "The signer is restarting: nothing is signed for a moment.";
+}
+
+struct reading {
+    int state, keeper, log;
+    bool signer;
+    uint64_t size;
+};
+
+static struct reading read_health(struct api_shared *s)
+{
+    struct api_health *h = &s->health;
+    struct reading r = {.state = atomic_load(&s->state),
+                        .keeper = atomic_load(&h->keeper),
+                        .log = atomic_load(&h->log),
+                        .signer = atomic_load(&h->signer)};
+
+    /* The ledger is there for good once the state has left SEALED. */
+    if (r.state == API_SERVING)
+        r.size = ledger_size(s->ledger);
+    return r;
+}
+
+static bool is_well(const struct reading *r)
+{
+    return r->state == API_SERVING && r->log == API_LOG_GOOD && r->keeper == API_KEEPER_UNSEALED;
+}
+
+static enum http_outcome health_get(struct http_request *req)
+{
+    struct api_shared *s = api_of(req)->shared;
+    struct reading r = read_health(s);
+    struct health h = {.state = view_str(state_names[r.state]),
+                       .keeper = view_str(keeper_names[r.keeper]),
+                       .signer = view_str(r.signer ? "alive" : "dead"),
+                       .log = view_str(log_names[r.log]),
+                       .sentence = view_str(sentence_of(r.state, r.keeper, r.signer, r.log)),
+                       .log_size = r.size,
+                       .checkpoint_size = atomic_load(&s->health.checkpoint_size)};
+
+    return http_answer_entity(req, is_well(&r) ? 200 : 503, &health_entity, &h);
+}
+
+static void status_of_ledger(struct api_thread *t, struct status *st)
+{
+    struct api_shared *s = t->shared;
+    struct ledger_stats stats;
+
+    ledger_get_stats(s->ledger, &stats);
+    st->commits = stats.commits;
+    st->transactions = stats.transactions;
+    st->records = stats.records;
+    st->largest_batch = stats.largest_batch;
+    st->indexed = ledger_indexed(s->ledger);
+    st->store_bytes = t->reader ? store_size(t->reader) : 0;
+    st->epoch = keyring_epoch(row_keys_ring(atomic_load(&s->keys)));
+    memcpy(st->installation, s->installation, sizeof st->installation);
+    memcpy(st->import_key, s->import_key, sizeof st->import_key);
+    memcpy(st->checkpoint_key, s->checkpoint_key, sizeof st->checkpoint_key);
+}
+
+/* While sealed nobody can be known, so it says then what health says. */
+static enum http_outcome status_get(struct http_request *req)
+{
+    struct api_thread *t = api_of(req);
+    struct api_shared *s = t->shared;
+    struct reading r = read_health(s);
+    struct status st = {.state = view_str(state_names[r.state]),
+                        .keeper = view_str(keeper_names[r.keeper]),
+                        .signer = view_str(r.signer ? "alive" : "dead"),
+                        .log = view_str(log_names[r.log]),
+                        .sentence = view_str(sentence_of(r.state, r.keeper, r.signer, r.log)),
+                        .log_size = r.size,
+                        .keeper_size = atomic_load(&s->health.keeper_size),
+                        .checkpoint_size = atomic_load(&s->health.checkpoint_size),
+                        .commit_failures = atomic_load(&s->health.commit_failures),
+                        .rewrapping = atomic_load(&s->health.rewrapping),
+                        .tampered = atomic_load(&s->health.tampered),
+                        .front_threads = s->config->front_threads};
+
+    if (r.state != API_SERVING)
+        return health_get(req);
+    st.records_under_way = gate_under_way(s->gate);
+    status_of_ledger(t, &st);
+    return http_answer_entity(req, 200, &status_entity, &st);
+}
+
+static const struct route rows[] = {
+    ROUTE(HTTP_GET, "/api/v1/health", PERMISSION_PUBLIC, health_get, .name = "health",
+          .summary = "Whether Holdfast serves: 200, or 503 with the reason", .tag = "system",
+          .flags = ROUTE_WHEN_SEALED, .durability = DURABLE_NONE, .response = &health_entity),
+    ROUTE(HTTP_GET, "/api/v1/status", PERMISSION_AUTHENTICATED, status_get, .name = "status",
+          .summary = "How Holdfast is, in figures; while sealed the same as health", .tag = "system",
+          .ways = WAY_API_KEY | WAY_SESSION | WAY_PEER, .flags = ROUTE_WHEN_SEALED, .durability = DURABLE_NONE,
+          .response = &status_entity),
+};
+const struct route_table system_routes = {rows, ARRAY_LEN(rows)};
