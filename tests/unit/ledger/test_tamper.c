@@ -1,0 +1,237 @@
+/* Somebody with write access to the database file: each thing he may do is found, and named. */
+#include "ledger_test.h"
+
+#include <sqlite3.h>
+#include <unistd.h>
+
+#define RECORDS 300
+
+struct attack {
+    const char *what;
+    const char *sql;
+    bool at_start;      /* found when the ledger opens; else by the full check */
+    const char *where;  /* beginning of why.where */
+    const char *detail; /* found in why.detail */
+};
+
+/* How many rows were changed. */
+static int sql(const char *path, const char *text)
+{
+    sqlite3 *db = NULL;
+    char *message = NULL;
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    if (sqlite3_exec(db, text, NULL, NULL, &message) != SQLITE_OK)
+        fail_msg("%s: %s", text, message);
+    int changes = sqlite3_total_changes(db);
+    sqlite3_close(db);
+    return changes;
+}
+
+static void fill(struct rig *r)
+{
+    const struct change raw = {TABLE_SECRET_VALUE, "s", "raw", true}, raw2 = {TABLE_SECRET_VALUE, "s", "raw 2", true};
+    const struct event e = {EVENT_SECRET_STORED, OUTCOME_DONE, "user:alice", "secret:s"};
+    assert_int_equal(rig_open(r, NULL), OK);
+    assert_int_equal(rig_put(r, TABLE_USER, "alice", "first"), OK);
+    assert_int_equal(rig_put(r, TABLE_USER, "bob", "first"), OK);
+    assert_int_equal(rig_put(r, TABLE_SESSION, "gone", "x"), OK);
+    assert_int_equal(rig_change(r, &raw, 1, &e), OK);
+    rig_close(r);
+    /* What he keeps, to put it back. */
+    sql(r->path, "CREATE TABLE kept10 AS SELECT * FROM t10; CREATE TABLE kept11 AS SELECT * FROM t11;"
+                 "CREATE TABLE kept8 AS SELECT * FROM t8; CREATE TABLE kept1 AS SELECT * FROM t1;");
+    assert_int_equal(rig_open(r, NULL), OK);
+    assert_int_equal(rig_put(r, TABLE_USER, "alice", "second"), OK);
+    assert_int_equal(rig_change(r, &raw2, 1, &e), OK);
+    assert_int_equal(rig_put(r, TABLE_SESSION, "gone", NULL), OK);
+    while (ledger_size(r->ledger) < RECORDS)
+        assert_int_equal(rig_record(r, "user:carol"), OK);
+    for (int i = 0; ledger_indexed(r->ledger) < RECORDS; i++) {
+        assert_true(i < 500);
+        usleep(10000);
+    }
+    rig_close(r);
+}
+
+#define KEY(n) "key = x'00000000000000" n "'"
+
+static const struct attack attacks[] = {
+    {"a record is deleted in the middle", "DELETE FROM t2 WHERE " KEY("40"), false, "record 64", "missing"},
+    {"the last record is deleted", "DELETE FROM t2 WHERE key = x'000000000000012b'", true, "record 299", "missing"},
+    {"the log is cut", "DELETE FROM t2 WHERE key >= x'0000000000000100'", true, "record 2", "missing"},
+    {"two records are swapped",
+     "CREATE TABLE s AS SELECT * FROM t2 WHERE " KEY("10") " OR " KEY(
+         "11") ";"
+               "UPDATE t2 SET value = (SELECT value FROM s WHERE s." KEY("11") ") WHERE " KEY(
+                   "10") ";"
+                         "UPDATE t2 SET value = (SELECT value FROM s WHERE s." KEY("10") ") WHERE " KEY("11"),
+     false, "record 16", "altered or replaced"},
+    {"two records of the tail are swapped",
+     "CREATE TABLE s AS SELECT * FROM t2 WHERE key >= x'0000000000000120';"
+     "UPDATE t2 SET value = (SELECT value FROM s WHERE s.key = x'0000000000000122') WHERE key = x'0000000000000121';"
+     "UPDATE t2 SET value = (SELECT value FROM s WHERE s.key = x'0000000000000121') WHERE key = x'0000000000000122'",
+     true, "record 289", "altered or replaced"},
+    {"a record is flipped",
+     "UPDATE t2 SET value = CAST(substr(value, 1, 20) || x'ff' || substr(value, 22) AS BLOB) "
+     "WHERE " KEY("20"),
+     false, "record 32", "altered"},
+    {"a record is no record any more", "UPDATE t2 SET value = x'00' WHERE " KEY("20"), false, "record 32", "no record"},
+    {"a record is added", "INSERT INTO t2 SELECT x'000000000000012c', version, value FROM t2 WHERE " KEY("10"), true,
+     "record 300", "beyond"},
+    {"a tile is altered", "UPDATE t3 SET value = CAST(x'00' || substr(value, 2) AS BLOB)", true, "record 0", "tile"},
+    {"a tile is deleted", "DELETE FROM t3", true, "log", "tile 0/0 is missing"},
+    {"a row is flipped", "UPDATE t10 SET value = CAST(substr(value, 1, 50) || x'ff' || substr(value, 52) AS BLOB)",
+     false, "table 10, row ", "altered"},
+    {"a row is cut", "UPDATE t10 SET value = CAST(substr(value, 1, 50) AS BLOB)", false, "table 10, row ", "altered"},
+    {"two rows are swapped",
+     "CREATE TABLE s AS SELECT * FROM t10; UPDATE t10 SET value = (SELECT value FROM s WHERE s.key != t10.key)", false,
+     "table 10, row ", "altered, or moved"},
+    {"a row is deleted", "DELETE FROM t10 WHERE version = 1", false, "table 10, row ", "was deleted"},
+    {"a subject's key is deleted", "DELETE FROM t5 WHERE key = (SELECT min(key) FROM t5)", false, "table 5, row ",
+     "was deleted"},
+    {"an old row is put back", "INSERT OR REPLACE INTO t10 SELECT * FROM kept10", false, "table 10, row ",
+     "old one was put back"},
+    {"a deleted row is put back", "INSERT INTO t11 SELECT * FROM kept11", false, "table 11, row ",
+     "deleted, and has been put back"},
+    {"an old raw row is put back", "INSERT OR REPLACE INTO t8 SELECT * FROM kept8", false, "table 8, row ",
+     "old one was put back"},
+    {"a raw row is deleted", "DELETE FROM t8", false, "table 8, row ", "was deleted"},
+    {"a raw row's version is changed", "UPDATE t8 SET version = 9", false, "table 8, row ", "another version"},
+    {"a row's version is changed", "UPDATE t10 SET version = version + 1", false, "table 10, row ", "altered"},
+    {"a row is moved", "UPDATE t10 SET key = CAST(substr(key, 1, 17) || x'77' AS BLOB) WHERE version = 1", false,
+     "table 10, row ", "moved"},
+    {"a row is moved to another table", "INSERT INTO t12 SELECT * FROM t10 WHERE version = 1", false, "table 12, row ",
+     "moved"},
+    {"the state is deleted", "DELETE FROM t1 WHERE version > 100", true, "log", "state row is missing"},
+    {"an old state is put back", "DELETE FROM t1; INSERT INTO t1 SELECT * FROM kept1", true, "record 4", "beyond"},
+    {"the state is flipped",
+     "UPDATE t1 SET value = CAST(substr(value, 1, 60) || x'ff' || substr(value, 62) AS BLOB) WHERE version > 100", true,
+     "log", "does not open"},
+    {"an index row is deleted", "DELETE FROM t6 WHERE key = (SELECT min(key) FROM t6)", false, "index", "index"},
+    {"an index row is added", "INSERT INTO t6 SELECT x'112233', version, value FROM t6 LIMIT 1", false, "index",
+     "index"},
+};
+
+static void copy_file(const char *from, const char *to)
+{
+    char command[8192];
+    size_t n;
+    FILE *in = fopen(from, "rb"), *out = fopen(to, "wb");
+    assert_true(in && out);
+    while ((n = fread(command, 1, sizeof(command), in)) > 0)
+        assert_int_equal(fwrite(command, 1, n, out), n);
+    fclose(in);
+    fclose(out);
+}
+
+static void test_matrix(void **state)
+{
+    struct rig *r = rig_new(NULL, NULL);
+    char clean[300];
+    (void)state;
+    fill(r);
+    sql(r->path, "PRAGMA wal_checkpoint(TRUNCATE); CREATE TABLE done (a); INSERT INTO done VALUES (1);"
+                 "PRAGMA wal_checkpoint(TRUNCATE)");
+    snprintf(clean, sizeof(clean), "%s-clean", r->path);
+    copy_file(r->path, clean);
+    for (size_t i = 0; i < ARRAY_LEN(attacks); i++) {
+        const struct attack *a = &attacks[i];
+        struct problem why = {0};
+        copy_file(clean, r->path);
+        if (sql(r->path, a->sql) < 1)
+            fail_msg("%s: nothing was changed", a->what);
+        enum err e = rig_open(r, &why);
+        if (e == OK && a->at_start)
+            fail_msg("%s: not seen at start", a->what);
+        if (e == OK)
+            e = ledger_check_rows(r->ledger, &why);
+        if (e != ERR_TAMPERED || strncmp(why.where, a->where, strlen(a->where)) != 0 || !strstr(why.detail, a->detail))
+            fail_msg("%s: %s at '%s': %s", a->what, err_code(e), why.where, why.detail);
+        rig_close(r);
+    }
+    /* And untouched, nothing is found. */
+    struct problem why = {0};
+    copy_file(clean, r->path);
+    assert_int_equal(rig_open(r, &why), OK);
+    if (ledger_check_rows(r->ledger, &why) != OK)
+        fail_msg("%s: %s", why.where, why.detail);
+    unlink(clean);
+    rig_free(r);
+}
+
+static bool any(void *context, const struct record_view *v)
+{
+    (void)context;
+    (void)v;
+    return true;
+}
+
+/* Readers see it, too, without a full check. */
+static void test_readers(void **state)
+{
+    struct rig *r = rig_new(NULL, NULL);
+    struct arena *arena = NULL;
+    struct record_view v;
+    struct problem why = {0};
+    uint64_t next = 0;
+    struct record_filter f = {.limit = 1000};
+    (void)state;
+    fill(r);
+    assert_int_equal(arena_new(65536, 1 << 20, &arena), OK);
+    sql(r->path, attacks[3].sql); /* swapped */
+    assert_int_equal(rig_open(r, &why), OK);
+    assert_int_equal(query_record(r->reader, r->keys, 16, arena, &v), ERR_TAMPERED);
+    assert_int_equal(query_record(r->reader, r->keys, 15, arena, &v), OK);
+    assert_int_equal(query_search(r->reader, r->keys, &f, any, NULL, &next, &why), ERR_TAMPERED);
+    assert_string_equal(why.where, "record 17");
+    arena_free(arena);
+    rig_free(r);
+}
+
+static void told(void *context, const struct problem *why)
+{
+    *(struct problem *)context = *why;
+}
+
+/* The check in the background at start. */
+static void test_background(void **state)
+{
+    struct rig *r = rig_new(NULL, NULL);
+    static struct problem found;
+    struct ledger *l = NULL;
+    (void)state;
+    fill(r);
+    sql(r->path, "DELETE FROM t10 WHERE version = 1");
+    struct ledger_config config = {.store_url = r->url,
+                                   .keys = r->keys,
+                                   .clock = &r->clock,
+                                   .random = random_system(),
+                                   .tampering = told,
+                                   .tampering_context = &found};
+    assert_int_equal(ledger_open(&config, &l, NULL), OK);
+    usleep(300000);
+    ledger_close(l);
+    assert_int_equal(found.code, ERR_TAMPERED);
+    assert_non_null(strstr(found.detail, "was deleted"));
+    rig_free(r);
+}
+
+/* The wrong keys open nothing. */
+static void test_other_keys(void **state)
+{
+    struct rig *r = rig_new(NULL, NULL), *other = rig_new(NULL, NULL);
+    struct problem why = {0};
+    (void)state;
+    fill(r);
+    snprintf(other->url, sizeof(other->url), "%s", r->url);
+    assert_int_equal(rig_open(other, &why), ERR_TAMPERED);
+    rig_free(other);
+    rig_free(r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_matrix), cmocka_unit_test(test_readers),
+                                       cmocka_unit_test(test_background), cmocka_unit_test(test_other_keys)};
+    return cmocka_run_group_tests_name("ledger tamper", tests, NULL, NULL);
+}
