@@ -1,0 +1,67 @@
+#include "supervisor/state.h"
+
+#include "ipc/file.h"
+
+#include <dirent.h>
+#include <stdio.h>
+
+#define VENUES_MAX   256
+#define VENUE_BYTES  (1024u * 1024)
+#define PEM_BYTES    65536
+#define FILES_BYTES  (24u * 1024 * 1024)
+#define VENUE_ENDING ".yaml"
+
+static enum err put_file(const char *path, const char *name, size_t max, struct writer *w, struct problem *why)
+{
+    AUTO_WRITER text = writer_new(max);
+    TRY(file_read(path, max, &text, why));
+    writer_var(w, view_str(name));
+    writer_var(w, writer_view_of(&text));
+    return writer_done(w);
+}
+
+static int is_venue(const struct dirent *d)
+{
+    size_t len = strlen(d->d_name), ending = sizeof VENUE_ENDING - 1;
+    return d->d_name[0] != '.' && len > ending && strcmp(d->d_name + len - ending, VENUE_ENDING) == 0;
+}
+
+static enum err put_venues(const struct supervisor *s, struct writer *w, struct problem *why)
+{
+    char dir[4096], path[4096 + 300];
+    struct dirent **entries = NULL;
+    TRY(view_to_str(s->config.venues_dir, dir, sizeof dir));
+    /* In the order of names, so that each start is the same. */
+    int n = scandir(dir, &entries, is_venue, alphasort);
+    enum err e = OK;
+    if (n < 1 || n > VENUES_MAX)
+        e = problem_set(why, ERR_BAD_CONFIG, "venues_dir",
+                        "%s must hold between 1 and %d venue files (*" VENUE_ENDING
+                        "); set venues_dir to where they are",
+                        dir, VENUES_MAX);
+    for (int i = 0; i < n; i++) {
+        (void)snprintf(path, sizeof path, "%s/%s", dir, entries[i]->d_name);
+        if (e == OK)
+            e = put_file(path, entries[i]->d_name, VENUE_BYTES, w, why);
+        free(entries[i]);
+    }
+    free(entries);
+    return e;
+}
+
+static enum err put_tls(const struct supervisor *s, struct writer *w, struct problem *why)
+{
+    char path[4096];
+    TRY(view_to_str(s->config.tls.certificate, path, sizeof path));
+    TRY(put_file(path, "server.crt", PEM_BYTES, w, why));
+    TRY(view_to_str(s->config.tls.key, path, sizeof path));
+    return put_file(path, "server.key", PEM_BYTES, w, why);
+}
+
+RESULT files_of_role(const struct supervisor *s, enum start_role role, struct writer *w, struct problem *why)
+{
+    static enum err (*const put[ROLE_COUNT])(const struct supervisor *, struct writer *,
+                                             struct problem *) = {[ROLE_SIGNER] = put_venues, [ROLE_FRONT] = put_tls};
+    *w = writer_new(FILES_BYTES);
+    return put[role] ? put[role](s, w, why) : OK;
+}

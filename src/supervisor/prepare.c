@@ -1,0 +1,217 @@
+#include "supervisor/state.h"
+
+#include "crypto/tls_cert.h"
+#include "ipc/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <grp.h>
+#include <pwd.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PATH_BYTES 4096
+
+/* --- who we will be */
+
+static enum err find_user(const struct config *c, struct passwd **ret, struct problem *why)
+{
+    char name[80];
+    *ret = NULL;
+    if (geteuid() != 0 || c->user.len == 0)
+        return OK;
+    TRY(view_to_str(c->user, name, sizeof name));
+    *ret = getpwnam(name);
+    return *ret ? OK : problem_set(why, ERR_BAD_CONFIG, "user", "there is no user %s on this host", name);
+}
+
+RESULT prepare_identity(const struct config *c, struct problem *why)
+{
+    struct rlimit lock;
+    rlim_t wanted = (rlim_t)c->memory_lock_kib * 1024;
+    struct passwd *user = NULL;
+    /* As far as the limit allows; the children say when it is too little. */
+    if (getrlimit(RLIMIT_MEMLOCK, &lock) == 0 && lock.rlim_cur < wanted) {
+        bool raise = lock.rlim_max < wanted;
+        struct rlimit most = {.rlim_cur = raise ? lock.rlim_max : wanted, .rlim_max = lock.rlim_max};
+        struct rlimit all = {.rlim_cur = wanted, .rlim_max = raise ? wanted : lock.rlim_max};
+        if (setrlimit(RLIMIT_MEMLOCK, &all) < 0)
+            (void)setrlimit(RLIMIT_MEMLOCK, &most);
+    }
+    TRY(find_user(c, &user, why));
+    if (!user)
+        return OK;
+    if (initgroups(user->pw_name, user->pw_gid) < 0 || setgid(user->pw_gid) < 0 || setuid(user->pw_uid) < 0)
+        return problem_set(why, ERR_IO, "user", "becoming %s: %s", user->pw_name, strerrordesc_np(errno));
+    return OK;
+}
+
+/* --- directories */
+
+static enum err make_parents(char *path)
+{
+    for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = 0;
+        int made = mkdir(path, 0755);
+        *slash = '/';
+        if (made < 0 && errno != EEXIST)
+            return ERR_IO;
+    }
+    return OK;
+}
+
+static enum err check_dir(const char *path, uid_t owner, struct problem *why)
+{
+    struct stat s;
+    if (lstat(path, &s) < 0)
+        return problem_set(why, ERR_BAD_CONFIG, path, "%s: %s", path, strerrordesc_np(errno));
+    if (!S_ISDIR(s.st_mode))
+        return problem_set(why, ERR_BAD_CONFIG, path, "%s is not a directory (a link is not followed)", path);
+    if (s.st_uid != owner)
+        return problem_set(why, ERR_BAD_CONFIG, path,
+                           "%s belongs to user %u, but the server runs as user %u: run 'chown %u %s'", path,
+                           (unsigned)s.st_uid, (unsigned)owner, (unsigned)owner, path);
+    if (s.st_mode & 077)
+        return problem_set(why, ERR_BAD_CONFIG, path, "others can get at %s (mode %03o): run 'chmod 700 %s'", path,
+                           (unsigned)s.st_mode & 0777, path);
+    return OK;
+}
+
+static enum err make_dir(const char *path, const struct passwd *user, struct problem *why)
+{
+    char copy[PATH_BYTES];
+    TRY(view_to_str(view_str(path), copy, sizeof copy));
+    if (make_parents(copy) != OK || (mkdir(path, 0700) < 0 && errno != EEXIST))
+        return problem_set(why, ERR_BAD_CONFIG, path, "making the directory %s: %s", path, strerrordesc_np(errno));
+    /* Only a directory that is empty and root's own can be one that was made just now. */
+    if (user && rmdir(path) == 0 && (mkdir(path, 0700) < 0 || lchown(path, user->pw_uid, user->pw_gid) < 0))
+        return problem_set(why, ERR_IO, path, "giving %s to user %s: %s", path, user->pw_name, strerrordesc_np(errno));
+    return check_dir(path, user ? user->pw_uid : geteuid(), why);
+}
+
+/* --- lock and anchor */
+
+static enum err write_pid(int fd)
+{
+    char text[24];
+    int n = snprintf(text, sizeof text, "%d\n", (int)getpid());
+    return ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)n, 0) != n ? ERR_IO : OK;
+}
+
+static enum err take_lock(const char *dir, int *ret, struct problem *why)
+{
+    char path[PATH_BYTES + 8], holder[24] = {0};
+    (void)snprintf(path, sizeof path, "%s/lock", dir);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return problem_set(why, ERR_IO, path, "opening %s: %s", path, strerrordesc_np(errno));
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        ssize_t n = pread(fd, holder, sizeof holder - 1, 0);
+        holder[n > 0 ? strcspn(holder, "\n") : 0] = 0;
+        close(fd);
+        return problem_set(why, ERR_CONFLICT, path, "another server (process %s) works in %s: stop it first", holder,
+                           dir);
+    }
+    if (write_pid(fd) != OK) {
+        close(fd);
+        return problem_set(why, ERR_IO, path, "writing %s: %s", path, strerrordesc_np(errno));
+    }
+    *ret = fd;
+    return OK;
+}
+
+static enum err open_anchor(const char *dir, const struct passwd *user, int *ret, struct problem *why)
+{
+    char path[PATH_BYTES + 8];
+    struct stat s;
+    (void)snprintf(path, sizeof path, "%s/anchor", dir);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return problem_set(why, ERR_IO, path, "opening %s: %s", path, strerrordesc_np(errno));
+    if (user && fchown(fd, user->pw_uid, user->pw_gid) < 0)
+        s.st_mode = S_IFREG | 077;
+    else if (fstat(fd, &s) < 0)
+        s.st_mode = 0;
+    if (!S_ISREG(s.st_mode) || (s.st_mode & 077)) {
+        close(fd);
+        return problem_set(why, ERR_BAD_CONFIG, path, "%s must be a file that only the server can get at (mode 600)",
+                           path);
+    }
+    *ret = fd;
+    return OK;
+}
+
+RESULT prepare_data_dir(struct supervisor *s, struct problem *why)
+{
+    static const char *const below[] = {"", "/run", "/tls"};
+    char dir[PATH_BYTES], path[PATH_BYTES + 8];
+    struct passwd *user = NULL;
+    TRY(view_to_str(s->config.data_dir, dir, sizeof dir));
+    TRY(find_user(&s->config, &user, why));
+    for (size_t i = 0; i < ARRAY_LEN(below); i++) {
+        (void)snprintf(path, sizeof path, "%s%s", dir, below[i]);
+        TRY(make_dir(path, user, why));
+    }
+    if (s->lock < 0)
+        TRY(take_lock(dir, &s->lock, why));
+    return open_anchor(dir, user, &s->anchor, why);
+}
+
+/* --- certificate */
+
+static bool exists(const char *path)
+{
+    return access(path, F_OK) == 0;
+}
+
+static enum err make_certificate(const struct config *c, const char *certificate, const char *key, struct problem *why)
+{
+    char host[256] = "localhost";
+    struct view names[4 + 32] = {VIEW_STR("localhost"), VIEW_STR("127.0.0.1"), VIEW_STR("::1")};
+    size_t n = 3;
+    AUTO_WRITER cert_pem = writer_new(16384), key_pem = writer_new(16384);
+    if (gethostname(host, sizeof host - 1) == 0 && *host && strcmp(host, "localhost") != 0)
+        names[n++] = view_str(host);
+    for (size_t i = 0; i < c->tls.names.count && n < ARRAY_LEN(names); i++)
+        names[n++] = c->tls.names.items[i];
+    uint64_t now = clock_system()->wall_ms(clock_system());
+    if (tls_cert_self_signed(names, n, now, &cert_pem, &key_pem) != OK)
+        return problem_set(why, ERR_CRYPTO, certificate, "making a certificate failed: check tls.names");
+    TRY(file_create(key, writer_view_of(&key_pem), 0600, why));
+    return file_create(certificate, writer_view_of(&cert_pem), 0644, why);
+}
+
+RESULT prepare_certificate(const struct config *c, struct problem *why)
+{
+    char certificate[PATH_BYTES], key[PATH_BYTES];
+    struct stat s;
+    TRY(view_to_str(c->tls.certificate, certificate, sizeof certificate));
+    TRY(view_to_str(c->tls.key, key, sizeof key));
+    if (!exists(certificate) && !exists(key))
+        return make_certificate(c, certificate, key, why);
+    if (stat(key, &s) < 0 || !exists(certificate))
+        return problem_set(why, ERR_BAD_CONFIG, exists(key) ? certificate : key,
+                           "of certificate and key only one is there: put the other beside it, or remove both");
+    if (s.st_mode & 077)
+        return problem_set(why, ERR_BAD_CONFIG, key, "others can read %s: run 'chmod 600 %s'", key, key);
+    return OK;
+}
+
+/* --- the end of --dev */
+
+static int remove_one(const char *path, const struct stat *s, int type, struct FTW *f)
+{
+    (void)s;
+    (void)type;
+    (void)f;
+    (void)remove(path);
+    return 0;
+}
+
+void prepare_remove_tree(const char *dir)
+{
+    (void)nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+}

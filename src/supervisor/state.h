@@ -1,0 +1,91 @@
+/* What the files of the supervisor share. */
+#ifndef HOLDFAST_SUPERVISOR_STATE_H
+#define HOLDFAST_SUPERVISOR_STATE_H
+
+#include "ipc/channel.h"
+#include "ipc/start.h"
+#include "supervisor/supervisor.h"
+
+#define LINKS_MAX (1 + 2 * CONFIG_FRONT_THREADS_MAX)
+
+enum child_state { CHILD_DOWN, CHILD_STARTING, CHILD_SERVING, CHILD_STOPPING };
+
+struct supervisor;
+struct child {
+    struct supervisor *s;
+    enum start_role role;
+    enum child_state state;
+    pid_t pid;               /* 0: none */
+    struct channel *channel; /* NULL: none */
+    int spare;               /* its descriptor once more, for an upgrade; -1: none */
+    uint64_t due_ms;         /* DOWN: not started before; else: killed if the state lasts until then (0: never) */
+    uint64_t serving_ms;     /* since when */
+    unsigned failures;       /* ends in a row */
+};
+
+/* A socket pair between two children. An end waits here while its process is not running. */
+struct link {
+    enum start_role roles[2];
+    uint8_t which;
+    int ends[2];
+};
+
+enum goal { GOAL_SERVE, GOAL_STOP, GOAL_RELOAD, GOAL_UPGRADE };
+
+struct listeners {
+    int https, api, operator;
+};
+
+struct supervisor {
+    const struct supervisor_options *options;
+    struct loop *loop;
+    struct loop_timer *timer;
+    struct arena *arena; /* of config */
+    struct config config;
+    struct listeners listeners;
+    int lock, anchor;
+    struct child children[ROLE_COUNT];
+    struct child old_keeper; /* during an upgrade, until its state is handed over */
+    bool handing_over;
+    struct link links[LINKS_MAX];
+    size_t link_count;
+    enum goal goal;
+    bool announced; /* that all serve, once */
+    bool upgraded;  /* this process goes on with what another left */
+    pid_t helper;   /* runs on_ready */
+    int signals;
+    int exit_code;
+    char program[4096]; /* this program's file, for an upgrade */
+    char temporary[64]; /* directory of --dev; "": none */
+};
+
+/* prepare.c: directories, lock, anchor, certificate */
+RESULT prepare_data_dir(struct supervisor *s, struct problem *why);
+RESULT prepare_identity(const struct config *c, struct problem *why); /* becomes config.user, raises the memory limit */
+RESULT prepare_certificate(const struct config *c, struct problem *why);
+void prepare_remove_tree(const char *dir);
+/* listen.c */
+RESULT listen_all(struct supervisor *s, struct problem *why);
+/* files.c: what a role gets beside its descriptors; w is to be wiped by writer_free */
+RESULT files_of_role(const struct supervisor *s, enum start_role role, struct writer *w, struct problem *why);
+/* notify.c */
+void notify(const char *format, ...) __attribute__((format(printf, 1, 2)));
+uint64_t notify_watchdog_ms(void); /* 0: none is wanted */
+void notify_ready_fd(int fd);
+/* children.c */
+void children_init(struct supervisor *s);
+void children_done(struct supervisor *s);
+void children_step(struct supervisor *s); /* starts, stops and kills what is due */
+void children_ended(struct supervisor *s, pid_t pid, int status);
+void children_stop(struct child *c); /* asks it to end, and kills it when it does not */
+RESULT children_tell(struct child *c, uint16_t type, const struct entity *e, const void *object, int fd);
+RESULT children_adopt(struct supervisor *s, pid_t pid, int channel); /* the old keeper, after an upgrade */
+/* upgrade.c */
+RESULT upgrade_possible(const struct supervisor *s, struct problem *why);
+void upgrade_exec(struct supervisor *s);             /* returns only if it failed */
+void upgrade_take_descriptors(struct supervisor *s); /* if this process was started by one: s->upgraded */
+void upgrade_adopt_keeper(struct supervisor *s);
+void upgrade_hand_over(struct supervisor *s); /* once the new keeper serves */
+void upgrade_handed_over(struct supervisor *s, bool unsealed, struct view detail);
+
+#endif
