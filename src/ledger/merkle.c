@@ -122,8 +122,8 @@ RESULT merkle_check_consistency(uint64_t size1, uint64_t size2, const uint8_t (*
         return ERR_LOG_MISMATCH;
     if (size1 == size2)
         return count == 0 ? same_root(root1, root2) : ERR_LOG_MISMATCH;
-    if (size1 == 0) /* every log extends the empty one */
-        return count == 0 ? OK : ERR_LOG_MISMATCH;
+    if (size1 == 0) /* every log extends the empty one: there is nothing to prove */
+        return ERR_LOG_MISMATCH;
 
     /* "If first is an exact power of 2, then prepend first_hash to the consistency_path array." */
     bool whole = (size1 & (size1 - 1)) == 0;

@@ -43,6 +43,7 @@ void rig_close(struct rig *r)
 
 void rig_free(struct rig *r)
 {
+    static const char *const sides[] = {"-wal", "-shm", "-kept"};
     char side[300];
     rig_close(r);
     mailbox_free(r->box);
@@ -50,10 +51,10 @@ void rig_free(struct rig *r)
     row_keys_free(r->keys);
     keyring_free(r->ring);
     unlink(r->path);
-    snprintf(side, sizeof(side), "%s-wal", r->path);
-    unlink(side);
-    snprintf(side, sizeof(side), "%s-shm", r->path);
-    unlink(side);
+    for (size_t i = 0; i < ARRAY_LEN(sides); i++) {
+        snprintf(side, sizeof(side), "%s%s", r->path, sides[i]);
+        unlink(side);
+    }
     free(r);
 }
 
