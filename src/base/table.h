@@ -1,0 +1,37 @@
+/* Memory tables that many threads read while a few change them (liburcu, QSBR). Readers never wait and never write to
+ * shared memory; writers take turns. What a reader has found stays valid until its section ends, also if it is replaced
+ * or removed meanwhile.
+ *
+ * A value is immutable once it was put, except for atomic members. */
+#ifndef HOLDFAST_BASE_TABLE_H
+#define HOLDFAST_BASE_TABLE_H
+
+#include "base/buf.h"
+
+struct table;
+
+/* release (may be NULL) runs on each value before its memory goes, in whatever thread. */
+RESULT table_new(void (*release)(void *value), struct table **ret);
+void table_free(struct table *t); /* nobody reads or writes any more */
+
+/* Zeroed memory for one value, with a copy of its key; NULL when memory is used up. It is put, or freed here. */
+void *table_value_new(size_t size, struct view key);
+void table_value_free(const struct table *t, void *value);
+struct view table_key(const void *value);
+
+/* Readers: a section holds what it finds. Sections nest; any thread may read, and needs to announce itself nowhere
+ * else. Inside nothing may block or take a lock: memory of replaced values waits for the section's end. */
+void table_enter(void);
+void table_leave(void);
+void *table_find(struct table *t, struct view key); /* inside a section; NULL if there is none */
+/* Inside a section, in no particular order; visit returns false to stop. What changes meanwhile may be missed. */
+void table_visit(struct table *t, bool (*visit)(void *context, void *value), void *context);
+size_t table_count(struct table *t);
+
+/* Writers, outside of sections. table_put takes the value and replaces the one with the same key. */
+void table_put(struct table *t, void *value);
+RESULT table_remove(struct table *t, struct view key); /* ERR_NOT_FOUND */
+
+AUTO_DEFINE(struct table *, table_free);
+
+#endif
