@@ -11,6 +11,13 @@
         .max = (limit), __VA_ARGS__                                                                                    \
     }
 
+/* The same where JSON says another name than the member's: times are kept in milliseconds and printed as texts. */
+#define FIELD_AS(number, struct_type, member, text_name, kind, limit, ...)                                             \
+    {                                                                                                                  \
+        .no = (number), .name = (text_name), .type = FIELD_##kind, .offset = offsetof(struct_type, member),            \
+        .max = (limit), __VA_ARGS__                                                                                    \
+    }
+
 #define ENTITY(text_name, schema_number, schema_version, struct_type, field_table)                                     \
     {                                                                                                                  \
         .name = (text_name), .schema = (schema_number), .version = (schema_version), .size = sizeof(struct_type),      \
