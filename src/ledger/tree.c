@@ -47,8 +47,8 @@ RESULT tree_append(struct tree *t, const uint8_t leaf_hash[static 32], tile_fn f
         memcpy(tile[at % TILE_WIDTH], h, sizeof(h));
         if (at % TILE_WIDTH != TILE_WIDTH - 1)
             return OK;
-        TRY(full(context, level, at / TILE_WIDTH, tile[0]));
-        tile_root(tile[0], h);
+        TRY(full(context, level, at / TILE_WIDTH, (const uint8_t *)tile));
+        tile_root((const uint8_t *)tile, h);
     }
     return OK;
 }
