@@ -320,7 +320,7 @@ RESULT call_blocking(int fd, uint16_t type, const struct entity *e, const void *
     uint8_t *buffer = malloc(CHANNEL_FRAME_MAX);
     if (!buffer)
         return problem_set(why, ERR_NO_MEMORY, "", "%s", err_sentence(ERR_NO_MEMORY));
-    struct view body, entity;
+    struct view body, entity = {0};
     enum err got = exchange(fd, type, writer_view_of(&request), deadline_ms, buffer, &body);
     if (got != OK)
         got = problem_set(why, got, "", "%s", err_sentence(got));

@@ -3,6 +3,7 @@
 #include "../ipc/test.h"
 #include "base/clock.h"
 #include "child.h"
+#include "place.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,16 +18,6 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-/* A place for one test: root/bin with the children's names, root/venues, root/data, root/config.yaml. */
-struct place {
-    char root[64], data[80], config[96], bin[80];
-    pid_t server;
-    int ready; /* read end of --ready-fd */
-    char errors[80];
-};
-
-static char self[512];
 
 /* --- this executable as the server */
 
@@ -58,191 +49,6 @@ static int serve(int argc, char **argv)
     return supervisor_main(&o);
 }
 
-/* --- places */
-
-static void put(const char *path, const char *text)
-{
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    assert_true(fd >= 0);
-    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
-    close(fd);
-}
-
-static void get(const char *path, char *out, size_t cap)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd >= 0 ? read(fd, out, cap - 1) : 0;
-    out[n > 0 ? n : 0] = 0;
-    if (fd >= 0)
-        close(fd);
-}
-
-static void place_config(struct place *p, const char *more)
-{
-    char text[1024];
-    (void)snprintf(text, sizeof text, "data_dir: %s\nlisten: 127.0.0.1:0\nvenues_dir: %s/venues\n%s", p->data, p->root,
-                   more);
-    put(p->config, text);
-}
-
-static void place_open(struct place *p, const char *more)
-{
-    char path[160];
-    *p = (struct place){.root = "/tmp/holdfast-super-XXXXXX", .ready = -1};
-    assert_non_null(mkdtemp(p->root));
-    (void)snprintf(p->data, sizeof p->data, "%s/data", p->root);
-    (void)snprintf(p->bin, sizeof p->bin, "%s/bin", p->root);
-    (void)snprintf(p->config, sizeof p->config, "%s/config.yaml", p->root);
-    (void)snprintf(p->errors, sizeof p->errors, "%s/errors", p->root);
-    (void)snprintf(path, sizeof path, "%s/venues", p->root);
-    assert_int_equal(mkdir(path, 0700) | mkdir(p->bin, 0700), 0);
-    (void)snprintf(path, sizeof path, "%s/venues/one.yaml", p->root);
-    put(path, "venue: one\n");
-    static const char *const roles[] = {"keeper", "signer", "front"};
-    for (size_t i = 0; i < 3; i++) {
-        (void)snprintf(path, sizeof path, "%s/holdfast-%s", p->bin, roles[i]);
-        assert_ok(symlink(self, path));
-    }
-    place_config(p, more);
-}
-
-static void start_server(struct place *p, char *const *environment, int listener)
-{
-    int ready[2];
-    char number[16];
-    assert_ok(pipe(ready));
-    (void)snprintf(number, sizeof number, "%d", ready[1]);
-    char *const argv[] = {self,
-                          (char[]){"--serve"},
-                          (char[]){"--config"},
-                          p->config,
-                          (char[]){"--libexec"},
-                          p->bin,
-                          (char[]){"--ready-fd"},
-                          number,
-                          NULL};
-    p->server = fork();
-    if (p->server == 0) {
-        char pid[32];
-        int errors = open(p->errors, O_WRONLY | O_CREAT | O_APPEND, 0600);
-        dup2(errors, 1);
-        dup2(errors, 2);
-        prctl(PR_SET_PDEATHSIG, SIGTERM); /* a test that failed leaves no server behind */
-        close(ready[0]);
-        if (listener >= 0)
-            dup2(listener, 3);
-        (void)snprintf(pid, sizeof pid, "%d", (int)getpid());
-        for (size_t i = 0; environment && environment[i]; i++)
-            putenv(environment[i]);
-        setenv("LISTEN_PID", pid, 1);
-        execv(self, argv);
-        _exit(9);
-    }
-    close(ready[1]);
-    p->ready = ready[0];
-}
-
-static bool is_ready(struct place *p)
-{
-    char text[16] = {0};
-    struct pollfd f = {.fd = p->ready, .events = POLLIN};
-    return poll(&f, 1, 10000) == 1 && read(p->ready, text, sizeof text) == 6 && strcmp(text, "ready\n") == 0;
-}
-
-static void show(struct place *p, const char *what)
-{
-    char text[8192];
-    get(p->errors, text, sizeof text);
-    print_error("%s\n%s", what, text);
-}
-
-/* The number of lines in data/events that contain text. */
-static int events(struct place *p, const char *text)
-{
-    char path[160], all[16384];
-    int n = 0;
-    (void)snprintf(path, sizeof path, "%s/events", p->data);
-    get(path, all, sizeof all);
-    for (const char *at = all; (at = strstr(at, text)); at += strlen(text))
-        n++;
-    return n;
-}
-
-static void wait_events(struct place *p, const char *text, int count)
-{
-    for (int i = 0; i < 1000; i++) {
-        if (events(p, text) >= count)
-            return;
-        poll(NULL, 0, 10);
-    }
-    show(p, "the server's log:");
-    fail_msg("\"%s\" came %d times instead of %d", text, events(p, text), count);
-}
-
-static pid_t pid_of(struct place *p, const char *role)
-{
-    char path[160], all[16384], key[64];
-    long pid = 0;
-    (void)snprintf(path, sizeof path, "%s/events", p->data);
-    (void)snprintf(key, sizeof key, "%s serves ", role);
-    get(path, all, sizeof all);
-    for (const char *at = all; (at = strstr(at, key)); at += strlen(key))
-        pid = strtol(at + strlen(key), NULL, 10);
-    assert_true(pid > 1);
-    return (pid_t)pid;
-}
-
-static int wait_end(struct place *p)
-{
-    int status = -1;
-    for (int i = 0; i < 1500; i++) {
-        if (waitpid(p->server, &status, WNOHANG) == p->server) {
-            p->server = 0;
-            close(p->ready);
-            return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
-        }
-        poll(NULL, 0, 10);
-    }
-    show(p, "the server does not end; its log:");
-    return -1;
-}
-
-static int remove_one(const char *path, const struct stat *s, int type, struct FTW *f)
-{
-    (void)s;
-    (void)type;
-    (void)f;
-    return remove(path);
-}
-
-static void place_done(struct place *p)
-{
-    if (p->server > 0) {
-        kill(p->server, SIGTERM);
-        assert_int_equal(wait_end(p), 0);
-    }
-    assert_ok(nftw(p->root, remove_one, 16, FTW_DEPTH | FTW_PHYS));
-}
-
-static void place_serving(struct place *p, const char *more)
-{
-    place_open(p, more);
-    start_server(p, NULL, -1);
-    if (!is_ready(p)) {
-        show(p, "not ready:");
-        fail();
-    }
-    /* All have greeted each other: what comes later is the doing of the test. */
-    wait_events(p, " hears ", strstr(more, "front_threads: 1\n") ? 6 : 10);
-}
-
-static bool logged(struct place *p, const char *text)
-{
-    char all[16384];
-    get(p->errors, all, sizeof all);
-    return strstr(all, text) != NULL;
-}
-
 /* --- tests */
 
 static void children_start_in_order_with_what_is_theirs(void **state)
@@ -252,20 +58,20 @@ static void children_start_in_order_with_what_is_theirs(void **state)
     char all[16384], path[160];
     struct stat s;
     place_serving(&p, "");
-    wait_events(&p, "helper sees 127.0.0.1:", 1);
-    assert_int_equal(events(&p, "helper sees 127.0.0.1:0\n"), 0);
-    wait_events(&p, " hears ", 10);
-    assert_int_equal(events(&p, "keeper has anchor=1 operator=1 https=0 unix=0\n"), 1);
-    assert_int_equal(events(&p, "signer has anchor=0 operator=0 https=0 unix=0 one.yaml\n"), 1);
-    assert_int_equal(events(&p, "front has anchor=0 operator=0 https=1 unix=1 server.crt server.key\n"), 1);
+    place_wait(&p, "helper sees 127.0.0.1:", 1);
+    assert_int_equal(place_events(&p, "helper sees 127.0.0.1:0\n"), 0);
+    place_wait(&p, " hears ", 10);
+    assert_int_equal(place_events(&p, "keeper has anchor=1 operator=1 https=0 unix=0\n"), 1);
+    assert_int_equal(place_events(&p, "signer has anchor=0 operator=0 https=0 unix=0 one.yaml\n"), 1);
+    assert_int_equal(place_events(&p, "front has anchor=0 operator=0 https=1 unix=1 server.crt server.key\n"), 1);
     static const char *const heard[] = {"keeper hears signer 0", "keeper hears front 0", "keeper hears front 1",
                                         "signer hears keeper 0", "signer hears front 0", "signer hears front 1",
                                         "front hears keeper 0",  "front hears keeper 1", "front hears signer 0",
                                         "front hears signer 1"};
     for (size_t i = 0; i < ARRAY_LEN(heard); i++)
-        assert_int_equal(events(&p, heard[i]), 1);
+        assert_int_equal(place_events(&p, heard[i]), 1);
     (void)snprintf(path, sizeof path, "%s/events", p.data);
-    get(path, all, sizeof all);
+    place_get(path, all, sizeof all);
     assert_true(strstr(all, "keeper serves") < strstr(all, "signer starts"));
     assert_true(strstr(all, "signer serves") < strstr(all, "front starts"));
     assert_ok(stat(p.data, &s));
@@ -284,9 +90,9 @@ static void children_start_in_order_with_what_is_theirs(void **state)
         assert_int_equal(s.st_mode & 0777, files[i].mode);
     }
     kill(p.server, SIGTERM);
-    assert_int_equal(wait_end(&p), 0);
+    assert_int_equal(place_end(&p), 0);
     (void)snprintf(path, sizeof path, "%s/events", p.data);
-    get(path, all, sizeof all);
+    place_get(path, all, sizeof all);
     assert_true(strstr(all, "front stops") < strstr(all, "signer stops"));
     assert_true(strstr(all, "signer stops") < strstr(all, "keeper stops"));
     assert_non_null(strstr(all, "keeper stops"));
@@ -298,15 +104,15 @@ static void a_dead_front_comes_back_and_the_others_stay(void **state)
     (void)state;
     struct place p;
     place_serving(&p, "");
-    pid_t keeper = pid_of(&p, "keeper"), signer = pid_of(&p, "signer");
-    kill(pid_of(&p, "front"), SIGKILL);
-    wait_events(&p, "front serves", 2);
-    wait_events(&p, "front hears keeper 1", 2);
-    wait_events(&p, "front hears signer 1", 2);
-    wait_events(&p, "keeper hears front 0", 2);
-    wait_events(&p, "signer hears front 1", 2);
-    assert_int_equal(pid_of(&p, "keeper"), keeper);
-    assert_int_equal(pid_of(&p, "signer"), signer);
+    pid_t keeper = place_pid(&p, "keeper"), signer = place_pid(&p, "signer");
+    kill(place_pid(&p, "front"), SIGKILL);
+    place_wait(&p, "front serves", 2);
+    place_wait(&p, "front hears keeper 1", 2);
+    place_wait(&p, "front hears signer 1", 2);
+    place_wait(&p, "keeper hears front 0", 2);
+    place_wait(&p, "signer hears front 1", 2);
+    assert_int_equal(place_pid(&p, "keeper"), keeper);
+    assert_int_equal(place_pid(&p, "signer"), signer);
     place_done(&p);
 }
 
@@ -315,13 +121,13 @@ static void a_dead_signer_comes_back(void **state)
     (void)state;
     struct place p;
     place_serving(&p, "front_threads: 1\n");
-    kill(pid_of(&p, "signer"), SIGKILL);
-    wait_events(&p, "signer serves", 2);
-    wait_events(&p, "signer hears keeper 0", 2);
-    wait_events(&p, "signer hears front 0", 2);
-    wait_events(&p, "front hears signer 0", 2);
-    assert_int_equal(events(&p, "front serves"), 1);
-    assert_int_equal(events(&p, "keeper serves"), 1);
+    kill(place_pid(&p, "signer"), SIGKILL);
+    place_wait(&p, "signer serves", 2);
+    place_wait(&p, "signer hears keeper 0", 2);
+    place_wait(&p, "signer hears front 0", 2);
+    place_wait(&p, "front hears signer 0", 2);
+    assert_int_equal(place_events(&p, "front serves"), 1);
+    assert_int_equal(place_events(&p, "keeper serves"), 1);
     place_done(&p);
 }
 
@@ -330,14 +136,14 @@ static void a_dead_keeper_takes_the_signer_along(void **state)
     (void)state;
     struct place p;
     place_serving(&p, "front_threads: 1\n");
-    kill(pid_of(&p, "keeper"), SIGSEGV);
-    wait_events(&p, "keeper serves", 2);
-    wait_events(&p, "signer serves", 2);
-    wait_events(&p, "front hears keeper 0", 2);
-    wait_events(&p, "front hears signer 0", 2);
-    wait_events(&p, "keeper hears signer 0", 2);
-    assert_int_equal(events(&p, "front serves"), 1);
-    assert_true(logged(&p, "unseal"));
+    kill(place_pid(&p, "keeper"), SIGSEGV);
+    place_wait(&p, "keeper serves", 2);
+    place_wait(&p, "signer serves", 2);
+    place_wait(&p, "front hears keeper 0", 2);
+    place_wait(&p, "front hears signer 0", 2);
+    place_wait(&p, "keeper hears signer 0", 2);
+    assert_int_equal(place_events(&p, "front serves"), 1);
+    assert_true(place_logged(&p, "unseal"));
     place_done(&p);
 }
 
@@ -346,14 +152,14 @@ static void children_end_with_the_supervisor(void **state)
     (void)state;
     struct place p;
     place_serving(&p, "");
-    pid_t pids[] = {pid_of(&p, "keeper"), pid_of(&p, "signer"), pid_of(&p, "front")};
+    pid_t pids[] = {place_pid(&p, "keeper"), place_pid(&p, "signer"), place_pid(&p, "front")};
     kill(p.server, SIGKILL);
-    assert_int_equal(wait_end(&p), 1000 + SIGKILL);
+    assert_int_equal(place_end(&p), 1000 + SIGKILL);
     for (size_t i = 0; i < ARRAY_LEN(pids); i++) {
         char path[64], text[512];
         (void)snprintf(path, sizeof path, "/proc/%d/stat", (int)pids[i]);
         for (int k = 0; k < 500; k++) {
-            get(path, text, sizeof text);
+            place_get(path, text, sizeof text);
             if (!*text || strstr(text, ") Z "))
                 break;
             poll(NULL, 0, 10);
@@ -361,8 +167,8 @@ static void children_end_with_the_supervisor(void **state)
         assert_true(!*text || strstr(text, ") Z "));
     }
     /* And its directory can be used again at once. */
-    start_server(&p, NULL, -1);
-    assert_true(is_ready(&p));
+    place_start(&p, NULL, -1);
+    assert_true(place_ready(&p));
     place_done(&p);
 }
 
@@ -374,12 +180,12 @@ static void a_child_that_never_starts_is_given_up(void **state)
     place_open(&p, "");
     assert_ok(mkdir(p.data, 0700));
     (void)snprintf(path, sizeof path, "%s/fail-signer", p.data);
-    put(path, "");
-    start_server(&p, NULL, -1);
-    assert_int_equal(wait_end(&p), 7);
-    assert_int_equal(events(&p, "signer starts"), 5);
-    assert_true(logged(&p, "signer does not start"));
-    assert_int_equal(events(&p, "front starts"), 0);
+    place_put(path, "");
+    place_start(&p, NULL, -1);
+    assert_int_equal(place_end(&p), 7);
+    assert_int_equal(place_events(&p, "signer starts"), 5);
+    assert_true(place_logged(&p, "signer does not start"));
+    assert_int_equal(place_events(&p, "front starts"), 0);
     place_done(&p);
 }
 
@@ -389,9 +195,9 @@ static void two_servers_never_share_a_directory(void **state)
     struct place p, q;
     place_serving(&p, "");
     q = p;
-    start_server(&q, NULL, -1);
-    assert_int_equal(wait_end(&q), 6);
-    assert_true(logged(&p, "another server (process"));
+    place_start(&q, NULL, -1);
+    assert_int_equal(place_end(&q), 6);
+    assert_true(place_logged(&p, "another server (process"));
     /* The first one's sockets are still there. */
     char path[160];
     (void)snprintf(path, sizeof path, "%s/run/operator.sock", p.data);
@@ -408,9 +214,9 @@ static void a_directory_that_others_can_enter_is_refused(void **state)
         place_open(&p, "");
         assert_ok(mkdir(p.data, 0700));
         assert_ok(chmod(p.data, modes[i]));
-        start_server(&p, NULL, -1);
-        assert_int_equal(wait_end(&p), 2);
-        assert_true(logged(&p, "chmod 700"));
+        place_start(&p, NULL, -1);
+        assert_int_equal(place_end(&p), 2);
+        assert_true(place_logged(&p, "chmod 700"));
         place_done(&p);
     }
     if (geteuid() != 0)
@@ -419,9 +225,9 @@ static void a_directory_that_others_can_enter_is_refused(void **state)
     place_open(&p, "");
     assert_ok(mkdir(p.data, 0700));
     assert_ok(chown(p.data, 12345, 12345));
-    start_server(&p, NULL, -1);
-    assert_int_equal(wait_end(&p), 2);
-    assert_true(logged(&p, "belongs to user 12345"));
+    place_start(&p, NULL, -1);
+    assert_int_equal(place_end(&p), 2);
+    assert_true(place_logged(&p, "belongs to user 12345"));
     place_done(&p);
 }
 
@@ -441,10 +247,10 @@ static void mistakes_in_the_configuration_stop_the_start(void **state)
         if (i == 3 && geteuid() != 0)
             continue;
         place_open(&p, cases[i].more);
-        start_server(&p, NULL, -1);
-        int code = wait_end(&p);
-        if (code == 0 || !logged(&p, cases[i].said)) {
-            show(&p, cases[i].more);
+        place_start(&p, NULL, -1);
+        int code = place_end(&p);
+        if (code == 0 || !place_logged(&p, cases[i].said)) {
+            place_show(&p, cases[i].more);
             fail_msg("code %d", code);
         }
         place_done(&p);
@@ -463,8 +269,8 @@ static void sockets_can_be_handed_in(void **state)
     assert_ok(listen(given, 5));
     char count[] = "LISTEN_FDS=1", name[] = "LISTEN_FDNAMES=operator";
     char *const environment[] = {count, name, NULL};
-    start_server(&p, environment, given);
-    assert_true(is_ready(&p));
+    place_start(&p, environment, given);
+    assert_true(place_ready(&p));
     char path[160];
     (void)snprintf(path, sizeof path, "%s/run/operator.sock", p.data);
     assert_int_equal(access(path, F_OK), -1);
@@ -475,9 +281,9 @@ static void sockets_can_be_handed_in(void **state)
     place_open(&p, "");
     char wrong[] = "LISTEN_FDNAMES=https";
     char *const mistaken[] = {count, wrong, NULL};
-    start_server(&p, mistaken, given);
-    assert_int_equal(wait_end(&p), 2);
-    assert_true(logged(&p, "must be a listening stream socket"));
+    place_start(&p, mistaken, given);
+    assert_int_equal(place_end(&p), 2);
+    assert_true(place_logged(&p, "must be a listening stream socket"));
     place_done(&p);
     close(given);
 }
@@ -514,13 +320,13 @@ static void the_service_manager_is_told(void **state)
     place_open(&p, "");
     int fd = notify_socket(&p, variable, sizeof variable);
     char *const environment[] = {variable, watchdog, NULL};
-    start_server(&p, environment, -1);
+    place_start(&p, environment, -1);
     wait_notice(fd, "READY=1");
-    assert_int_equal(events(&p, "front serves"), 1);
+    assert_int_equal(place_events(&p, "front serves"), 1);
     wait_notice(fd, "WATCHDOG=1");
     kill(p.server, SIGTERM);
     wait_notice(fd, "STOPPING=1");
-    assert_int_equal(wait_end(&p), 0);
+    assert_int_equal(place_end(&p), 0);
     close(fd);
     place_done(&p);
 }
@@ -530,20 +336,20 @@ static void hangup_reads_the_configuration_again(void **state)
     (void)state;
     struct place p;
     place_serving(&p, "front_threads: 1\n");
-    pid_t keeper = pid_of(&p, "keeper");
+    pid_t keeper = place_pid(&p, "keeper");
     place_config(&p, "front_threads: three\n");
     kill(p.server, SIGHUP);
-    for (int i = 0; i < 500 && !logged(&p, "was not taken over"); i++)
+    for (int i = 0; i < 500 && !place_logged(&p, "was not taken over"); i++)
         poll(NULL, 0, 10);
-    assert_true(logged(&p, "config.yaml:4:16"));
-    assert_int_equal(events(&p, "front stops"), 0);
+    assert_true(place_logged(&p, "config.yaml:4:16"));
+    assert_int_equal(place_events(&p, "front stops"), 0);
     place_config(&p, "front_threads: 3\n");
     kill(p.server, SIGHUP);
-    wait_events(&p, "front serves", 2);
-    wait_events(&p, "front hears keeper 2", 1);
-    wait_events(&p, "signer hears front 2", 1);
-    wait_events(&p, "keeper hears signer 0", 2);
-    assert_int_equal(pid_of(&p, "keeper"), keeper);
+    place_wait(&p, "front serves", 2);
+    place_wait(&p, "front hears keeper 2", 1);
+    place_wait(&p, "signer hears front 2", 1);
+    place_wait(&p, "keeper hears signer 0", 2);
+    assert_int_equal(place_pid(&p, "keeper"), keeper);
     place_done(&p);
 }
 
@@ -555,24 +361,24 @@ static void an_upgrade_hands_the_state_over(void **state)
     place_open(&p, "front_threads: 1\n");
     assert_ok(mkdir(p.data, 0700));
     (void)snprintf(path, sizeof path, "%s/unsealed", p.data);
-    put(path, "");
-    start_server(&p, NULL, -1);
-    assert_true(is_ready(&p));
-    wait_events(&p, " hears ", 6);
-    pid_t keeper = pid_of(&p, "keeper");
+    place_put(path, "");
+    place_start(&p, NULL, -1);
+    assert_true(place_ready(&p));
+    place_wait(&p, " hears ", 6);
+    pid_t keeper = place_pid(&p, "keeper");
     unlink(path); /* only the old keeper has it */
     for (int round = 1; round <= 2; round++) {
         kill(p.server, SIGUSR2);
-        wait_events(&p, "keeper takes 1", round);
-        wait_events(&p, "front serves", round + 1);
-        wait_events(&p, "front hears keeper 0", round + 1);
-        wait_events(&p, "signer hears front 0", round + 1);
-        wait_events(&p, "keeper stops", round);
-        wait_events(&p, " hears ", 6 * (round + 1));
+        place_wait(&p, "keeper takes 1", round);
+        place_wait(&p, "front serves", round + 1);
+        place_wait(&p, "front hears keeper 0", round + 1);
+        place_wait(&p, "signer hears front 0", round + 1);
+        place_wait(&p, "keeper stops", round);
+        place_wait(&p, " hears ", 6 * (round + 1));
     }
-    assert_int_not_equal(pid_of(&p, "keeper"), keeper);
+    assert_int_not_equal(place_pid(&p, "keeper"), keeper);
     assert_int_equal(waitpid(p.server, NULL, WNOHANG), 0);
-    assert_int_equal(events(&p, "helper sees"), 1);
+    assert_int_equal(place_events(&p, "helper sees"), 1);
     place_done(&p);
 }
 
@@ -582,9 +388,9 @@ static void an_upgrade_without_state_ends_sealed(void **state)
     struct place p;
     place_serving(&p, "front_threads: 1\n");
     kill(p.server, SIGUSR2);
-    wait_events(&p, "keeper takes 0", 1);
-    wait_events(&p, "front serves", 2);
-    assert_true(logged(&p, "run 'holdfast operator unseal'"));
+    place_wait(&p, "keeper takes 0", 1);
+    place_wait(&p, "front serves", 2);
+    assert_true(place_logged(&p, "run 'holdfast operator unseal'"));
     place_done(&p);
 }
 
@@ -594,18 +400,18 @@ static void a_dev_server_leaves_nothing_behind(void **state)
     struct place p;
     char text[16384], dir[64] = {0};
     place_open(&p, "");
-    char *const argv[] = {self,  (char[]){"--serve"}, (char[]){"--config"}, p.config, (char[]){"--libexec"},
-                          p.bin, (char[]){"--dev"},   (char[]){"1"},        NULL};
+    char *const argv[] = {place_self, (char[]){"--serve"}, (char[]){"--config"}, p.config, (char[]){"--libexec"},
+                          p.bin,      (char[]){"--dev"},   (char[]){"1"},        NULL};
     p.server = fork();
     if (p.server == 0) {
         int errors = open(p.errors, O_WRONLY | O_CREAT | O_APPEND, 0600);
         dup2(errors, 1);
         dup2(errors, 2);
         prctl(PR_SET_PDEATHSIG, SIGTERM); /* a test that failed leaves no server behind */
-        execv(self, argv);
+        execv(place_self, argv);
         _exit(9);
     }
-    for (int i = 0; i < 1000 && !logged(&p, "serving on"); i++)
+    for (int i = 0; i < 1000 && !place_logged(&p, "serving on"); i++)
         poll(NULL, 0, 10);
     /* It is found by the supervisor's lock, which names the process. */
     (void)snprintf(text, sizeof text, "/proc/%d/fd", (int)p.server);
@@ -619,7 +425,7 @@ static void a_dev_server_leaves_nothing_behind(void **state)
     assert_string_not_equal(dir, "");
     assert_ok(access(dir, F_OK));
     kill(p.server, SIGINT);
-    assert_int_equal(wait_end(&p), 0);
+    assert_int_equal(place_end(&p), 0);
     assert_int_equal(access(dir, F_OK), -1);
     place_done(&p);
 }
@@ -630,7 +436,7 @@ int main(int argc, char **argv)
         return child_main(argv[0]);
     if (argc > 1 && strcmp(argv[1], "--serve") == 0)
         return serve(argc, argv);
-    if (readlink("/proc/self/exe", self, sizeof self - 1) <= 0)
+    if (readlink("/proc/self/exe", place_self, sizeof place_self - 1) <= 0)
         return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(children_start_in_order_with_what_is_theirs),
