@@ -1,0 +1,113 @@
+/* What the files of the front share. Thread 0 looks after everything that there is one of: the channel to the
+ * supervisor, the life between sealed and serving, the feeding of the log. All threads serve HTTP. */
+#ifndef HOLDFAST_FRONT_FRONT_H
+#define HOLDFAST_FRONT_FRONT_H
+
+#include "api/context.h"
+#include "http/server.h"
+#include "ipc/start.h"
+
+#include <pthread.h>
+
+struct front;
+struct feed;
+struct life;
+struct rewrap;
+
+/* The other end of a channel: keeper or signer, for one thread. */
+struct peer {
+    struct front_thread *thread;
+    uint8_t kind; /* enum start_fd_kind */
+    struct caller *caller;
+};
+
+struct front_thread {
+    struct front *front;
+    struct api_thread api;
+    struct http_server *http;
+    struct loop_source *http_source;
+    struct peer keeper, signer;
+    pthread_t id;
+    bool runs;           /* has a thread of its own */
+    bool draining;       /* accepts nothing more */
+    atomic_bool drained; /* nothing is under way any more */
+};
+
+struct front {
+    struct api_shared shared;
+    struct config config;
+    struct start start;
+    struct arena *arena; /* of config */
+    struct front_thread threads[CONFIG_FRONT_THREADS_MAX];
+    size_t thread_count;
+    struct channel *supervisor;
+    struct life *life;
+    struct feed *feed;
+    struct rewrap *rewrap;
+    struct loop_timer *stop_timer;
+    uint64_t stop_by_ms; /* monotonic; 0 = not stopping */
+};
+
+static inline struct loop *front_loop(struct front *f)
+{
+    return f->threads[0].api.loop;
+}
+
+static inline struct caller *front_keeper(struct front *f)
+{
+    return f->threads[0].keeper.caller;
+}
+
+/* --- thread.c */
+RESULT thread_init(struct front *f, size_t number, struct problem *why);
+RESULT thread_start(struct front_thread *t); /* number > 0: in a thread of its own */
+void thread_drain(struct front_thread *t);   /* from any thread */
+void thread_end(struct front_thread *t);     /* its loop ends; joins it */
+void thread_done(struct front_thread *t);
+
+/* --- peers.c */
+RESULT peer_open(struct front_thread *t, uint8_t kind, int fd); /* takes fd; replaces the former one */
+void peer_close(struct peer *p);
+RESULT peer_hand(struct front *f, uint8_t kind, uint8_t which, int fd); /* to the thread it is for; takes fd */
+
+/* --- supervisor.c: what the supervisor says, and the end */
+RESULT supervisor_open(struct front *f);
+struct sandbox_report;
+RESULT supervisor_ready(struct front *f, const struct sandbox_report *report);
+void supervisor_status(struct front *f, const char *text);
+/* Finishes what is under way, for at most grace_ms, and ends the process's loops. */
+void front_stop(struct front *f, uint32_t grace_ms);
+
+/* --- life.c */
+RESULT life_new(struct front *f);
+void life_free(struct life *l);
+void life_look(struct front *f);   /* asks the keeper how it is, and goes on from there */
+void life_hello(struct front *f);  /* unsealed, rotated, or the feed lost its place */
+void life_sealed(struct front *f); /* the keeper was sealed */
+void life_gone(struct front *f);   /* the keeper's channel ended */
+void life_mismatch(struct front *f, const char *sentence);
+
+/* --- pending.c: what keeper and signer authored and nobody brought. all: also what may still be on its way to another
+ * thread; for the time when nothing is under way. done (may be NULL) is told how many records were taken. */
+void pending_ask(struct front *f, bool all, void (*done)(struct front *f, enum err e, size_t taken));
+
+/* --- feed.c */
+RESULT feed_new(struct front *f);
+void feed_free(struct feed *d);
+RESULT feed_subscribe(struct front *f);
+void feed_from(struct front *f, uint64_t size); /* the keeper's log has so many leaves; sends it the rest */
+void feed_pause(struct front *f);               /* until feed_from */
+bool feed_caught_up(const struct front *f);
+
+/* --- compare.c: the root over the first size leaves of the store's log. ERR_NOT_FOUND if it has fewer. */
+RESULT compare_root(struct store *reader, uint64_t size, uint8_t ret_root[static 32]);
+
+/* --- rewrap.c */
+RESULT rewrap_new(struct front *f);
+void rewrap_free(struct rewrap *r); /* before the ledger is closed: ends its thread */
+void rewrap_start(struct front *f); /* if rows may be sealed under older epochs */
+
+/* --- records.c: a record of the front's own doing, on thread 0. Retried until it is logged. */
+void record_own(struct front *f, uint16_t type, enum outcome outcome, const char *resource, const char *detail);
+
+#endif

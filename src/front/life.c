@@ -1,0 +1,393 @@
+/* From sealed to serving and back, on thread 0:
+ *
+ *   look ─ status ─▶ sealed: wait for KEEPER_EVENT_UNSEALED
+ *        └─ unsealed ─▶ hello ─▶ open, compare ─▶ feed what the keeper misses ─▶ log what the front misses ─▶ load ─▶
+ * serve
+ *
+ * When the keeper is sealed the process ends, and the supervisor starts it anew without keys: nothing that was in its
+ * memory can stay behind. */
+#include "front/front.h"
+
+#include "api/change_gate.h"
+#include "base/log.h"
+#include "ledger/note.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#define CALL_MS   10000
+#define STEP_MS   20   /* between looks at what has to finish first */
+#define AGAIN_MS  1000 /* after something failed */
+#define SEALED_MS 3000 /* for what is under way when the keeper is sealed */
+
+enum step { STEP_WAIT, STEP_HELLO, STEP_FEED, STEP_PENDING, STEP_LOAD, STEP_SERVE };
+
+struct life {
+    enum step step;
+    bool known;    /* a keeper was unsealed once: installation and keys are set */
+    bool loaded;   /* the memory tables are filled */
+    bool mismatch; /* for good: only a person can mend it */
+    struct loop_timer *timer;
+    int logged; /* enum api_log that was logged last */
+};
+
+static void set_state(struct front *f, enum api_state state)
+{
+    if (f->stop_by_ms == 0)
+        atomic_store(&f->shared.state, state);
+}
+
+static void set_keeper(struct front *f, enum api_keeper keeper)
+{
+    atomic_store(&f->shared.health.keeper, keeper);
+}
+
+static void again(struct front *f, uint64_t ms)
+{
+    loop_timer_arm(f->life->timer, ms);
+}
+
+void life_mismatch(struct front *f, const char *sentence)
+{
+    log_error("CRITICAL: the log does not match the keeper: %s. Nothing is served. Look at the store before anything "
+              "else: records were removed or altered, or an old copy was put back.",
+              sentence);
+    f->life->mismatch = true;
+    f->life->step = STEP_WAIT;
+    atomic_store(&f->shared.health.log, API_LOG_MISMATCH);
+    set_state(f, API_SEALED);
+    feed_pause(f);
+    supervisor_status(f, "the log does not match the keeper: nothing is served");
+}
+
+/* --- opening, once */
+
+static void on_tampering_mail(struct mail *m);
+
+struct tampering {
+    struct mail mail;
+    struct front *front;
+    struct problem why;
+};
+
+/* In the ledger's thread. */
+static void on_tampering(void *context, const struct problem *why)
+{
+    struct front *f = context;
+    struct tampering *t = calloc(1, sizeof *t);
+
+    atomic_store(&f->shared.health.tampered, true);
+    log_error("CRITICAL: stored data was changed outside Holdfast: %s: %s", why->where, why->detail);
+    if (!t)
+        return;
+    *t = (struct tampering){.mail.deliver = on_tampering_mail, .front = f, .why = *why};
+    mailbox_post(f->threads[0].api.mailbox, &t->mail, &t->mail);
+}
+
+static void on_tampering_mail(struct mail *m)
+{
+    struct tampering *t = (struct tampering *)(void *)((uint8_t *)m - offsetof(struct tampering, mail));
+
+    record_own(t->front, EVENT_TAMPERING_FOUND, OUTCOME_FAILED, t->why.where, t->why.detail);
+    free(t);
+}
+
+static RESULT open_ledger(struct front *f, struct problem *why)
+{
+    char url[4096];
+    struct ledger_config config = {.store_url = url,
+                                   .keys = atomic_load(&f->shared.keys),
+                                   .clock = f->shared.clock,
+                                   .random = f->shared.random,
+                                   .tampering = on_tampering,
+                                   .tampering_context = f};
+    struct writer w = writer_fixed(config.origin, sizeof config.origin - 1);
+
+    TRY(view_to_str(f->config.store, url, sizeof url));
+    log_origin_put(f->shared.installation, &w);
+    TRY(writer_done(&w));
+    config.origin[w.len] = '\0';
+    TRY(ledger_open(&config, &f->shared.ledger, why));
+    TRY(feed_subscribe(f));
+    for (size_t i = 0; i < f->thread_count; i++)
+        TRY(ledger_reader(f->shared.ledger, &f->threads[i].api.reader));
+    record_own(f, EVENT_SERVER_STARTED, OUTCOME_DONE, "server", "");
+    return OK;
+}
+
+/* Is the store's log the one that the keeper signed, and all of it? */
+static RESULT compare(struct front *f, const struct keeper_welcome *w)
+{
+    uint64_t size = ledger_size(f->shared.ledger);
+    uint8_t root[32];
+    char sentence[160];
+    enum err e = ERR_NOT_FOUND;
+
+    if (size >= w->log_size)
+        e = compare_root(f->threads[0].api.reader, w->log_size, root);
+    if (e == ERR_NOT_FOUND) {
+        (void)snprintf(sentence, sizeof sentence, "it has %" PRIu64 " records, and the keeper saw %" PRIu64, size,
+                       w->log_size);
+        life_mismatch(f, sentence);
+        return ERR_LOG_MISMATCH;
+    }
+    TRY(e);
+    if (memcmp(root, w->frontier_root, sizeof root) == 0)
+        return OK;
+    (void)snprintf(sentence, sizeof sentence, "its first %" PRIu64 " records are not those that the keeper saw",
+                   w->log_size);
+    life_mismatch(f, sentence);
+    return ERR_LOG_MISMATCH;
+}
+
+/* --- hello */
+
+static RESULT take_keys(struct front *f, const struct keeper_welcome *w)
+{
+    AUTO(keyring_free) struct keyring *ring = NULL;
+    struct row_keys *keys = NULL;
+
+    if (f->life->known && memcmp(f->shared.installation, w->installation, sizeof w->installation) != 0)
+        return ERR_TAMPERED; /* another installation's keeper: its keys do not fit this store */
+    TRY(keyring_import(w->state_ring, &ring));
+    TRY(row_keys_new(ring, (enum aead_alg)w->cipher, &keys));
+    memcpy(f->shared.installation, w->installation, sizeof w->installation);
+    memcpy(f->shared.import_key, w->import_key, sizeof w->import_key);
+    memcpy(f->shared.checkpoint_key, w->checkpoint_key, sizeof w->checkpoint_key);
+    f->shared.cipher = w->cipher;
+    f->life->known = true;
+    /* Former keys stay: other threads may be using them this moment. */
+    atomic_store(&f->shared.keys, keys);
+    if (f->shared.ledger)
+        ledger_set_keys(f->shared.ledger, keys);
+    return OK;
+}
+
+static RESULT take_welcome(struct front *f, struct view entity, struct problem *why)
+{
+    AUTO(arena_free) struct arena *arena = NULL;
+    struct keeper_welcome w;
+
+    TRY(arena_new(16384, 1u << 20, &arena));
+    TRY(entity_decode(&keeper_welcome_entity, entity, arena, &w));
+    TRY(take_keys(f, &w));
+    if (!f->shared.ledger)
+        TRY(open_ledger(f, why));
+    TRY(compare(f, &w));
+    feed_from(f, w.log_size);
+    return OK;
+}
+
+static void on_welcome(void *context, enum err error, struct view entity, const struct problem *told)
+{
+    struct front *f = context;
+    struct problem why = {.code = OK};
+    enum err e = error == OK ? take_welcome(f, entity, &why) : error;
+
+    (void)told;
+    if (f->life->step == STEP_HELLO)
+        f->life->step = STEP_WAIT;
+    if (f->life->mismatch || e == ERR_UNAVAILABLE)
+        return;
+    if (e == OK) {
+        set_keeper(f, API_KEEPER_UNSEALED);
+        if (atomic_load(&f->shared.state) == API_SERVING) {
+            f->life->step = STEP_SERVE; /* it was a rotation, or the feed asked */
+            rewrap_start(f);
+            return;
+        }
+        f->life->step = STEP_FEED;
+        again(f, 0);
+        return;
+    }
+    log_error("can't serve: %s%s%s", why.where, *why.where ? ": " : "", *why.detail ? why.detail : err_sentence(e));
+    if (e == ERR_TAMPERED || e == ERR_TOO_NEW) {
+        life_mismatch(f, *why.detail ? why.detail : err_sentence(e));
+        return;
+    }
+    again(f, AGAIN_MS);
+}
+
+void life_hello(struct front *f)
+{
+    struct keeper_hello q = {.thread = 0};
+    struct caller *keeper = front_keeper(f);
+
+    if (f->life->mismatch || f->life->step == STEP_HELLO || !keeper || f->stop_by_ms)
+        return;
+    if (atomic_load(&f->shared.state) != API_SERVING)
+        set_state(f, API_STARTING);
+    set_keeper(f, API_KEEPER_UNSEALED);
+    feed_pause(f);
+    f->life->step = STEP_HELLO;
+    if (caller_call(keeper, KEEPER_HELLO, &keeper_hello_entity, &q, CALL_MS, on_welcome, f) != OK)
+        f->life->step = STEP_WAIT;
+}
+
+/* --- status */
+
+static void wiped(struct front *f)
+{
+    log_info("sealed: the process ends, and starts anew without keys");
+    front_stop(f, SEALED_MS);
+}
+
+static void on_status(void *context, enum err error, struct view entity, const struct problem *why)
+{
+    struct front *f = context;
+    AUTO(arena_free) struct arena *arena = NULL;
+    struct keeper_status st = {0};
+
+    (void)why;
+    if (error == ERR_UNAVAILABLE)
+        return; /* life_gone has said it */
+    if (error != OK || arena_new(1024, 16384, &arena) != OK ||
+        entity_decode(&keeper_status_entity, entity, arena, &st) != OK) {
+        again(f, AGAIN_MS);
+        return;
+    }
+    if (st.state == STATE_UNSEALED) {
+        life_hello(f);
+        return;
+    }
+    if (f->life->known) {
+        wiped(f);
+        return;
+    }
+    set_keeper(f, st.state == STATE_SEALED ? API_KEEPER_SEALED : API_KEEPER_UNINITIALISED);
+    supervisor_status(f, st.state == STATE_SEALED ? "sealed" : "not initialised");
+}
+
+void life_look(struct front *f)
+{
+    struct caller *keeper = front_keeper(f);
+
+    if (f->life->mismatch || !keeper || f->life->step == STEP_HELLO)
+        return;
+    if (caller_call(keeper, KEEPER_STATUS, NULL, NULL, CALL_MS, on_status, f) != OK)
+        again(f, AGAIN_MS);
+}
+
+void life_sealed(struct front *f)
+{
+    set_keeper(f, API_KEEPER_SEALED);
+    set_state(f, API_SEALED);
+    supervisor_status(f, "sealed");
+    feed_pause(f);
+    f->life->step = STEP_WAIT;
+    if (f->life->known)
+        wiped(f);
+}
+
+void life_gone(struct front *f)
+{
+    set_keeper(f, API_KEEPER_DEAD);
+    set_state(f, API_SEALED);
+    feed_pause(f);
+    f->life->step = STEP_WAIT;
+    loop_timer_disarm(f->life->timer);
+    if (f->stop_by_ms == 0)
+        supervisor_status(f, "sealed: the keeper is dead");
+}
+
+/* --- one step after the other */
+
+static void on_pending(struct front *f, enum err e, size_t taken)
+{
+    if (f->life->step != STEP_PENDING)
+        return;
+    if (e == OK && taken == 0)
+        f->life->step = STEP_LOAD;
+    else
+        f->life->step = STEP_FEED; /* once more, when those are logged */
+    again(f, e == OK ? STEP_MS : AGAIN_MS);
+}
+
+static RESULT load(struct front *f, struct problem *why)
+{
+    struct store *reader = f->threads[0].api.reader;
+    struct row_keys *keys = atomic_load(&f->shared.keys);
+
+    if (f->life->loaded)
+        return OK;
+    TRY(identity_load(f->shared.identity, reader, keys, why));
+    TRY(api_keys_load(f->shared.api_keys, reader, keys, why));
+    f->life->loaded = true;
+    return OK;
+}
+
+static void serve(struct front *f)
+{
+    struct problem why = {.code = OK};
+    enum err e = load(f, &why);
+
+    if (e != OK) {
+        log_error("can't serve: %s: %s", why.where, *why.detail ? why.detail : err_sentence(e));
+        life_mismatch(f, *why.detail ? why.detail : err_sentence(e));
+        return;
+    }
+    f->life->step = STEP_SERVE;
+    set_state(f, API_SERVING);
+    log_info("serving: the log has %" PRIu64 " records", ledger_size(f->shared.ledger));
+    supervisor_status(f, "serving");
+    rewrap_start(f);
+}
+
+/* Records of a former keeper must be in its log before it is asked what is pending, for that closes its book on them.
+ */
+static void on_step(void *context)
+{
+    struct front *f = context;
+    struct life *l = f->life;
+
+    switch (l->step) {
+    case STEP_WAIT:
+        life_look(f);
+        break;
+    case STEP_FEED:
+        if (gate_under_way(f->shared.gate) == 0 && feed_caught_up(f)) {
+            l->step = STEP_PENDING;
+            pending_ask(f, true, on_pending);
+        } else {
+            again(f, STEP_MS);
+        }
+        break;
+    case STEP_LOAD:
+        serve(f);
+        break;
+    default:
+        break;
+    }
+}
+
+/* What changed without an event of its own. */
+static void on_second(void *context)
+{
+    struct front *f = context;
+    struct api_health *h = &f->shared.health;
+    int log = atomic_load(&h->log);
+
+    if (log != f->life->logged && log == API_LOG_FULL)
+        log_error("the disk is full: nothing that leaves a record is done until there is space");
+    if (log != f->life->logged && log == API_LOG_UNWRITABLE)
+        log_error("the log can't be written: nothing that leaves a record is done");
+    if (log != f->life->logged && log == API_LOG_GOOD)
+        log_info("the log can be written again");
+    f->life->logged = log;
+    if (atomic_load(&f->shared.state) == API_SERVING && atomic_exchange(&h->look_for_lost, false))
+        pending_ask(f, false, NULL);
+}
+
+RESULT life_new(struct front *f)
+{
+    f->life = calloc(1, sizeof *f->life);
+    if (!f->life)
+        return ERR_NO_MEMORY;
+    TRY(loop_timer_new(front_loop(f), on_step, f, &f->life->timer));
+    return loop_every(front_loop(f), 1000, on_second, f);
+}
+
+void life_free(struct life *l)
+{
+    free(l); /* its timer goes with the loop */
+}

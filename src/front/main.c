@@ -1,0 +1,113 @@
+/* holdfast-front: started by the supervisor, never by hand. */
+#include "api/change_gate.h"
+#include "api/passwords.h"
+#include "base/log.h"
+#include "crypto/sign.h"
+#include "front/front.h"
+#include "ipc/sandbox.h"
+
+#define CONFIG_ARENA (1u << 20)
+
+static RESULT read_config(struct front *f)
+{
+    TRY(arena_new(16384, CONFIG_ARENA, &f->arena));
+    TRY(entity_decode(&config_entity, f->start.config, f->arena, &f->config));
+    f->thread_count = f->config.front_threads ? f->config.front_threads : 1;
+    if (f->thread_count > CONFIG_FRONT_THREADS_MAX)
+        f->thread_count = CONFIG_FRONT_THREADS_MAX;
+    return OK;
+}
+
+static RESULT make_shared(struct front *f, struct problem *why)
+{
+    struct api_shared *s = &f->shared;
+    struct router *router = NULL;
+
+    s->config = &f->config;
+    s->clock = clock_system();
+    s->random = random_system();
+    s->first = &f->threads[0].api;
+    TRY(gate_new(&s->gate));
+    TRY(identity_new(&s->identity));
+    TRY(api_keys_new(&s->api_keys));
+    TRY(passwords_new(s->config, &s->passwords));
+    TRY(api_router_new(&router, why));
+    s->router = router;
+    return api_openapi_new(s);
+}
+
+static RESULT make_threads(struct front *f, struct problem *why)
+{
+    for (size_t i = 0; i < f->thread_count; i++)
+        TRY(thread_init(f, i, why));
+    TRY(life_new(f));
+    TRY(feed_new(f));
+    TRY(rewrap_new(f));
+    return supervisor_open(f);
+}
+
+static RESULT serve(struct front *f, const struct sandbox_report *report)
+{
+    for (size_t i = 1; i < f->thread_count; i++)
+        TRY(thread_start(&f->threads[i]));
+    TRY(supervisor_ready(f, report));
+    life_look(f);
+    return loop_run(front_loop(f));
+}
+
+/* The ledger first: what was submitted is finished, and its background threads end. */
+static void end(struct front *f)
+{
+    for (size_t i = 1; i < f->thread_count; i++)
+        thread_end(&f->threads[i]);
+    passwords_free(f->shared.passwords);
+    rewrap_free(f->rewrap);
+    ledger_close(f->shared.ledger);
+    f->shared.ledger = NULL;
+    channel_free(f->supervisor);
+    feed_free(f->feed);
+    for (size_t i = 0; i < f->thread_count; i++)
+        thread_done(&f->threads[i]);
+    life_free(f->life);
+    api_keys_free(f->shared.api_keys);
+    identity_free(f->shared.identity);
+    row_keys_free(atomic_load(&f->shared.keys));
+    gate_free(f->shared.gate);
+    writer_free(&f->shared.openapi);
+    arena_free(f->arena);
+}
+
+static RESULT run(struct front *f, struct problem *why)
+{
+    struct sandbox_report report;
+    char data_dir[4096];
+    bool locked;
+
+    TRY(sandbox_prepare());
+    TRY(start_receive(&f->start));
+    TRY(crypto_init(&locked));
+    TRY(crypto_pk_init());
+    TRY(read_config(f));
+    log_init("front", config_log_level(&f->config));
+    TRY(view_to_str(f->config.data_dir, data_dir, sizeof data_dir));
+    TRY(sandbox_enter(SANDBOX_FRONT, data_dir, &report));
+    TRY(make_shared(f, why));
+    TRY(make_threads(f, why));
+    return serve(f, &report);
+}
+
+int main(void)
+{
+    static struct front front;
+    struct problem why = {.code = OK};
+    enum err e;
+
+    log_init("front", LOG_INFO);
+    e = run(&front, &why);
+    if (e != OK) {
+        log_error("the front ends: %s %s%s(%s)", err_sentence(e), why.detail, *why.detail ? " " : "", err_code(e));
+        return 1;
+    }
+    end(&front);
+    return 0;
+}
