@@ -18,7 +18,7 @@ static struct row_keys *keys;
 static struct ledger *ledger;
 static struct store *reader;
 static uint8_t roots[RECORDS + 1][32];
-static size_t logged;
+static _Atomic size_t logged;
 static unsigned done_count;
 
 static void on_commit(void *context, const struct ledger_batch *b)
@@ -78,6 +78,8 @@ static int set_up(void **state)
     assert_int_equal(ledger_reader(ledger, &reader), OK);
     frontier_root(&f, roots[0]);
     write_records();
+    while (logged < RECORDS) /* subscribers are told after the submitters */
+        assert_int_equal(loop_turn(loop, 1), OK);
     return 0;
 }
 
