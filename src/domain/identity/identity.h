@@ -7,6 +7,14 @@
 #include "domain/identity/permission.h"
 #include "ledger/ledger.h"
 
+#define USER_NAME_MAX     64
+#define USER_NAME_RULE    "a lower-case letter, then up to 63 of a-z 0-9 . _ -"
+#define USER_EMAIL_MAX    254
+#define USER_ROLES_MAX    16
+#define ENVIRONMENTS_ALL  7
+#define USER_FAILURES_MAX 5
+#define USER_LOCK_MS      (30ull * 60 * 1000)
+
 enum user_state { USER_ACTIVE = 1, USER_LOCKED, USER_DISABLED };
 
 struct user { /* entity User, TABLE_USER, key by name */
@@ -21,14 +29,24 @@ struct user { /* entity User, TABLE_USER, key by name */
     uint8_t environments;        /* for secrets */
 };
 extern const struct entity user_entity;
+bool user_name_valid(struct view name);
+/* Wrong passwords in a row lock the user (IAM-2); a lock ends by itself. Live sessions go on: a stranger who guesses
+ * must not be able to throw somebody out. */
+bool user_may_login(const struct user *u, uint64_t now_ms);
+bool user_login_failed(struct user *u, uint64_t now_ms); /* counts it; true if that locked the user now */
+void user_login_succeeded(struct user *u, uint64_t now_ms);
+void user_unlock(struct user *u);
 
 struct session { /* entity Session, TABLE_SESSION, key by token hash */
     uint8_t token_hash[32];      /* FIELD_HIDDEN: HMAC(pepper, SHA-256(token)) */
     struct view user;
-    uint64_t created_ms, expires_ms, idle_ms;
+    uint64_t created_ms, expires_ms;
+    uint64_t idle_ms;            /* a duration: how long it may be unused; 0 = as long as it lasts */
     struct view source, user_agent;
 };
 extern const struct entity session_entity;
+#define SESSION_AGENT_MAX 256
+bool session_over(const struct session *s, uint64_t used_ms, uint64_t now_ms);
 
 struct identity; /* the memory tables; look-ups from any thread, changes after commits */
 
@@ -50,7 +68,8 @@ RESULT identity_users(struct identity *i, struct arena *arena, struct entity_lis
 #define SESSION_TOKEN_SIZE 48
 RESULT session_token_make(const struct random *random, char out[static SESSION_TOKEN_SIZE]);
 RESULT session_token_hash(const struct row_keys *keys, struct view token, uint8_t out[static 32]);
-/* ERR_UNAUTHENTICATED, ERR_TOKEN_EXPIRED (also idle). Also notes the use. Roles are the user's now, not at login. */
+/* ERR_UNAUTHENTICATED, ERR_TOKEN_EXPIRED (also idle). Also notes the use, in memory only: after a restart the idle time
+ * begins anew. Roles are the user's now, not at login. */
 RESULT identity_session(struct identity *i, const uint8_t token_hash[static 32], uint64_t now_ms, struct arena *arena,
                         struct session *ret_session, struct user *ret_user);
 
@@ -60,6 +79,12 @@ RESULT identity_put_user(const struct row_keys *keys, const struct user *user, c
 RESULT identity_put_session(const struct row_keys *keys, const struct session *s, struct arena *arena, struct txn_change *ret);
 RESULT identity_remove_session(struct identity *i, const struct row_keys *keys, const uint8_t token_hash[static 32],
                                struct arena *arena, struct txn_change *ret);
+/* What ends a user's sessions: all that are over, and the oldest, until at most keep are left. Not more than fit one
+ * transaction. */
+#define IDENTITY_ENDED_MAX 200
+RESULT identity_end_sessions(struct identity *i, struct view user, uint64_t now_ms, size_t keep, struct arena *arena,
+                             struct txn_change **ret, size_t *ret_count);
+/* In any order: a change that is older than what the tables hold does nothing. */
 RESULT identity_applied(struct identity *i, const struct txn_change *change); /* after the commit */
 
 /* IAM-2: at least 12 characters, upper, lower, digit, symbol, not the name, not common. ERR_WEAK_PASSWORD with what to mend. */

@@ -18,7 +18,19 @@ struct api_key_parts {
 };
 RESULT api_key_make(const struct random *random, uint8_t environment, char out[static API_KEY_TEXT_SIZE],
                     struct api_key_parts *ret);
+struct api_key;
+/* A new secret for the same key: its text has the same id. */
+RESULT api_key_remake(const struct random *random, const struct api_key *key, char out[static API_KEY_TEXT_SIZE],
+                      struct api_key_parts *ret);
 RESULT api_key_parse(struct view text, struct api_key_parts *ret); /* ERR_KEY_MALFORMED without any look-up */
+
+#define API_KEY_NAME_MAX        128
+#define API_KEY_DESCRIPTION_MAX 512
+#define API_KEY_CREDENTIALS_MAX 32
+#define API_KEY_PATTERN_RULE    "a credential's path, or one that ends in /* for all below"
+bool api_key_id_valid(struct view id);
+bool api_key_pattern_valid(struct view pattern);
+bool api_key_proof_valid(struct view base64);
 
 enum api_key_status { KEY_ACTIVE = 1, KEY_SUSPENDED, KEY_EXPIRED, KEY_REVOKED };
 enum api_key_usage { KEY_READ_ONLY = 1, KEY_READ_WRITE, KEY_EXECUTE_ONLY, KEY_FULL_ACCESS };
@@ -42,6 +54,9 @@ struct api_key { /* entity ApiKey, TABLE_KEY, key by id */
     bool has_unix_uid;
 };
 extern const struct entity api_key_entity;
+uint8_t api_key_status_at(const struct api_key *k, uint64_t now_ms); /* what has expired says so by itself */
+/* One of its patterns is this credential's path, or covers it. */
+bool api_key_signs_with(const struct api_key *k, struct view path);
 
 struct api_keys; /* memory table (liburcu); look-ups from any thread */
 RESULT api_keys_new(struct api_keys **ret);
@@ -59,11 +74,21 @@ struct api_key_found {
 RESULT api_keys_verify(struct api_keys *k, const struct row_keys *keys, const struct api_key_parts *parts, uint64_t now_ms,
                        struct arena *arena, struct api_key_found *ret);
 RESULT api_keys_find(struct api_keys *k, struct view id, struct arena *arena, struct api_key_found *ret);
+/* The key of a Unix user: ERR_NOT_FOUND, ERR_KEY_EXPIRED, ERR_KEY_DISABLED. */
 RESULT api_keys_by_uid(struct api_keys *k, uint32_t uid, uint64_t now_ms, struct arena *arena, struct api_key_found *ret);
 RESULT api_keys_list(struct api_keys *k, struct view owner, struct arena *arena, struct entity_list *ret); /* of struct api_key */
+struct api_keys_range {
+    struct view owner; /* empty = all */
+    struct view after; /* an id; empty = from the start */
+    size_t limit;
+};
+RESULT api_keys_page(struct api_keys *k, const struct api_keys_range *range, struct arena *arena,
+                     struct entity_list *ret); /* of struct api_key, by id */
+bool api_keys_uid_taken(struct api_keys *k, uint32_t uid); /* by a key that is not revoked */
 RESULT api_key_put(const struct row_keys *keys, const struct api_key *key, const struct api_key_found *before,
                    struct arena *arena, struct txn_change *ret);
 RESULT api_key_verifier(const struct row_keys *keys, uint32_t epoch, const uint8_t hash[static 32], uint8_t out[static 32]);
+/* In any order: a change that is older than what the table holds does nothing. */
 RESULT api_keys_applied(struct api_keys *k, const struct txn_change *change);
 
 AUTO_DEFINE(struct api_keys *, api_keys_free);

@@ -1,0 +1,460 @@
+#include "domain/identity/identity.h"
+
+#include "base/table.h"
+#include "base/text.h"
+#include "crypto/secmem.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define PLAIN_MAX    (16u * 1024)
+#define SCRATCH_SIZE (64u * 1024)
+
+/* What both tables keep of a row. */
+struct known {
+    uint64_t version;
+    uint8_t commitment[32];
+    uint8_t row_key[STORE_KEY_MAX];
+    size_t row_key_len, len;
+    struct view name; /* of a session's user; in plain */
+    uint64_t created_ms;
+    _Atomic uint64_t used_ms;
+    uint8_t plain[]; /* the entity, encoded */
+};
+
+struct identity {
+    struct table *users, *sessions;
+    pthread_mutex_t lock;      /* comparing versions and putting is one step */
+    _Atomic uint64_t first_ms; /* when a session was first looked up: what was loaded counts as used then */
+};
+
+static void forget(void *value)
+{
+    struct known *k = value;
+    wipe(k->plain, k->len);
+}
+
+RESULT identity_new(struct identity **ret)
+{
+    AUTO(identity_free) struct identity *i = calloc(1, sizeof *i);
+    if (!i)
+        return ERR_NO_MEMORY;
+    pthread_mutex_init(&i->lock, NULL);
+    TRY(table_new(forget, &i->users));
+    TRY(table_new(forget, &i->sessions));
+    *ret = TAKE(i);
+    return OK;
+}
+
+void identity_free(struct identity *i)
+{
+    if (!i)
+        return;
+    table_free(i->users);
+    table_free(i->sessions);
+    pthread_mutex_destroy(&i->lock);
+    free(i);
+}
+
+/* --- into the tables */
+
+static struct known *known_new(struct view table_name, const struct txn_change *c)
+{
+    struct known *k = c->key.len <= STORE_KEY_MAX ? table_value_new(sizeof *k + c->value.len, table_name) : NULL;
+    if (!k)
+        return NULL;
+    k->version = c->version;
+    memcpy(k->commitment, c->commitment, sizeof k->commitment);
+    memcpy(k->row_key, c->key.ptr, c->key.len);
+    k->row_key_len = c->key.len;
+    k->len = c->value.len;
+    if (c->value.len)
+        memcpy(k->plain, c->value.ptr, c->value.len);
+    return k;
+}
+
+static bool is_newer(struct table *t, struct view name, uint64_t version)
+{
+    table_enter();
+    const struct known *k = table_find(t, name);
+    bool newer = !k || k->version < version;
+    table_leave();
+    return newer;
+}
+
+static void put_newer(struct identity *i, struct table *t, struct known *k)
+{
+    pthread_mutex_lock(&i->lock);
+    if (is_newer(t, table_key(k), k->version))
+        table_put(t, k);
+    else
+        table_value_free(t, k);
+    pthread_mutex_unlock(&i->lock);
+}
+
+static RESULT apply_user(struct identity *i, const struct txn_change *c, struct arena *scratch)
+{
+    struct user u = {0};
+    TRY(entity_decode(&user_entity, c->value, scratch, &u));
+    struct known *k = known_new(u.name, c);
+    if (!k) { /* better nobody than one with the rights of before */
+        (void)!table_remove(i->users, u.name);
+        return ERR_NO_MEMORY;
+    }
+    put_newer(i, i->users, k);
+    return OK;
+}
+
+static RESULT apply_session(struct identity *i, const struct txn_change *c, struct arena *scratch, bool fresh)
+{
+    struct session s = {0};
+    TRY(entity_decode(&session_entity, c->value, scratch, &s));
+    struct known *k = known_new(VIEW_OF(s.token_hash), c);
+    if (!k)
+        return ERR_NO_MEMORY;
+    size_t at = s.user.len ? (size_t)(s.user.ptr - c->value.ptr) : 0;
+    k->name = VIEW(k->plain + at, s.user.len);
+    k->created_ms = s.created_ms;
+    atomic_init(&k->used_ms, fresh ? s.created_ms : 0);
+    put_newer(i, i->sessions, k);
+    return OK;
+}
+
+struct seek {
+    struct view row_key;
+    uint8_t name[32];
+    bool found;
+};
+
+static bool compare_row(void *context, void *value)
+{
+    struct seek *s = context;
+    const struct known *k = value;
+    if (!view_eq(VIEW(k->row_key, k->row_key_len), s->row_key))
+        return true;
+    memcpy(s->name, table_key(k).ptr, sizeof s->name);
+    s->found = true;
+    return false;
+}
+
+static RESULT drop_session(struct identity *i, const struct txn_change *c)
+{
+    struct seek s = {.row_key = c->key};
+    table_enter();
+    table_visit(i->sessions, compare_row, &s);
+    table_leave();
+    if (s.found)
+        (void)!table_remove(i->sessions, VIEW_OF(s.name)); /* somebody else was faster: gone all the same */
+    return OK;
+}
+
+static RESULT apply(struct identity *i, const struct txn_change *c, struct arena *scratch, bool fresh)
+{
+    if (c->table == TABLE_USER && !c->remove)
+        return apply_user(i, c, scratch);
+    if (c->table == TABLE_SESSION)
+        return c->remove ? drop_session(i, c) : apply_session(i, c, scratch, fresh);
+    return OK;
+}
+
+RESULT identity_applied(struct identity *i, const struct txn_change *change)
+{
+    AUTO(arena_free) struct arena *scratch = NULL;
+    TRY(arena_new(2048, SCRATCH_SIZE, &scratch));
+    return apply(i, change, scratch, true);
+}
+
+/* --- from the store */
+
+struct loading {
+    struct identity *i;
+    const struct row_keys *keys;
+    struct arena *scratch;
+    struct writer plain;
+    uint16_t table;
+    struct problem *why;
+    enum err error;
+};
+
+static bool load_row(void *context, const struct store_row *row)
+{
+    struct loading *l = context;
+    struct txn_change c = {.table = l->table, .key = row->key, .version = row->version};
+    arena_reset(l->scratch);
+    writer_reset(&l->plain);
+    l->error = row_open(l->keys, l->table, row, &l->plain, c.commitment);
+    c.value = writer_view_of(&l->plain);
+    if (l->error == OK)
+        l->error = apply(l->i, &c, l->scratch, false);
+    if (l->error == OK)
+        return true;
+    char hex[2 * STORE_KEY_MAX + 1] = "";
+    struct writer w = writer_fixed(hex, sizeof hex - 1);
+    hex_put(&w, row->key);
+    if (l->error != ERR_NO_MEMORY && l->error != ERR_TOO_NEW)
+        l->error = ERR_TAMPERED;
+    (void)!problem_set(l->why, l->error, l->table == TABLE_USER ? "users" : "sessions", "row %s does not open", hex);
+    return false;
+}
+
+RESULT identity_load(struct identity *i, struct store *reader, const struct row_keys *keys, struct problem *why)
+{
+    static const uint16_t tables[] = {TABLE_USER, TABLE_SESSION};
+    struct loading l = {.i = i, .keys = keys, .why = why, .plain = writer_new(STORE_VALUE_MAX)};
+    AUTO(arena_free) struct arena *scratch = NULL;
+    TRY(arena_new(4096, SCRATCH_SIZE, &scratch));
+    l.scratch = scratch;
+    for (size_t k = 0; k < ARRAY_LEN(tables) && l.error == OK; k++) {
+        l.table = tables[k];
+        enum err e = store_range(reader, l.table, VIEW(NULL, 0), VIEW(NULL, 0), false, SIZE_MAX, load_row, &l);
+        if (l.error == OK && e != OK)
+            l.error = problem_set(why, e, "", "the store could not be read");
+    }
+    writer_free(&l.plain);
+    return l.error;
+}
+
+/* --- users */
+
+static RESULT copy_known(const struct known *k, const struct entity *e, struct arena *arena, void *ret)
+{
+    struct view plain = {0};
+    TRY(arena_copy(arena, VIEW(k->plain, k->len), &plain));
+    return entity_decode(e, plain, arena, ret);
+}
+
+RESULT identity_user(struct identity *i, struct view name, struct arena *arena, struct user_found *ret)
+{
+    struct user_found f = {0};
+    table_enter();
+    const struct known *k = table_find(i->users, name);
+    enum err e = k ? copy_known(k, &user_entity, arena, &f.user) : ERR_NOT_FOUND;
+    if (e == OK) {
+        f.version = k->version;
+        memcpy(f.commitment, k->commitment, sizeof f.commitment);
+    }
+    table_leave();
+    if (e == OK)
+        *ret = f;
+    return e;
+}
+
+struct gathering {
+    struct arena *arena;
+    struct user *users;
+    size_t count, room;
+    enum err error;
+};
+
+static bool gather_user(void *context, void *value)
+{
+    struct gathering *g = context;
+    if (g->count == g->room)
+        return false; /* added meanwhile */
+    g->error = copy_known(value, &user_entity, g->arena, &g->users[g->count]);
+    if (g->error == OK)
+        g->count++;
+    return g->error == OK;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return view_cmp(((const struct user *)a)->name, ((const struct user *)b)->name);
+}
+
+RESULT identity_users(struct identity *i, struct arena *arena, struct entity_list *ret)
+{
+    struct gathering g = {.arena = arena, .room = table_count(i->users)};
+    g.users = arena_alloc(arena, (g.room + 1) * sizeof *g.users);
+    if (!g.users)
+        return ERR_NO_MEMORY;
+    table_enter();
+    table_visit(i->users, gather_user, &g);
+    table_leave();
+    TRY(g.error);
+    qsort(g.users, g.count, sizeof *g.users, by_name);
+    *ret = (struct entity_list){.items = g.users, .count = g.count};
+    return OK;
+}
+
+/* --- sessions */
+
+static uint64_t first_use(struct identity *i, uint64_t now_ms)
+{
+    uint64_t first = 0;
+    if (atomic_compare_exchange_strong(&i->first_ms, &first, now_ms))
+        return now_ms;
+    return first;
+}
+
+static uint64_t used_at(struct identity *i, const struct known *k, uint64_t now_ms)
+{
+    uint64_t used = atomic_load_explicit(&k->used_ms, memory_order_relaxed);
+    return used ? used : first_use(i, now_ms);
+}
+
+static RESULT session_now(struct identity *i, const uint8_t token_hash[static 32], uint64_t now_ms, struct arena *arena,
+                          struct session *ret)
+{
+    struct known *k = table_find(i->sessions, VIEW(token_hash, 32));
+    if (!k)
+        return ERR_UNAUTHENTICATED;
+    TRY(copy_known(k, &session_entity, arena, ret));
+    if (session_over(ret, used_at(i, k, now_ms), now_ms))
+        return ERR_TOKEN_EXPIRED;
+    atomic_store_explicit(&k->used_ms, now_ms, memory_order_relaxed);
+    return OK;
+}
+
+RESULT identity_session(struct identity *i, const uint8_t token_hash[static 32], uint64_t now_ms, struct arena *arena,
+                        struct session *ret_session, struct user *ret_user)
+{
+    struct session s = {0};
+    struct user_found u;
+    table_enter();
+    enum err e = session_now(i, token_hash, now_ms, arena, &s);
+    table_leave();
+    TRY(e);
+    if (identity_user(i, s.user, arena, &u) != OK || u.user.state == USER_DISABLED)
+        return ERR_UNAUTHENTICATED;
+    *ret_session = s;
+    *ret_user = u.user;
+    return OK;
+}
+
+/* --- changes */
+
+static RESULT encoded(const struct entity *e, const void *object, struct arena *arena, struct view *ret)
+{
+    AUTO_WRITER w = writer_new(PLAIN_MAX);
+    TRY(entity_encode(e, object, &w));
+    return arena_copy(arena, writer_view_of(&w), ret);
+}
+
+static RESULT named(const struct row_keys *keys, uint16_t table, struct view name, struct arena *arena,
+                    struct view *ret)
+{
+    uint8_t bytes[STORE_KEY_MAX];
+    struct writer w = writer_fixed(bytes, sizeof bytes);
+    TRY(row_key_exact(keys, table, name, &w));
+    return arena_copy(arena, writer_view_of(&w), ret);
+}
+
+RESULT identity_put_user(const struct row_keys *keys, const struct user *user, const struct user_found *before,
+                         struct arena *arena, struct txn_change *ret)
+{
+    struct txn_change c = {.table = TABLE_USER, .expect = before ? before->version : 0};
+    c.version = c.expect + 1;
+    if (before)
+        memcpy(c.old_commitment, before->commitment, sizeof c.old_commitment);
+    TRY(named(keys, TABLE_USER, user->name, arena, &c.key));
+    TRY(encoded(&user_entity, user, arena, &c.value));
+    *ret = c;
+    return OK;
+}
+
+RESULT identity_put_session(const struct row_keys *keys, const struct session *s, struct arena *arena,
+                            struct txn_change *ret)
+{
+    struct txn_change c = {.table = TABLE_SESSION, .version = 1};
+    TRY(named(keys, TABLE_SESSION, VIEW_OF(s->token_hash), arena, &c.key));
+    TRY(encoded(&session_entity, s, arena, &c.value));
+    *ret = c;
+    return OK;
+}
+
+static RESULT removal(const struct known *k, struct arena *arena, struct txn_change *ret)
+{
+    struct txn_change c = {.table = TABLE_SESSION, .remove = true, .expect = k->version};
+    memcpy(c.old_commitment, k->commitment, sizeof c.old_commitment);
+    TRY(arena_copy(arena, VIEW(k->row_key, k->row_key_len), &c.key));
+    *ret = c;
+    return OK;
+}
+
+RESULT identity_remove_session(struct identity *i, const struct row_keys *keys, const uint8_t token_hash[static 32],
+                               struct arena *arena, struct txn_change *ret)
+{
+    (void)keys; /* the table knows the row */
+    table_enter();
+    const struct known *k = table_find(i->sessions, VIEW(token_hash, 32));
+    enum err e = k ? removal(k, arena, ret) : ERR_NOT_FOUND;
+    table_leave();
+    return e;
+}
+
+/* --- a user's sessions */
+
+struct one {
+    struct txn_change end;
+    uint64_t created_ms;
+    bool over;
+};
+
+struct ending {
+    struct identity *i;
+    struct view user;
+    uint64_t now_ms;
+    struct arena *arena;
+    struct one *list;
+    size_t count, room;
+    enum err error;
+};
+
+static bool gather_session(void *context, void *value)
+{
+    struct ending *e = context;
+    const struct known *k = value;
+    struct session s = {0};
+    if (!view_eq(k->name, e->user) || e->count == e->room)
+        return true;
+    struct one *o = &e->list[e->count];
+    e->error = copy_known(k, &session_entity, e->arena, &s);
+    if (e->error == OK)
+        e->error = removal(k, e->arena, &o->end);
+    if (e->error != OK)
+        return false;
+    o->created_ms = s.created_ms;
+    o->over = session_over(&s, used_at(e->i, k, e->now_ms), e->now_ms);
+    e->count++;
+    return true;
+}
+
+/* What is over comes first, then the oldest. */
+static int by_age(const void *a, const void *b)
+{
+    const struct one *x = a, *y = b;
+    if (x->over != y->over)
+        return x->over ? -1 : 1;
+    return (x->created_ms > y->created_ms) - (x->created_ms < y->created_ms);
+}
+
+static RESULT choose(struct ending *e, size_t keep, struct txn_change **ret, size_t *ret_count)
+{
+    size_t n = 0;
+    qsort(e->list, e->count, sizeof *e->list, by_age);
+    struct txn_change *out = arena_alloc(e->arena, (e->count + 1) * sizeof *out);
+    if (!out)
+        return ERR_NO_MEMORY;
+    while (n < e->count && (e->list[n].over || e->count - n > keep)) {
+        out[n] = e->list[n].end;
+        n++;
+    }
+    *ret = out;
+    *ret_count = n;
+    return OK;
+}
+
+RESULT identity_end_sessions(struct identity *i, struct view user, uint64_t now_ms, size_t keep, struct arena *arena,
+                             struct txn_change **ret, size_t *ret_count)
+{
+    struct ending e = {.i = i, .user = user, .now_ms = now_ms, .arena = arena, .room = IDENTITY_ENDED_MAX};
+    e.list = arena_alloc(arena, e.room * sizeof *e.list);
+    if (!e.list)
+        return ERR_NO_MEMORY;
+    table_enter();
+    table_visit(i->sessions, gather_session, &e);
+    table_leave();
+    TRY(e.error);
+    return choose(&e, keep, ret, ret_count);
+}

@@ -1,0 +1,93 @@
+#include "domain/identity/permission.h"
+
+static const char *const names[PERMISSION_COUNT] = {
+    [PERMISSION_NONE] = "none",
+    [PERMISSION_PUBLIC] = "public",
+    [PERMISSION_AUTHENTICATED] = "authenticated",
+    [PERMISSION_MEV_VIEW] = "mev:view",
+    [PERMISSION_MEV_EXECUTE] = "mev:execute",
+    [PERMISSION_MEV_ADMIN] = "mev:admin",
+    [PERMISSION_MEV_API] = "mev:api",
+    [PERMISSION_FUNDS_MANAGE] = "funds:manage",
+    [PERMISSION_SYSTEM_CONFIG] = "system:config",
+    [PERMISSION_AUDIT_VIEW] = "audit:view",
+    [PERMISSION_MARKET_READ] = "market:read",
+    [PERMISSION_ORDERS_PLACE] = "orders:place",
+    [PERMISSION_POSITIONS_MANAGE] = "positions:manage",
+    [PERMISSION_RISK_VIEW] = "risk:view",
+    [PERMISSION_RISK_MODIFY] = "risk:modify",
+    [PERMISSION_SECRETS_ACCESS] = "secrets:access",
+    [PERMISSION_USERS_MANAGE] = "users:manage",
+    [PERMISSION_EMERGENCY_OVERRIDE] = "emergency:override",
+    [PERMISSION_WEB_ACCESS] = "web:access",
+};
+
+const char *permission_name(enum permission p)
+{
+    return (unsigned)p < PERMISSION_COUNT ? names[p] : names[PERMISSION_NONE];
+}
+
+RESULT permission_find(struct view name, enum permission *ret)
+{
+    /* What stands before is for routes: nobody can be given it. */
+    for (unsigned p = PERMISSION_AUTHENTICATED + 1; p < PERMISSION_COUNT; p++) {
+        if (!view_is(name, names[p]))
+            continue;
+        *ret = (enum permission)p;
+        return OK;
+    }
+    return ERR_NOT_FOUND;
+}
+
+/* --- roles: SPEC IAM-5, levels SEC-3 */
+
+#define P(name)    (UINT32_C(1) << PERMISSION_##name)
+#define EVERYTHING (((UINT32_C(1) << PERMISSION_COUNT) - 1) & ~(P(NONE) | P(PUBLIC) | P(AUTHENTICATED)))
+#define TRADING    (P(MEV_EXECUTE) | P(ORDERS_PLACE) | P(POSITIONS_MANAGE))
+#define FUNDS      P(FUNDS_MANAGE)
+
+/* "never" is a denial, which holds against every other role of the same person; "not" only grants nothing. */
+const struct role roles_builtin[] = {
+    {"admin", {EVERYTHING & ~(TRADING | FUNDS)}, {0}, ACCESS_ADMIN},
+    {"trader",
+     {P(MEV_VIEW) | P(MEV_EXECUTE) | P(MARKET_READ) | P(ORDERS_PLACE) | P(POSITIONS_MANAGE) | P(RISK_VIEW)},
+     {FUNDS},
+     ACCESS_WRITE},
+    {"viewer", {P(MEV_VIEW)}, {0}, ACCESS_NONE},
+    {"service-account", {P(MEV_API)}, {P(WEB_ACCESS)}, ACCESS_NONE},
+    {"risk_analyst", {P(MARKET_READ) | P(RISK_VIEW) | P(RISK_MODIFY) | P(AUDIT_VIEW)}, {0}, ACCESS_NONE},
+    {"system_admin", {P(MARKET_READ) | P(SECRETS_ACCESS) | P(USERS_MANAGE) | P(AUDIT_VIEW)}, {0}, ACCESS_NONE},
+    {"security_admin", {P(SECRETS_ACCESS) | P(USERS_MANAGE) | P(AUDIT_VIEW) | P(EMERGENCY_OVERRIDE)}, {0}, ACCESS_NONE},
+    {"compliance_officer", {P(MARKET_READ) | P(RISK_VIEW) | P(AUDIT_VIEW)}, {0}, ACCESS_NONE},
+    {"emergency_responder",
+     {P(MARKET_READ) | P(POSITIONS_MANAGE) | P(RISK_VIEW) | P(EMERGENCY_OVERRIDE)},
+     {0},
+     ACCESS_EMERGENCY},
+    {"read_only", {P(MARKET_READ)}, {0}, ACCESS_READ},
+};
+const size_t roles_builtin_count = ARRAY_LEN(roles_builtin);
+
+const struct role *role_find(struct view name)
+{
+    for (size_t i = 0; i < roles_builtin_count; i++)
+        if (view_is(name, roles_builtin[i].name))
+            return &roles_builtin[i];
+    return NULL;
+}
+
+RESULT roles_effective(const struct view *role_names, size_t count, struct permission_set *ret, uint8_t *ret_level)
+{
+    uint32_t grants = 0, denies = 0;
+    uint8_t level = ACCESS_NONE;
+    for (size_t i = 0; i < count; i++) {
+        const struct role *r = role_find(role_names[i]);
+        if (!r)
+            return ERR_NOT_FOUND;
+        grants |= r->grants.bits;
+        denies |= r->denies.bits;
+        level = r->level > level ? r->level : level;
+    }
+    ret->bits = grants & ~denies;
+    *ret_level = level;
+    return OK;
+}

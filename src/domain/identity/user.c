@@ -1,0 +1,73 @@
+#include "base/fields.h"
+#include "base/text.h"
+#include "domain/identity/identity.h"
+
+static const char *const state_names[] = {"none", "active", "locked", "disabled", NULL};
+
+static bool known_role(struct view v)
+{
+    return role_find(v) != NULL;
+}
+
+static const struct field user_fields[] = {
+    FIELD(1, struct user, id, FIXED, 16, .flags = FIELD_READ_ONLY),
+    FIELD(2, struct user, name, TEXT, USER_NAME_MAX, .flags = FIELD_REQUIRED, .min = 1, .check = user_name_valid,
+          .rule = USER_NAME_RULE),
+    FIELD(3, struct user, email, TEXT, USER_EMAIL_MAX, .check = text_printable, .rule = "printable text"),
+    FIELD(4, struct user, roles, TEXTS, USER_ROLES_MAX, .check = known_role, .rule = "a built-in role"),
+    FIELD(5, struct user, state, ENUM, 0, .flags = FIELD_READ_ONLY, .names = state_names),
+    FIELD(6, struct user, password_hash, TEXT, 128, .flags = FIELD_HIDDEN),
+    FIELD(7, struct user, created_ms, TIME, 0, .flags = FIELD_READ_ONLY),
+    FIELD(8, struct user, last_login_ms, TIME, 0, .flags = FIELD_READ_ONLY),
+    FIELD(9, struct user, locked_until_ms, TIME, 0, .flags = FIELD_READ_ONLY),
+    FIELD(10, struct user, password_changed_ms, TIME, 0, .flags = FIELD_READ_ONLY),
+    FIELD(11, struct user, failed_attempts, U32, 0, .flags = FIELD_READ_ONLY),
+    FIELD(12, struct user, environments, U8, ENVIRONMENTS_ALL),
+};
+const struct entity user_entity = ENTITY("User", 0x0501, 1, struct user, user_fields);
+
+/* A name has one spelling, so that nobody can look like somebody else. */
+bool user_name_valid(struct view name)
+{
+    if (name.len == 0 || name.len > USER_NAME_MAX || !((name.ptr[0] >= 'a' && name.ptr[0] <= 'z')))
+        return false;
+    for (size_t i = 1; i < name.len; i++) {
+        uint8_t c = name.ptr[i];
+        bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+        if (!plain && c != '.' && c != '_' && c != '-')
+            return false;
+    }
+    return true;
+}
+
+bool user_may_login(const struct user *u, uint64_t now_ms)
+{
+    return u->state == USER_ACTIVE || (u->state == USER_LOCKED && u->locked_until_ms <= now_ms);
+}
+
+bool user_login_failed(struct user *u, uint64_t now_ms)
+{
+    if (u->state == USER_LOCKED && u->locked_until_ms <= now_ms)
+        user_unlock(u); /* the lock has ended: a new count begins */
+    if (u->state != USER_ACTIVE)
+        return false;
+    u->failed_attempts++;
+    if (u->failed_attempts < USER_FAILURES_MAX)
+        return false;
+    u->state = USER_LOCKED;
+    u->locked_until_ms = now_ms + USER_LOCK_MS;
+    return true;
+}
+
+void user_unlock(struct user *u)
+{
+    u->state = USER_ACTIVE;
+    u->failed_attempts = 0;
+    u->locked_until_ms = 0;
+}
+
+void user_login_succeeded(struct user *u, uint64_t now_ms)
+{
+    user_unlock(u);
+    u->last_login_ms = now_ms;
+}

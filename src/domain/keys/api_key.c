@@ -1,0 +1,267 @@
+#include "base/fields.h"
+#include "base/text.h"
+#include "crypto/hash.h"
+#include "domain/identity/identity.h"
+#include "domain/keys/keys.h"
+
+#define PREFIX      "hfk_"
+#define SECRET_SIZE 32
+#define SECRET_LEN  43 /* base62 characters of 32 bytes */
+#define CHECK_LEN   6  /* base62 characters of 4 bytes */
+#define TAIL_LEN    (API_KEY_ID_LEN + 1 + SECRET_LEN + CHECK_LEN)
+#define PLAIN_MAX   (64u * 1024)
+
+static const char alphabet[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+static const char *const marks[] = {[1] = "dev_", [2] = "stg_", [3] = "live_"};
+
+/* --- the entity */
+
+static const char *const environment_names[] = {"none", "development", "staging", "production", NULL};
+static const char *const status_names[] = {"none", "active", "suspended", "expired", "revoked", NULL};
+static const char *const usage_names[] = {"none", "read_only", "read_write", "execute_only", "full_access", NULL};
+
+static bool known_role(struct view v)
+{
+    return role_find(v) != NULL;
+}
+
+static const struct field fields[] = {
+    FIELD(1, struct api_key, id, TEXT, API_KEY_ID_LEN, .flags = FIELD_READ_ONLY, .check = api_key_id_valid,
+          .rule = "16 letters and digits"),
+    FIELD(2, struct api_key, name, TEXT, API_KEY_NAME_MAX, .flags = FIELD_REQUIRED, .min = 1, .check = text_printable,
+          .rule = "printable text"),
+    FIELD(3, struct api_key, owner, TEXT, USER_NAME_MAX, .check = user_name_valid, .rule = USER_NAME_RULE),
+    FIELD(4, struct api_key, description, TEXT, API_KEY_DESCRIPTION_MAX, .check = text_printable,
+          .rule = "printable text"),
+    FIELD(5, struct api_key, environment, ENUM, 0, .names = environment_names),
+    FIELD(6, struct api_key, status, ENUM, 0, .flags = FIELD_READ_ONLY, .names = status_names),
+    FIELD(7, struct api_key, usage, ENUM, 0, .names = usage_names),
+    FIELD(8, struct api_key, roles, TEXTS, USER_ROLES_MAX, .check = known_role, .rule = "a built-in role"),
+    FIELD(9, struct api_key, credentials, TEXTS, API_KEY_CREDENTIALS_MAX, .check = api_key_pattern_valid,
+          .rule = API_KEY_PATTERN_RULE),
+    FIELD(10, struct api_key, verifier, FIXED, 32, .flags = FIELD_HIDDEN),
+    FIELD(11, struct api_key, pepper_epoch, U32, 0, .flags = FIELD_HIDDEN),
+    FIELD(12, struct api_key, old_verifier, FIXED, 32, .flags = FIELD_HIDDEN),
+    FIELD(13, struct api_key, old_pepper_epoch, U32, 0, .flags = FIELD_HIDDEN),
+    FIELD(14, struct api_key, old_until_ms, TIME, 0, .flags = FIELD_READ_ONLY),
+    FIELD(15, struct api_key, created_ms, TIME, 0, .flags = FIELD_READ_ONLY),
+    FIELD(16, struct api_key, expires_ms, TIME, 0),
+    FIELD(17, struct api_key, rotated_ms, TIME, 0, .flags = FIELD_READ_ONLY),
+    FIELD(18, struct api_key, last_used_ms, TIME, 0, .flags = FIELD_READ_ONLY),
+    FIELD(19, struct api_key, secret_environments, U8, ENVIRONMENTS_ALL),
+    FIELD(20, struct api_key, proof_key, TEXT, 64, .check = api_key_proof_valid,
+          .rule = "a base64 Ed25519 public key of 32 bytes"),
+    FIELD(21, struct api_key, unix_uid, U32, 0),
+    FIELD(22, struct api_key, has_unix_uid, BOOL, 0),
+};
+const struct entity api_key_entity = ENTITY("ApiKey", 0x0511, 1, struct api_key, fields);
+
+/* --- rules of its texts */
+
+static bool is_base62(struct view v)
+{
+    for (size_t i = 0; i < v.len; i++)
+        if (v.ptr[i] == 0 || !strchr(alphabet, v.ptr[i]))
+            return false;
+    return true;
+}
+
+bool api_key_id_valid(struct view id)
+{
+    return id.len == API_KEY_ID_LEN && is_base62(id);
+}
+
+bool api_key_proof_valid(struct view text)
+{
+    uint8_t key[33];
+    struct writer w = writer_fixed(key, sizeof key);
+    return base64_get(text, &w) == OK && w.len == 32;
+}
+
+static bool component_valid(struct view c)
+{
+    for (size_t i = 0; i < c.len; i++) {
+        uint8_t b = c.ptr[i];
+        if (b != '.' && b != '_' && b != '-' && !is_base62(VIEW(&b, 1)))
+            return false;
+    }
+    return c.len > 0 && c.len <= 64;
+}
+
+/* Cuts the first component off. */
+static struct view next_component(struct view *rest)
+{
+    const uint8_t *slash = rest->len ? memchr(rest->ptr, '/', rest->len) : NULL;
+    size_t n = slash ? (size_t)(slash - rest->ptr) : rest->len;
+    struct view c = VIEW(rest->ptr, n);
+    *rest = slash ? VIEW(slash + 1, rest->len - n - 1) : VIEW(NULL, 0);
+    return c;
+}
+
+bool api_key_pattern_valid(struct view pattern)
+{
+    struct view rest = pattern;
+    do {
+        bool last = rest.len && !memchr(rest.ptr, '/', rest.len);
+        struct view c = next_component(&rest);
+        if (last && view_is(c, "*"))
+            return true;
+        if (!component_valid(c))
+            return false;
+    } while (rest.ptr);
+    return true;
+}
+
+static bool covers(struct view pattern, struct view path)
+{
+    if (pattern.len == 0 || pattern.ptr[pattern.len - 1] != '*')
+        return view_eq(pattern, path);
+    size_t n = pattern.len - 1; /* with its slash */
+    return path.len > n && view_eq(VIEW(pattern.ptr, n), VIEW(path.ptr, n));
+}
+
+bool api_key_signs_with(const struct api_key *k, struct view path)
+{
+    for (size_t i = 0; i < k->credentials.count; i++)
+        if (covers(k->credentials.items[i], path))
+            return true;
+    return false;
+}
+
+/* --- the key's text */
+
+static RESULT make_id(const struct random *random, char *out)
+{
+    uint8_t bytes[32];
+    for (size_t n = 0; n < API_KEY_ID_LEN;) {
+        TRY(random->fill(random, bytes, sizeof bytes));
+        /* 248 is the largest multiple of 62 in a byte: what is above would make some characters likelier. */
+        for (size_t i = 0; i < sizeof bytes && n < API_KEY_ID_LEN; i++)
+            if (bytes[i] < 248)
+                out[n++] = alphabet[bytes[i] % 62];
+    }
+    return OK;
+}
+
+static RESULT put_check(struct view text, char *out)
+{
+    uint32_t crc = crc32_of(text);
+    const uint8_t bytes[4] = {(uint8_t)(crc >> 24), (uint8_t)(crc >> 16), (uint8_t)(crc >> 8), (uint8_t)crc};
+    return base62_put(bytes, sizeof bytes, out, CHECK_LEN);
+}
+
+static RESULT make_text(const struct random *random, uint8_t environment, char *out, size_t *ret_len)
+{
+    uint8_t secret[SECRET_SIZE];
+    char *at = out;
+    memcpy(at, PREFIX, sizeof PREFIX - 1);
+    at += sizeof PREFIX - 1;
+    size_t n = strlen(marks[environment]);
+    memcpy(at, marks[environment], n);
+    at += n;
+    TRY(make_id(random, at));
+    at += API_KEY_ID_LEN;
+    *at++ = '_';
+    TRY(random->fill(random, secret, sizeof secret));
+    enum err e = base62_put(secret, sizeof secret, at, SECRET_LEN);
+    wipe(secret, sizeof secret);
+    TRY(e);
+    at += SECRET_LEN;
+    TRY(put_check(VIEW(out, (size_t)(at - out)), at));
+    at += CHECK_LEN;
+    *at = '\0';
+    *ret_len = (size_t)(at - out);
+    return OK;
+}
+
+RESULT api_key_make(const struct random *random, uint8_t environment, char out[static API_KEY_TEXT_SIZE],
+                    struct api_key_parts *ret)
+{
+    size_t len = 0;
+    if (environment < 1 || environment >= ARRAY_LEN(marks))
+        return ERR_BAD_VALUE;
+    TRY(make_text(random, environment, out, &len));
+    return api_key_parse(VIEW(out, len), ret);
+}
+
+RESULT api_key_remake(const struct random *random, const struct api_key *key, char out[static API_KEY_TEXT_SIZE],
+                      struct api_key_parts *ret)
+{
+    size_t len = 0;
+    if (key->environment < 1 || key->environment >= ARRAY_LEN(marks) || key->id.len != API_KEY_ID_LEN)
+        return ERR_BAD_VALUE;
+    TRY(make_text(random, key->environment, out, &len));
+    memcpy(out + len - TAIL_LEN, key->id.ptr, API_KEY_ID_LEN);
+    TRY(put_check(VIEW(out, len - CHECK_LEN), out + len - CHECK_LEN));
+    return api_key_parse(VIEW(out, len), ret);
+}
+
+static uint8_t environment_of(struct view *rest)
+{
+    for (uint8_t e = 1; e < ARRAY_LEN(marks); e++) {
+        if (!view_starts(*rest, marks[e]))
+            continue;
+        size_t n = strlen(marks[e]);
+        *rest = VIEW(rest->ptr + n, rest->len - n);
+        return e;
+    }
+    return 0;
+}
+
+RESULT api_key_parse(struct view text, struct api_key_parts *ret)
+{
+    struct api_key_parts p = {0};
+    char check[CHECK_LEN];
+    if (!view_starts(text, PREFIX))
+        return ERR_KEY_MALFORMED;
+    struct view rest = VIEW(text.ptr + sizeof PREFIX - 1, text.len - (sizeof PREFIX - 1));
+    p.environment = environment_of(&rest);
+    if (p.environment == 0 || rest.len != TAIL_LEN || rest.ptr[API_KEY_ID_LEN] != '_' ||
+        !is_base62(VIEW(rest.ptr, API_KEY_ID_LEN)) ||
+        !is_base62(VIEW(rest.ptr + API_KEY_ID_LEN + 1, SECRET_LEN + CHECK_LEN)))
+        return ERR_KEY_MALFORMED;
+    TRY(put_check(VIEW(text.ptr, text.len - CHECK_LEN), check));
+    if (memcmp(check, text.ptr + text.len - CHECK_LEN, CHECK_LEN) != 0)
+        return ERR_KEY_MALFORMED;
+    memcpy(p.id, rest.ptr, API_KEY_ID_LEN);
+    sha256(text, p.hash);
+    *ret = p;
+    return OK;
+}
+
+/* --- what is kept */
+
+RESULT api_key_verifier(const struct row_keys *keys, uint32_t epoch, const uint8_t hash[static 32],
+                        uint8_t out[static 32])
+{
+    uint8_t pepper[32];
+    TRY(keyring_subkey(row_keys_ring(keys), epoch, PURPOSE_PEPPER, pepper));
+    hmac_sha256(VIEW_OF(pepper), VIEW(hash, 32), out);
+    wipe(pepper, sizeof pepper);
+    return OK;
+}
+
+RESULT api_key_put(const struct row_keys *keys, const struct api_key *key, const struct api_key_found *before,
+                   struct arena *arena, struct txn_change *ret)
+{
+    struct txn_change c = {.table = TABLE_KEY, .expect = before ? before->version : 0};
+    uint8_t name[STORE_KEY_MAX];
+    struct writer n = writer_fixed(name, sizeof name);
+    AUTO_WRITER w = writer_new(PLAIN_MAX);
+    c.version = c.expect + 1;
+    if (before)
+        memcpy(c.old_commitment, before->commitment, sizeof c.old_commitment);
+    if (key->id.len != API_KEY_ID_LEN)
+        return ERR_BAD_VALUE;
+    TRY(row_key_exact(keys, TABLE_KEY, key->id, &n));
+    TRY(arena_copy(arena, writer_view_of(&n), &c.key));
+    TRY(entity_encode(&api_key_entity, key, &w));
+    TRY(arena_copy(arena, writer_view_of(&w), &c.value));
+    *ret = c;
+    return OK;
+}
+
+uint8_t api_key_status_at(const struct api_key *k, uint64_t now_ms)
+{
+    return k->status == KEY_ACTIVE && now_ms >= k->expires_ms ? KEY_EXPIRED : k->status;
+}

@@ -1,0 +1,392 @@
+#include "base/table.h"
+#include "base/text.h"
+#include "crypto/secmem.h"
+#include "domain/keys/keys.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define SCRATCH_SIZE (256u * 1024)
+
+/* What is asked on every request, apart from the rest of the key. */
+struct judged {
+    uint8_t verifier[32], old_verifier[32];
+    uint32_t epoch, old_epoch;
+    uint64_t old_until_ms, expires_ms;
+    uint8_t status, environment;
+};
+
+struct known {
+    struct judged judged;
+    uint64_t version;
+    uint8_t commitment[32];
+    uint32_t uid;
+    bool has_uid;
+    _Atomic uint64_t used_ms;
+    struct view owner; /* in plain */
+    size_t len;
+    uint8_t plain[]; /* the entity, encoded */
+};
+
+struct by_uid {
+    char id[API_KEY_ID_LEN];
+};
+
+struct api_keys {
+    struct table *keys, *uids;
+    pthread_mutex_t lock; /* comparing versions and putting is one step */
+};
+
+static void forget(void *value)
+{
+    struct known *k = value;
+    wipe(&k->judged, sizeof k->judged);
+    wipe(k->plain, k->len);
+}
+
+RESULT api_keys_new(struct api_keys **ret)
+{
+    AUTO(api_keys_free) struct api_keys *k = calloc(1, sizeof *k);
+    if (!k)
+        return ERR_NO_MEMORY;
+    pthread_mutex_init(&k->lock, NULL);
+    TRY(table_new(forget, &k->keys));
+    TRY(table_new(NULL, &k->uids));
+    *ret = TAKE(k);
+    return OK;
+}
+
+void api_keys_free(struct api_keys *k)
+{
+    if (!k)
+        return;
+    table_free(k->keys);
+    table_free(k->uids);
+    pthread_mutex_destroy(&k->lock);
+    free(k);
+}
+
+/* --- into the table */
+
+static struct known *known_new(const struct api_key *key, const struct txn_change *c)
+{
+    struct known *k = table_value_new(sizeof *k + c->value.len, key->id);
+    if (!k)
+        return NULL;
+    k->judged = (struct judged){.epoch = key->pepper_epoch,
+                                .old_epoch = key->old_pepper_epoch,
+                                .old_until_ms = key->old_until_ms,
+                                .expires_ms = key->expires_ms,
+                                .status = key->status,
+                                .environment = key->environment};
+    memcpy(k->judged.verifier, key->verifier, sizeof k->judged.verifier);
+    memcpy(k->judged.old_verifier, key->old_verifier, sizeof k->judged.old_verifier);
+    k->version = c->version;
+    memcpy(k->commitment, c->commitment, sizeof k->commitment);
+    /* A revoked key gives its Unix user back. */
+    k->has_uid = key->has_unix_uid && key->status != KEY_REVOKED;
+    k->uid = key->unix_uid;
+    k->len = c->value.len;
+    memcpy(k->plain, c->value.ptr, c->value.len);
+    k->owner = VIEW(k->plain + (key->owner.len ? key->owner.ptr - c->value.ptr : 0), key->owner.len);
+    return k;
+}
+
+static struct view uid_view(const uint32_t *uid)
+{
+    return VIEW(uid, sizeof *uid);
+}
+
+struct before {
+    bool newer, had_uid;
+    uint32_t uid;
+    uint64_t used_ms;
+};
+
+static struct before look_before(struct api_keys *k, struct view id, uint64_t version)
+{
+    struct before b = {.newer = true};
+    table_enter();
+    struct known *known = table_find(k->keys, id);
+    if (known) {
+        b = (struct before){.newer = known->version < version, .had_uid = known->has_uid, .uid = known->uid};
+        b.used_ms = atomic_load_explicit(&known->used_ms, memory_order_relaxed);
+    }
+    table_leave();
+    return b;
+}
+
+static bool uid_is_of(struct api_keys *k, uint32_t uid, struct view id)
+{
+    table_enter();
+    const struct by_uid *u = table_find(k->uids, uid_view(&uid));
+    bool is = u && view_eq(VIEW_OF(u->id), id);
+    table_leave();
+    return is;
+}
+
+static void put_key(struct api_keys *k, struct known *key, struct by_uid *uid)
+{
+    struct view id = table_key(key);
+    struct before b = look_before(k, id, key->version);
+    if (!b.newer) {
+        table_value_free(k->keys, key);
+        table_value_free(k->uids, uid);
+        return;
+    }
+    uint64_t loaded = atomic_load_explicit(&key->used_ms, memory_order_relaxed);
+    atomic_init(&key->used_ms, b.used_ms > loaded ? b.used_ms : loaded);
+    if (b.had_uid && !(key->has_uid && key->uid == b.uid) && uid_is_of(k, b.uid, id))
+        (void)!table_remove(k->uids, uid_view(&b.uid));
+    table_put(k->keys, key);
+    if (uid)
+        table_put(k->uids, uid);
+}
+
+static RESULT apply(struct api_keys *k, const struct txn_change *c, struct arena *scratch)
+{
+    struct api_key key = {0};
+    struct by_uid *uid = NULL;
+    if (c->table != TABLE_KEY || c->remove)
+        return OK;
+    TRY(entity_decode(&api_key_entity, c->value, scratch, &key));
+    if (key.id.len != API_KEY_ID_LEN)
+        return ERR_MALFORMED;
+    struct known *known = known_new(&key, c);
+    if (known && known->has_uid) {
+        uid = table_value_new(sizeof *uid, uid_view(&key.unix_uid));
+        if (uid)
+            memcpy(uid->id, key.id.ptr, sizeof uid->id);
+    }
+    if (!known || (known->has_uid && !uid)) { /* better no key than one with the rights of before */
+        table_value_free(k->keys, known);
+        (void)!table_remove(k->keys, key.id);
+        return ERR_NO_MEMORY;
+    }
+    atomic_init(&known->used_ms, key.last_used_ms);
+    pthread_mutex_lock(&k->lock);
+    put_key(k, known, uid);
+    pthread_mutex_unlock(&k->lock);
+    return OK;
+}
+
+RESULT api_keys_applied(struct api_keys *k, const struct txn_change *change)
+{
+    AUTO(arena_free) struct arena *scratch = NULL;
+    TRY(arena_new(2048, SCRATCH_SIZE, &scratch));
+    return apply(k, change, scratch);
+}
+
+/* --- from the store */
+
+struct loading {
+    struct api_keys *k;
+    const struct row_keys *keys;
+    struct arena *scratch;
+    struct writer plain;
+    struct problem *why;
+    enum err error;
+};
+
+static bool load_row(void *context, const struct store_row *row)
+{
+    struct loading *l = context;
+    struct txn_change c = {.table = TABLE_KEY, .key = row->key, .version = row->version};
+    arena_reset(l->scratch);
+    writer_reset(&l->plain);
+    l->error = row_open(l->keys, TABLE_KEY, row, &l->plain, c.commitment);
+    c.value = writer_view_of(&l->plain);
+    if (l->error == OK)
+        l->error = apply(l->k, &c, l->scratch);
+    if (l->error == OK)
+        return true;
+    char hex[2 * STORE_KEY_MAX + 1] = "";
+    struct writer w = writer_fixed(hex, sizeof hex - 1);
+    hex_put(&w, row->key);
+    if (l->error != ERR_NO_MEMORY && l->error != ERR_TOO_NEW)
+        l->error = ERR_TAMPERED;
+    (void)!problem_set(l->why, l->error, "keys", "row %s does not open", hex);
+    return false;
+}
+
+RESULT api_keys_load(struct api_keys *k, struct store *reader, const struct row_keys *keys, struct problem *why)
+{
+    struct loading l = {.k = k, .keys = keys, .why = why, .plain = writer_new(STORE_VALUE_MAX)};
+    AUTO(arena_free) struct arena *scratch = NULL;
+    TRY(arena_new(4096, SCRATCH_SIZE, &scratch));
+    l.scratch = scratch;
+    enum err e = store_range(reader, TABLE_KEY, VIEW(NULL, 0), VIEW(NULL, 0), false, SIZE_MAX, load_row, &l);
+    if (l.error == OK && e != OK)
+        l.error = problem_set(why, e, "keys", "the store could not be read");
+    writer_free(&l.plain);
+    return l.error;
+}
+
+/* --- finding */
+
+static RESULT copy_known(const struct known *k, struct arena *arena, struct api_key_found *ret)
+{
+    struct api_key_found f = {.version = k->version};
+    struct view plain = {0};
+    TRY(arena_copy(arena, VIEW(k->plain, k->len), &plain));
+    TRY(entity_decode(&api_key_entity, plain, arena, &f.key));
+    memcpy(f.commitment, k->commitment, sizeof f.commitment);
+    f.key.last_used_ms = atomic_load((_Atomic uint64_t *)(uintptr_t)&k->used_ms);
+    *ret = f;
+    return OK;
+}
+
+RESULT api_keys_find(struct api_keys *k, struct view id, struct arena *arena, struct api_key_found *ret)
+{
+    table_enter();
+    const struct known *known = table_find(k->keys, id);
+    enum err e = known ? copy_known(known, arena, ret) : ERR_NOT_FOUND;
+    table_leave();
+    return e;
+}
+
+static RESULT usable(const struct judged *j, uint64_t now_ms)
+{
+    if (j->status == KEY_EXPIRED || (j->status == KEY_ACTIVE && now_ms >= j->expires_ms))
+        return ERR_KEY_EXPIRED;
+    return j->status == KEY_ACTIVE ? OK : ERR_KEY_DISABLED;
+}
+
+/* The same work whether the key exists or not; a second keyed hash only for a key that was rotated across a rotation
+ * of the data key. */
+static RESULT prove(const struct row_keys *keys, const struct judged *j, const uint8_t hash[static 32], uint64_t now_ms,
+                    bool *ret_by_old)
+{
+    uint8_t now[32], old[32];
+    bool grace = j->old_until_ms > now_ms;
+    TRY(api_key_verifier(keys, j->epoch, hash, now));
+    memcpy(old, now, sizeof old);
+    if (grace && j->old_epoch != j->epoch)
+        TRY(api_key_verifier(keys, j->old_epoch, hash, old));
+    bool by_new = ct_eq(now, j->verifier, sizeof now);
+    bool by_old = ct_eq(old, j->old_verifier, sizeof old);
+    wipe(now, sizeof now);
+    wipe(old, sizeof old);
+    *ret_by_old = grace && by_old && !by_new;
+    return by_new || *ret_by_old ? OK : ERR_BAD_CREDENTIALS;
+}
+
+static RESULT verify_inside(struct api_keys *k, const struct row_keys *keys, const struct api_key_parts *parts,
+                            uint64_t now_ms, struct arena *arena, struct api_key_found *ret)
+{
+    /* All zero is nobody's HMAC. */
+    struct judged nobody = {.epoch = keyring_epoch(row_keys_ring(keys)), .environment = parts->environment};
+    struct known *known = table_find(k->keys, view_str(parts->id));
+    const struct judged *j = known ? &known->judged : &nobody;
+    bool by_old = false;
+    enum err e = prove(keys, j, parts->hash, now_ms, &by_old);
+    if (!known || j->environment != parts->environment)
+        return ERR_BAD_CREDENTIALS;
+    TRY(e);
+    TRY(usable(j, now_ms));
+    TRY(copy_known(known, arena, ret));
+    atomic_store_explicit(&known->used_ms, now_ms, memory_order_relaxed);
+    ret->by_old = by_old;
+    return OK;
+}
+
+RESULT api_keys_verify(struct api_keys *k, const struct row_keys *keys, const struct api_key_parts *parts,
+                       uint64_t now_ms, struct arena *arena, struct api_key_found *ret)
+{
+    table_enter();
+    enum err e = verify_inside(k, keys, parts, now_ms, arena, ret);
+    table_leave();
+    return e;
+}
+
+static RESULT by_uid_inside(struct api_keys *k, uint32_t uid, uint64_t now_ms, struct arena *arena,
+                            struct api_key_found *ret)
+{
+    const struct by_uid *u = table_find(k->uids, uid_view(&uid));
+    struct known *known = u ? table_find(k->keys, VIEW_OF(u->id)) : NULL;
+    if (!known)
+        return ERR_NOT_FOUND;
+    TRY(usable(&known->judged, now_ms));
+    TRY(copy_known(known, arena, ret));
+    atomic_store_explicit(&known->used_ms, now_ms, memory_order_relaxed);
+    return OK;
+}
+
+RESULT api_keys_by_uid(struct api_keys *k, uint32_t uid, uint64_t now_ms, struct arena *arena,
+                       struct api_key_found *ret)
+{
+    table_enter();
+    enum err e = by_uid_inside(k, uid, now_ms, arena, ret);
+    table_leave();
+    return e;
+}
+
+bool api_keys_uid_taken(struct api_keys *k, uint32_t uid)
+{
+    table_enter();
+    bool taken = table_find(k->uids, uid_view(&uid));
+    table_leave();
+    return taken;
+}
+
+/* --- listing */
+
+struct gathering {
+    struct view owner, after;
+    char (*ids)[API_KEY_ID_LEN];
+    size_t count, room;
+};
+
+static bool gather(void *context, void *value)
+{
+    struct gathering *g = context;
+    const struct known *k = value;
+    if ((g->owner.len && !view_eq(k->owner, g->owner)) || view_cmp(table_key(value), g->after) <= 0)
+        return true;
+    if (g->count == g->room)
+        return false; /* added meanwhile */
+    memcpy(g->ids[g->count++], table_key(value).ptr, API_KEY_ID_LEN);
+    return true;
+}
+
+static int by_id(const void *a, const void *b)
+{
+    return memcmp(a, b, API_KEY_ID_LEN);
+}
+
+static RESULT copy_page(struct api_keys *k, const struct gathering *g, size_t limit, struct arena *arena,
+                        struct entity_list *ret)
+{
+    size_t n = g->count < limit ? g->count : limit, used = 0;
+    struct api_key *out = arena_alloc(arena, (n + 1) * sizeof *out);
+    if (!out)
+        return ERR_NO_MEMORY;
+    for (size_t i = 0; i < n; i++) {
+        struct api_key_found f;
+        TRY(api_keys_find(k, VIEW_OF(g->ids[i]), arena, &f)); /* keys are never removed */
+        out[used++] = f.key;
+    }
+    *ret = (struct entity_list){.items = out, .count = used};
+    return OK;
+}
+
+RESULT api_keys_page(struct api_keys *k, const struct api_keys_range *range, struct arena *arena,
+                     struct entity_list *ret)
+{
+    struct gathering g = {.owner = range->owner, .after = range->after, .room = table_count(k->keys)};
+    g.ids = calloc(g.room + 1, sizeof *g.ids);
+    if (!g.ids)
+        return ERR_NO_MEMORY;
+    table_enter();
+    table_visit(k->keys, gather, &g);
+    table_leave();
+    qsort(g.ids, g.count, sizeof *g.ids, by_id);
+    enum err e = copy_page(k, &g, range->limit, arena, ret);
+    free(g.ids);
+    return e;
+}
+
+RESULT api_keys_list(struct api_keys *k, struct view owner, struct arena *arena, struct entity_list *ret)
+{
+    return api_keys_page(k, &(struct api_keys_range){.owner = owner, .limit = SIZE_MAX}, arena, ret);
+}
