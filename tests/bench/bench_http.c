@@ -1,0 +1,144 @@
+/* A load generator over a Unix socket: bench_http SOCKET REQUEST_FILE CONNECTIONS SECONDS. Each connection sends the
+ * same request again as soon as it has the whole answer. Prints {"rate":…,"median_us":…,"p99_us":…}; an answer other
+ * than 200 ends it. The same program drives both sides of a comparison. */
+#include "bench.h"
+
+#include "base/json.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define ANSWER_MAX  65536
+#define SAMPLES_MAX 4000000
+
+struct connection {
+    int fd;
+    double sent;
+    size_t have;
+    char answer[ANSWER_MAX + 1];
+};
+
+struct load {
+    struct view request;
+    double *samples;
+    size_t count;
+    double until;
+};
+
+static int dial(const char *path)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    bench_must(view_to_str(view_str(path), a.sun_path, sizeof a.sun_path), path);
+    if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof a) != 0)
+        bench_must(ERR_UNAVAILABLE, path);
+    if (fcntl(fd, F_SETFL, O_NONBLOCK) != 0)
+        bench_must(ERR_IO, path);
+    return fd;
+}
+
+static void send_request(struct load *l, struct connection *c)
+{
+    c->have = 0;
+    c->sent = bench_now();
+    if (send(c->fd, l->request.ptr, l->request.len, MSG_NOSIGNAL) != (ssize_t)l->request.len)
+        bench_must(ERR_IO, "send");
+}
+
+/* Whole answer: head, and as many bytes as Content-Length says. */
+static bool complete(const struct connection *c)
+{
+    const char *end = strstr(c->answer, "\r\n\r\n"), *length;
+
+    if (!end)
+        return false;
+    length = strcasestr(c->answer, "\r\nContent-Length:");
+    if (!length || length > end)
+        bench_must(ERR_MALFORMED, "an answer without Content-Length");
+    return c->have >= (size_t)(end + 4 - c->answer) + strtoul(length + 17, NULL, 10);
+}
+
+static void readable(struct load *l, struct connection *c)
+{
+    ssize_t n = recv(c->fd, c->answer + c->have, ANSWER_MAX - c->have, 0);
+
+    if (n < 0 && errno == EAGAIN)
+        return;
+    if (n <= 0)
+        bench_must(ERR_UNAVAILABLE, "the server closed a connection");
+    c->have += (size_t)n;
+    c->answer[c->have] = '\0';
+    if (!complete(c))
+        return;
+    if (strncmp(c->answer, "HTTP/1.1 200", 12) != 0) {
+        fprintf(stderr, "bench: %s\n", c->answer);
+        exit(1);
+    }
+    if (l->count < SAMPLES_MAX)
+        l->samples[l->count++] = bench_now() - c->sent;
+    send_request(l, c);
+}
+
+static void run(struct load *l, struct connection *connections, size_t count)
+{
+    struct epoll_event events[256];
+    int epoll = epoll_create1(EPOLL_CLOEXEC);
+
+    for (size_t i = 0; i < count; i++) {
+        struct epoll_event e = {.events = EPOLLIN, .data.ptr = &connections[i]};
+        if (epoll_ctl(epoll, EPOLL_CTL_ADD, connections[i].fd, &e) != 0)
+            bench_must(ERR_IO, "epoll");
+        send_request(l, &connections[i]);
+    }
+    while (bench_now() < l->until) {
+        int n = epoll_wait(epoll, events, ARRAY_LEN(events), 100);
+        for (int i = 0; i < n; i++)
+            readable(l, events[i].data.ptr);
+    }
+    close(epoll);
+}
+
+static struct view read_request(const char *path)
+{
+    static uint8_t bytes[65536];
+    FILE *f = fopen(path, "rb");
+    size_t n;
+
+    if (!f)
+        bench_must(ERR_IO, path);
+    n = fread(bytes, 1, sizeof bytes, f);
+    fclose(f);
+    return VIEW(bytes, n);
+}
+
+int main(int argc, char **argv)
+{
+    struct load l = {0};
+    struct connection *connections;
+    size_t count;
+    double start, took, median;
+
+    if (argc != 5)
+        bench_must(ERR_USAGE, "bench_http SOCKET REQUEST_FILE CONNECTIONS SECONDS");
+    count = strtoul(argv[3], NULL, 10);
+    l.request = read_request(argv[2]);
+    l.samples = calloc(SAMPLES_MAX, sizeof *l.samples);
+    connections = calloc(count, sizeof *connections);
+    if (!l.samples || !connections)
+        bench_must(ERR_NO_MEMORY, "samples");
+    for (size_t i = 0; i < count; i++)
+        connections[i].fd = dial(argv[1]);
+    start = bench_now();
+    l.until = start + strtod(argv[4], NULL);
+    run(&l, connections, count);
+    took = bench_now() - start;
+    median = bench_median(l.samples, l.count);
+    printf("{\"rate\":%.1f,\"median_us\":%.1f,\"p99_us\":%.1f}\n", (double)l.count / took, median * 1e6,
+           l.samples[l.count * 99 / 100] * 1e6);
+    return 0;
+}
