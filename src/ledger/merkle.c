@@ -118,12 +118,10 @@ static RESULT consistency_walk(uint64_t fn, uint64_t sn, const uint8_t (*proof)[
 RESULT merkle_check_consistency(uint64_t size1, uint64_t size2, const uint8_t (*proof)[32], size_t count,
                                 const uint8_t root1[static 32], const uint8_t root2[static 32])
 {
-    if (size1 > size2)
+    if (size1 == 0 || size1 > size2) /* every log extends the empty one: there is nothing to prove */
         return ERR_LOG_MISMATCH;
     if (size1 == size2)
         return count == 0 ? same_root(root1, root2) : ERR_LOG_MISMATCH;
-    if (size1 == 0) /* every log extends the empty one: there is nothing to prove */
-        return ERR_LOG_MISMATCH;
 
     /* "If first is an exact power of 2, then prepend first_hash to the consistency_path array." */
     bool whole = (size1 & (size1 - 1)) == 0;

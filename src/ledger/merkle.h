@@ -16,7 +16,8 @@ RESULT frontier_encode(const struct frontier *f, struct writer *w);
 RESULT frontier_decode(struct view bytes, struct frontier *ret);
 void merkle_node(const uint8_t left[static 32], const uint8_t right[static 32], uint8_t out[static 32]);
 
-/* Proof checks of RFC 9162 §2.1.3.2 and §2.1.4.2. OK or ERR_LOG_MISMATCH; malformed proofs are ERR_LOG_MISMATCH too. */
+/* Proof checks of RFC 9162 §2.1.3.2 and §2.1.4.2. OK or ERR_LOG_MISMATCH; malformed proofs are ERR_LOG_MISMATCH too,
+ * and so is consistency with an empty log, which needs no proof. */
 RESULT merkle_check_inclusion(uint64_t index, uint64_t size, const uint8_t leaf_hash[static 32],
                               const uint8_t (*proof)[32], size_t count, const uint8_t root[static 32]);
 RESULT merkle_check_consistency(uint64_t size1, uint64_t size2, const uint8_t (*proof)[32], size_t count,

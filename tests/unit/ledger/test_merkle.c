@@ -78,7 +78,7 @@ static bool whole_consistency(const json_t *j)
 static bool subtree_valid(uint64_t start, uint64_t end)
 {
     uint64_t ceil = 1;
-    while (start < end && ceil < end - start)
+    while (start < end && ceil < end - start && ceil < (uint64_t)1 << 63)
         ceil *= 2;
     return start < end && start % ceil == 0;
 }
