@@ -77,28 +77,35 @@ static RESULT compare_earlier(struct verify *v)
     return OK;
 }
 
-RESULT verify_new(struct view pinned_verifier, struct view earlier_checkpoint, struct verify **ret, struct problem *why)
+static RESULT begin(struct verify *v, struct view pinned_verifier, struct view earlier_checkpoint)
 {
-    AUTO(verify_free) struct verify *v = calloc(1, sizeof(*v));
-    if (!v)
-        return problem_set(why, ERR_NO_MEMORY, "", "not enough memory");
     if (earlier_checkpoint.len > NOTE_MAX)
-        return problem_set(why, ERR_BAD_CHECKPOINT, "earlier checkpoint", "the earlier checkpoint is too long");
+        return fail(v, ERR_BAD_CHECKPOINT, "earlier checkpoint", "the earlier checkpoint is too long");
     if (earlier_checkpoint.len)
         memcpy(v->earlier_note, earlier_checkpoint.ptr, earlier_checkpoint.len);
     v->earlier_len = earlier_checkpoint.len;
     v->pinned = pinned_verifier.len > 0;
     if (v->pinned && note_verifier_get(pinned_verifier, v->origin, v->key) != OK)
-        return problem_set(why, ERR_MALFORMED, "verifier",
-                           "the verifier must read name+hash+key, as 'holdfast status' prints it");
-    enum err e = v->pinned ? open_earlier(v) : OK;
+        return fail(v, ERR_MALFORMED, "verifier",
+                    "the verifier must read name+hash+key, as 'holdfast status' prints it");
+    if (v->pinned)
+        TRY(open_earlier(v));
+    return chains_new(&v->chains);
+}
+
+RESULT verify_new(struct view pinned_verifier, struct view earlier_checkpoint, struct verify **ret, struct problem *why)
+{
+    struct verify *v = calloc(1, sizeof(*v));
+    if (!v)
+        return problem_set(why, ERR_NO_MEMORY, "", "not enough memory");
+    enum err e = begin(v, pinned_verifier, earlier_checkpoint);
     if (e != OK) {
         if (why)
             *why = v->first;
+        verify_free(v);
         return e;
     }
-    TRY(chains_new(&v->chains));
-    *ret = TAKE(v);
+    *ret = v;
     return OK;
 }
 
