@@ -53,6 +53,8 @@ struct api_shared {
     uint8_t import_key[32], checkpoint_key[32];
     uint8_t cipher;
     const struct router *router;
+    struct credential_cache *_Atomic credential_ids; /* made when first asked for; freed with the process's other tables
+                                                        (api/credential_cache.h) */
     struct api_gate *gate;    /* lets each authored record into the log once (api/change_gate.h) */
     struct api_thread *first; /* thread 0: looks after records that could not be logged yet */
     struct api_health health;

@@ -22,7 +22,8 @@ static RESULT key_of(const struct row_keys *keys, struct view path, struct arena
     return arena_copy(arena, writer_view_of(&w), ret);
 }
 
-/* The row says of itself what it is, and the ledger keeps what it must be: moved, altered and former ones don't pass. */
+/* The row says of itself what it is, and the ledger keeps what it must be: moved, altered and former ones don't pass.
+ */
 static RESULT check_row(struct store *reader, const struct row_keys *keys, struct view path,
                         const struct store_row *row, const struct credential_row *c, struct arena *arena)
 {

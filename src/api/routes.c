@@ -7,6 +7,7 @@ static const struct route_table *const tables[] = {
     &system_routes,
     &openapi_routes,
     &secrets_routes,
+    &credentials_routes,
 };
 
 RESULT api_router_new(struct router **ret, struct problem *why)

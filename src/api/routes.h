@@ -6,5 +6,6 @@
 extern const struct route_table system_routes;
 extern const struct route_table openapi_routes;
 extern const struct route_table secrets_routes;
+extern const struct route_table credentials_routes;
 
 #endif
