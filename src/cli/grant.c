@@ -1,0 +1,299 @@
+#include "cli/grant.h"
+
+#include "base/text.h"
+#include "cli/api.h"
+#include "cli/approver.h"
+#include "cli/ask.h"
+#include "cli/fields_json.h"
+#include "cli/output.h"
+#include "crypto/hash.h"
+#include "ipc/file.h"
+#include "ledger/note.h"
+#include "signer/policy.h"
+#include "signer/scheme.h"
+
+#define CREDENTIALS "/api/v1/credentials/"
+#define BOX_MAX     16384
+
+RESULT grant_pinned(struct cli *c, struct profile **ret)
+{
+    TRY(profile_of(c, ret));
+    if (!profile_pinned(*ret))
+        return cli_fail(c, ERR_USAGE, "profile", "no server is pinned in %s yet: run 'holdfast login' first",
+                        (*ret)->dir);
+    return OK;
+}
+
+/* --- what is in force */
+
+static RESULT take_descriptor(struct cli *c, const char *path, struct view packed, struct grant *g)
+{
+    AUTO_WRITER bytes = writer_new(DESCRIPTOR_MAX);
+    struct view kept;
+
+    if (base64_get(packed, &bytes) != OK || bytes.len == 0)
+        return cli_fail(c, ERR_MALFORMED, "descriptor", "the server did not send the credential's descriptor");
+    TRY(arena_copy(c->arena, writer_view_of(&bytes), &kept));
+    if (entity_decode(&credential_descriptor_entity, kept, c->arena, &g->before) != OK)
+        return cli_fail(c, ERR_MALFORMED, "descriptor", "the credential's descriptor can't be read");
+    if (!view_is(g->before.path, path))
+        return cli_fail(c, ERR_TAMPERED, "descriptor", "the server sent the descriptor of another credential");
+    sha256(kept, g->previous);
+    g->exists = true;
+    g->next = g->before;
+    g->next.version++;
+    return OK;
+}
+
+RESULT grant_begin(struct cli *c, const char *path, struct grant *ret)
+{
+    struct grant g = {.next = {.version = 1, .path = view_str(path)}};
+    struct api_answer answer;
+    struct view packed;
+    enum err e = api_call(c, "GET", api_path(c, CREDENTIALS "data/", path), (struct view){0}, &answer);
+
+    if (e == ERR_NOT_FOUND) {
+        c->why = (struct problem){0};
+        c->title[0] = c->request_id[0] = '\0';
+        TRY(c->random->fill(c->random, g.next.id, sizeof g.next.id));
+    } else {
+        TRY(e);
+        TRY(fields_json_get(c, answer.body, "descriptor", &packed));
+        TRY(take_descriptor(c, path, packed, &g));
+    }
+    *ret = g;
+    return OK;
+}
+
+/* --- what shall be */
+
+static RESULT check_scheme(struct cli *c, struct view name)
+{
+    AUTO_WRITER all = writer_new(512);
+
+    if (scheme_find(name))
+        return OK;
+    for (size_t i = 0; i < scheme_count(); i++) {
+        writer_str(&all, i ? ", " : "");
+        writer_view(&all, scheme_name_at(i));
+    }
+    return cli_fail(c, ERR_UNKNOWN_VENUE, "--scheme", "'%.*s' is no scheme; there are: %.*s", (int)name.len,
+                    (const char *)name.ptr, (int)all.len, all.ptr ? (const char *)all.ptr : "");
+}
+
+/* After it is encrypted nobody but the signer can say that a key is of the wrong kind. */
+static RESULT check_key(struct cli *c, const struct grant *g, const struct credential_bundle *bundle)
+{
+    const struct bundle b = {bundle->api_key, bundle->secret, bundle->passphrase};
+    const struct scheme *scheme;
+    struct signing_key *key;
+
+    TRY(check_scheme(c, g->next.scheme));
+    scheme = scheme_find(g->next.scheme);
+    TRY(crypto_pk_init());
+    TRY(scheme->key_new(&b, &key, &c->why));
+    scheme->key_free(key);
+    return OK;
+}
+
+RESULT grant_seal(struct cli *c, struct grant *g, const struct credential_bundle *bundle)
+{
+    AUTO_WRITER plain = writer_new(BOX_MAX);
+    AUTO_WRITER box = writer_new(BOX_MAX);
+    struct profile *p;
+
+    TRY(grant_pinned(c, &p));
+    TRY(check_key(c, g, bundle));
+    TRY(entity_encode(&credential_bundle_entity, bundle, &plain));
+    TRY(box_seal(p->import_key, writer_view_of(&plain), &box));
+    TRY(arena_copy(c->arena, writer_view_of(&box), &g->box));
+    sha256(g->box, g->next.box_hash);
+    g->next.api_key_id = bundle->api_key;
+    return OK;
+}
+
+RESULT grant_policy(struct cli *c, struct grant *g, const char *file)
+{
+    AUTO(policy_free) struct policy *policy = NULL;
+    AUTO(secret_free) struct secret *text = NULL;
+    struct view v;
+
+    TRY(ask_contents(c, file, POLICY_TEXT_MAX, &text));
+    v = secret_view(text);
+    while (v.len && v.ptr[v.len - 1] <= ' ')
+        v.len--;
+    TRY(policy_parse(v, &policy, &c->why));
+    return arena_copy(c->arena, v, &g->next.policy);
+}
+
+/* --- showing it */
+
+struct line {
+    const char *title;
+    size_t offset;
+};
+static const struct line lines[] = {
+    {"Path", offsetof(struct credential_descriptor, path)},
+    {"Venue", offsetof(struct credential_descriptor, venue)},
+    {"Scheme", offsetof(struct credential_descriptor, scheme)},
+    {"API key", offsetof(struct credential_descriptor, api_key_id)},
+    {"Description", offsetof(struct credential_descriptor, description)},
+    {"Policy", offsetof(struct credential_descriptor, policy)},
+};
+
+static void put_line(struct cli *c, char mark, const char *title, struct view text)
+{
+    AUTO_WRITER clean = writer_new(65536);
+
+    if (text.len == 0)
+        return;
+    text_put_safe(&clean, text);
+    cli_note(c, "%c %-12s %.*s", mark, title, (int)clean.len, clean.ptr ? (const char *)clean.ptr : "");
+}
+
+static void show(struct cli *c, const struct grant *g)
+{
+    cli_note(c,
+             g->exists ? "You are about to approve version %llu of a credential (- as it was, + as it will be):"
+                       : "You are about to approve a new credential (version %llu):",
+             (unsigned long long)g->next.version);
+    for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
+        const struct view *was = (const struct view *)(const void *)((const uint8_t *)&g->before + lines[i].offset);
+        const struct view *is = (const struct view *)(const void *)((const uint8_t *)&g->next + lines[i].offset);
+        bool same = !g->exists || view_eq(*was, *is);
+        if (!same)
+            put_line(c, '-', lines[i].title, *was);
+        put_line(c, same ? ' ' : '+', lines[i].title, *is);
+    }
+    if (g->exists && g->box.len)
+        cli_note(c, "+ %-12s replaced by a new one", "Secret");
+    if (g->next.revoked)
+        cli_note(c, "+ %-12s it signs nothing from then on, and that is final", "Revoked");
+}
+
+/* --- sending it */
+
+static void put_base64(struct writer *w, const char *name, struct view bytes)
+{
+    json_name(w, name);
+    writer_u8(w, '"');
+    base64_put(w, bytes);
+    writer_u8(w, '"');
+}
+
+static void put_approval(struct writer *w, const struct approval *approval)
+{
+    json_name(w, "approval");
+    entity_to_json(&approval_entity, approval, w);
+}
+
+static RESULT approve(struct cli *c, const struct grant *g, enum approval_kind kind, const uint8_t next[static 32],
+                      struct approval *ret)
+{
+    struct approver_change change = {
+        .kind = kind, .object_name = VIEW_OF(g->next.id), .expiry_ms = c->clock->wall_ms(c->clock) + APPROVER_LIFE_MS};
+    struct profile *p;
+
+    TRY(grant_pinned(c, &p));
+    change.installation = p->installation;
+    memcpy(change.previous, g->previous, 32);
+    memcpy(change.next, next, 32);
+    return approver_approve(c, &change, ret);
+}
+
+static RESULT put_body(struct cli *c, const struct grant *g, struct writer *body)
+{
+    AUTO_WRITER descriptor = writer_new(DESCRIPTOR_MAX);
+    struct approval approval;
+    uint8_t next[32];
+
+    TRY(entity_encode(&credential_descriptor_entity, &g->next, &descriptor));
+    sha256(writer_view_of(&descriptor), next);
+    TRY(approve(c, g, APPROVE_CREDENTIAL, next, &approval));
+    json_open(body, '{');
+    put_base64(body, "descriptor", writer_view_of(&descriptor));
+    if (g->box.len)
+        put_base64(body, "box", g->box);
+    json_name(body, "previous");
+    writer_u8(body, '"');
+    hex_put(body, VIEW_OF(g->previous));
+    writer_u8(body, '"');
+    put_approval(body, &approval);
+    json_close(body, '}');
+    return writer_done(body);
+}
+
+RESULT grant_send(struct cli *c, struct grant *g)
+{
+    AUTO_WRITER body = writer_new(131072);
+    const char *path = arena_str(c->arena, g->next.path);
+    struct api_answer answer;
+
+    if (!path)
+        return ERR_NO_MEMORY;
+    show(c, g);
+    TRY(ask_confirm(c, "Approve this?"));
+    TRY(put_body(c, g, &body));
+    TRY(api_call(c, "PUT", api_path(c, CREDENTIALS "data/", path), writer_view_of(&body), &answer));
+    TRY(grant_checkpoint(c, answer.body));
+    return output_done(c, answer.body,
+                       cli_text(c, "Done: %s is at version %llu.", path, (unsigned long long)g->next.version));
+}
+
+RESULT grant_release(struct cli *c, const struct grant *g)
+{
+    AUTO_WRITER body = writer_new(8192);
+    const char *path = arena_str(c->arena, g->before.path);
+    struct approval approval;
+    struct api_answer answer;
+
+    TRY(approve(c, g, APPROVE_RELEASE, g->previous, &approval));
+    json_open(&body, '{');
+    put_approval(&body, &approval);
+    json_close(&body, '}');
+    TRY(writer_done(&body));
+    TRY(api_call(c, "POST", api_path(c, CREDENTIALS "release/", path ? path : ""), writer_view_of(&body), &answer));
+    TRY(grant_checkpoint(c, answer.body));
+    return output_done(c, answer.body, "Released: it signs again.");
+}
+
+/* --- the proof */
+
+RESULT grant_check_note(struct cli *c, struct view note, uint64_t *ret_size)
+{
+    char origin[NOTE_ORIGIN_MAX];
+    uint8_t key[ED25519_PUBLIC_SIZE];
+    struct checkpoint now;
+    struct profile *p;
+
+    TRY(grant_pinned(c, &p));
+    TRY(note_verifier_get(p->verifier, origin, key));
+    if (note_open(note, key, &now) != OK || strcmp(now.origin, origin) != 0)
+        return cli_fail(c, ERR_BAD_CHECKPOINT, "checkpoint", "the server's checkpoint is not signed by the pinned key");
+    *ret_size = now.size;
+    return OK;
+}
+
+RESULT grant_checkpoint(struct cli *c, struct view answer)
+{
+    AUTO_WRITER kept = writer_new(NOTE_MAX);
+    struct view note;
+    uint64_t size, before = 0;
+    const char *path;
+
+    TRY(fields_json_get(c, answer, "checkpoint", &note));
+    if (note.len == 0)
+        return cli_fail(c, ERR_BAD_CHECKPOINT, "checkpoint",
+                        "the change was made, but the server sent no signed checkpoint that covers it");
+    TRY(grant_check_note(c, note, &size));
+    TRY(profile_path(c, "checkpoint", &path));
+    if (file_read(path, NOTE_MAX, &kept, NULL) == OK && grant_check_note(c, writer_view_of(&kept), &before) != OK)
+        before = 0;
+    c->why = (struct problem){0};
+    if (size < before)
+        return cli_fail(c, ERR_LOG_MISMATCH, "checkpoint",
+                        "the log has %llu records now, and had %llu before: records "
+                        "were removed",
+                        (unsigned long long)size, (unsigned long long)before);
+    return profile_put(c, "checkpoint", note);
+}

@@ -1,0 +1,184 @@
+/* holdfast key … */
+#include "base/text.h"
+#include "cli/api.h"
+#include "cli/ask.h"
+#include "cli/fields_json.h"
+#include "cli/output.h"
+#include "crypto/sign.h"
+
+#include <pwd.h>
+
+#define KEYS         "/api/v1/keys"
+#define EXPIRES_DAYS 90
+#define DAY_SECONDS  86400
+
+static const struct column columns[] = {
+    {"id", "Id"},
+    {"name", "Name"},
+    {"owner", "Owner"},
+    {"description", "Description"},
+    {"status", "Status"},
+    {"usage", "Usage"},
+    {"environment", "Environment"},
+    {"roles", "Roles"},
+    {"credentials", "Signs with"},
+    {"created", "Created"},
+    {"expires", "Expires"},
+    {"rotated", "Rotated"},
+    {"last_used", "Last used"},
+    {"unix_uid", "Unix user id"},
+    {"proof_key", "Proof key"},
+};
+
+static const char *path_of(struct cli *c, const char *verb)
+{
+    const char *path = api_path(c, KEYS "/", c->args.arguments[0]);
+
+    return path && *verb ? cli_text(c, "%s/%s", path, verb) : path;
+}
+
+/* The key is in the answer this once. */
+static RESULT show_key(struct cli *c, struct view body)
+{
+    static const struct column fresh[] = {{"id", "Id"}, {"name", "Name"}, {"expires", "Expires"}, {"key", "Key"}};
+
+    TRY(output_object(c, body, fresh, ARRAY_LEN(fresh)));
+    if (!c->json)
+        cli_note(c, "\nThe key is shown this once. A bot sends it as 'Authorization: Bearer KEY', or has it in "
+                    "HOLDFAST_TOKEN.");
+    return OK;
+}
+
+static RESULT put_unix_user(struct cli *c, struct writer *body)
+{
+    const char *name = args_text(&c->args, "unix-user");
+    const struct passwd *user;
+    char *end = NULL;
+    unsigned long uid;
+
+    if (!name)
+        return OK;
+    user = getpwnam(name);
+    uid = user ? user->pw_uid : strtoul(name, &end, 10);
+    if (!user && (*end || uid > UINT32_MAX - 1))
+        return cli_fail(c, ERR_USAGE, "--unix-user", "'%s' is no user of this host, and no user id", name);
+    json_u64(body, "unix_uid", uid);
+    json_bool(body, "has_unix_uid", true);
+    return OK;
+}
+
+static RESULT put_proof_key(struct cli *c, struct writer *body)
+{
+    AUTO(secret_free) struct secret *pem = NULL;
+    AUTO(secret_free) struct secret *seed = NULL;
+    const char *file = args_text(&c->args, "proof-key");
+    uint8_t public_key[ED25519_PUBLIC_SIZE];
+    char hex[65] = "";
+    struct writer w = writer_fixed(hex, sizeof hex - 1);
+
+    if (!file)
+        return OK;
+    TRY(ask_contents(c, file, 8192, &pem));
+    if (ed25519_from_pem(secret_view(pem), &seed) != OK)
+        return cli_fail(c, ERR_BAD_KEY, "--proof-key",
+                        "%s is no Ed25519 private key in PEM; 'openssl genpkey -algorithm "
+                        "ed25519' makes one",
+                        file);
+    TRY(ed25519_public(secret_ptr(seed), public_key));
+    json_name(body, "proof_key");
+    writer_u8(body, '"');
+    base64_put(body, VIEW_OF(public_key));
+    writer_u8(body, '"');
+    hex_put(&w, VIEW_OF(public_key));
+    cli_note(c, "The bot's public key, for \"proof\" in the credential's policy: %s", hex);
+    return OK;
+}
+
+RESULT keys_create(struct cli *c)
+{
+    AUTO_WRITER body = writer_new(65536);
+    const struct args *a = &c->args;
+    uint64_t now_ms = c->clock->wall_ms(c->clock), life = args_number(a, "expires", EXPIRES_DAYS * DAY_SECONDS);
+    char expires[TIME_TEXT_SIZE];
+    struct api_answer answer;
+
+    time_format(now_ms + life * 1000, expires);
+    json_open(&body, '{');
+    json_text(&body, "name", view_str(a->arguments[0]));
+    fields_json_text(&body, a, "owner", "owner");
+    fields_json_text(&body, a, "description", "description");
+    fields_json_text(&body, a, "environment", "environment");
+    fields_json_text(&body, a, "usage", "usage");
+    fields_json_texts(&body, a, "role", "roles");
+    fields_json_texts(&body, a, "credential", "credentials");
+    json_text(&body, "expires", view_str(expires));
+    TRY(put_unix_user(c, &body));
+    TRY(put_proof_key(c, &body));
+    json_close(&body, '}');
+    TRY(writer_done(&body));
+    TRY(api_call(c, "POST", KEYS, writer_view_of(&body), &answer));
+    return show_key(c, answer.body);
+}
+
+RESULT keys_rotate(struct cli *c)
+{
+    AUTO_WRITER body = writer_new(1024);
+    struct api_answer answer;
+
+    json_open(&body, '{');
+    fields_json_number(&body, &c->args, "grace", "grace_seconds");
+    json_close(&body, '}');
+    TRY(writer_done(&body));
+    TRY(api_call(c, "POST", path_of(c, "rotate"), writer_view_of(&body), &answer));
+    return show_key(c, answer.body);
+}
+
+RESULT keys_list(struct cli *c)
+{
+    static const struct column list[] = {
+        {"id", "ID"},       {"name", "NAME"},   {"owner", "OWNER"},     {"status", "STATUS"},
+        {"usage", "USAGE"}, {"roles", "ROLES"}, {"expires", "EXPIRES"}, {"last_used", "LAST USED"},
+    };
+    AUTO_WRITER address = writer_new(1024);
+    struct api_answer answer;
+
+    writer_str(&address, KEYS);
+    api_query(&address, "owner", args_text(&c->args, "owner"));
+    writer_u8(&address, 0);
+    TRY(writer_done(&address));
+    TRY(api_call(c, "GET", (const char *)address.ptr, (struct view){0}, &answer));
+    return output_list(c, answer.body, "keys", list, ARRAY_LEN(list),
+                       "There are no API keys; 'holdfast key create' makes one.");
+}
+
+RESULT keys_show(struct cli *c)
+{
+    struct api_answer answer;
+
+    TRY(api_call(c, "GET", path_of(c, ""), (struct view){0}, &answer));
+    return output_object(c, answer.body, columns, ARRAY_LEN(columns));
+}
+
+static RESULT change(struct cli *c, const char *method, const char *verb, const char *done)
+{
+    struct api_answer answer;
+
+    TRY(api_call(c, method, path_of(c, verb), (struct view){0}, &answer));
+    return output_done(c, answer.body, done);
+}
+
+RESULT keys_suspend(struct cli *c)
+{
+    return change(c, "POST", "suspend", "Suspended.");
+}
+
+RESULT keys_reactivate(struct cli *c)
+{
+    return change(c, "POST", "reactivate", "Active again.");
+}
+
+RESULT keys_revoke(struct cli *c)
+{
+    TRY(ask_confirm(c, cli_text(c, "Revoke the key %s? That is final.", c->args.arguments[0])));
+    return change(c, "DELETE", "", "Revoked.");
+}

@@ -1,0 +1,549 @@
+/* The table of commands. */
+#include "cli/cli.h"
+
+#define FLAG(n, l, h)                                                                                                  \
+    {                                                                                                                  \
+        .name = (n), .letter = (l), .kind = OPTION_FLAG, .help = (h)                                                   \
+    }
+#define VALUE(n, k, v, h)                                                                                              \
+    {                                                                                                                  \
+        .name = (n), .kind = OPTION_##k, .value = (v), .help = (h)                                                     \
+    }
+#define CHOICE(n, v, c, h)                                                                                             \
+    {                                                                                                                  \
+        .name = (n), .kind = OPTION_CHOICE, .value = (v), .choices = (c), .help = (h)                                  \
+    }
+#define OPTIONS(...)                                                                                                   \
+    (const struct cli_option[])                                                                                        \
+    {                                                                                                                  \
+        __VA_ARGS__,                                                                                                   \
+        {                                                                                                              \
+            0                                                                                                          \
+        }                                                                                                              \
+    }
+#define ARGUMENT(n, h)                                                                                                 \
+    {                                                                                                                  \
+        .name = (n), .help = (h)                                                                                       \
+    }
+#define ARGUMENT_OPTIONAL(n, h)                                                                                        \
+    {                                                                                                                  \
+        .name = (n), .optional = true, .help = (h)                                                                     \
+    }
+#define ARGUMENT_FILE(n, h)                                                                                            \
+    {                                                                                                                  \
+        .name = (n), .file = true, .help = (h)                                                                         \
+    }
+#define ARGUMENT_FILE_OPTIONAL(n, h)                                                                                   \
+    {                                                                                                                  \
+        .name = (n), .optional = true, .file = true, .help = (h)                                                       \
+    }
+
+static const char *const outputs[] = {"table", "json", NULL};
+static const char *const sign_outputs[] = {"json", "headers", "curl", NULL};
+static const char *const environments[] = {"development", "staging", "production", NULL};
+static const char *const kinds[] = {"api_key",        "private_key", "password", "certificate", "database_credentials",
+                                    "encryption_key", NULL};
+static const char *const usages[] = {"read_only", "read_write", "execute_only", "full_access", NULL};
+static const char *const severities[] = {"low", "medium", "high", "critical", NULL};
+static const char *const networks[] = {"mainnet", "testnet", NULL};
+
+const struct common_option command_common[] = {
+    {COMMAND_API, 0, VALUE("address", TEXT, "URL", "server: https://host:port or unix:/path (HOLDFAST_ADDR)")},
+    {COMMAND_API, 0, VALUE("cacert", FILE, "FILE", "PEM certificate to trust for it (HOLDFAST_CACERT)")},
+    {COMMAND_API, 0,
+     VALUE("token-file", FILE, "FILE", "API key or session token (HOLDFAST_TOKEN); - is standard input")},
+    {COMMAND_RECORDED, 0, VALUE("reason", TEXT, "TEXT", "why, for the record")},
+    {COMMAND_OPERATOR, 0, VALUE("socket", FILE, "FILE", "the operator socket")},
+    {COMMAND_OPERATOR, 0, VALUE("config", FILE, "FILE", "the server's configuration (/etc/holdfast/holdfast.yaml)")},
+    {COMMAND_OPERATOR, 0, VALUE("data-dir", FILE, "DIR", "the server's data directory (HOLDFAST_DATA_DIR)")},
+    {COMMAND_ASKS, 0, FLAG("yes", 'y', "do not ask for confirmation")},
+    {0, COMMAND_PLAIN, {"output", 'o', OPTION_CHOICE, "FORM", outputs, "form of the output"}},
+    {0, 0, FLAG("help", 'h', "show this help")},
+};
+const size_t command_common_count = ARRAY_LEN(command_common);
+
+#define KEY_FILE    VALUE("key-file", FILE, "FILE", "administrator's key (administrator.key in the profile)")
+#define KEY_PASS    VALUE("key-passphrase-file", FILE, "FILE", "its passphrase; - is standard input")
+#define SHARE_FILE  VALUE("share-file", FILE, "FILE", "a share; - is standard input, one share a line")
+#define PASS_FILE   VALUE("passphrase-file", FILE, "FILE", "passphrase that unseals; - is standard input")
+#define PASSWORD    VALUE("password-file", FILE, "FILE", "password; - is standard input")
+#define PUBLIC_KEY  VALUE("key", TEXT, "HEX", "the new administrator's public key")
+#define ENVIRONMENT CHOICE("environment", "NAME", environments, "where it is used")
+#define VALUE_FILE  VALUE("value-file", FILE, "FILE", "the value, byte for byte; - is standard input")
+#define TRIM        FLAG("trim", 0, "drop one line end at the end of the value")
+#define GRACE       VALUE("grace", DURATION, "TIME", "how long the old one stays good")
+#define VERSION     VALUE("version", NUMBER, "N", "version number")
+#define LIMIT       VALUE("limit", NUMBER, "N", "at most so many")
+#define ROLE        VALUE("role", TEXTS, "ROLE", "a role; may be repeated")
+#define FILTERS                                                                                                        \
+    VALUE("type", TEXT, "TYPE", "event type, such as REQUEST_SIGNED"),                                                 \
+        VALUE("actor", TEXT, "WHO", "user:NAME, key:ID or unix:UID"),                                                  \
+        VALUE("resource", TEXT, "WHAT", "such as secret:exchange/binance/main"),                                       \
+        CHOICE("severity", "LEVEL", severities, "this severe or more")
+#define BUNDLE                                                                                                         \
+    VALUE("bundle-file", FILE, "FILE", "JSON {api_key, secret, passphrase}; - is standard input"),                     \
+        VALUE("api-key", TEXT, "TEXT", "the public part of the venue's key"),                                          \
+        VALUE("secret-file", FILE, "FILE", "the secret part (text, PEM or 0x-hex); - is standard input"),              \
+        VALUE("venue-passphrase-file", FILE, "FILE", "the venue's passphrase, where it has one")
+#define REQUEST                                                                                                        \
+    VALUE("request", FILE, "FILE", "the whole request as JSON; - is standard input"),                                  \
+        VALUE("scheme", TEXT, "NAME", "another scheme of the credential's venue"),                                     \
+        VALUE("method", TEXT, "NAME", "HTTP method, or method of a WebSocket frame"),                                  \
+        VALUE("host", TEXT, "NAME", "the venue's first if left out"), VALUE("path", TEXT, "PATH", "without query"),    \
+        VALUE("query", TEXT, "TEXT", "exactly as it will be sent"),                                                    \
+        VALUE("body-file", FILE, "FILE", "exactly as it will be sent; - is standard input"),                           \
+        VALUE("params", TEXT, "JSON", "WebSocket parameters, or Hyperliquid's action"),                                \
+        CHOICE("network", "NAME", networks, "Hyperliquid's"), VALUE("vault-address", TEXT, "0x…", "Hyperliquid"),      \
+        VALUE("expires-after", NUMBER, "MS", "Hyperliquid: milliseconds since 1970"),                                  \
+        VALUE("nonce", NUMBER, "N", "the signer's choice if left out"),                                                \
+        VALUE("recv-window", NUMBER, "MS", "the venue's default if left out"),                                         \
+        VALUE("proof-key", FILE, "FILE", "the bot's own Ed25519 key (PEM), to prove who asks")
+
+#define PATH_ARGUMENT       ARGUMENT("PATH", "such as exchange/binance/main")
+#define CREDENTIAL_ARGUMENT ARGUMENT("PATH", "the credential, such as exchange/binance/main")
+#define CHANGES             (COMMAND_API | COMMAND_RECORDED)
+
+#define APPROVAL_HELP                                                                                                  \
+    "The change is shown, then signed with the administrator's key; keeper and signer take nothing without that "      \
+    "signature. The server is asked for a signed checkpoint that covers the change; it is verified and kept in the "   \
+    "profile."
+
+const struct cli_command command_table[] = {
+    {"server",
+     server_run,
+     COMMAND_OPERATOR | COMMAND_PLAIN,
+     "run the server",
+     "Starts keeper, signer and front, and restarts what ends. Stop it with SIGTERM; SIGHUP reads the configuration "
+     "and "
+     "venue files again; SIGUSR2 upgrades in place.\n\n"
+     "--dev runs it all in a temporary directory that is removed at the end, initialised and unsealed, and prints a "
+     "log-in that is made for this run. With --data-dir that directory is used and kept.",
+     OPTIONS(FLAG("dev", 0, "a throw-away server, initialised and unsealed"),
+             VALUE("libexec-dir", FILE, "DIR", "where holdfast-keeper and the others are")),
+     {{0}},
+     "holdfast server --dev"},
+
+    {"operator init",
+     operator_init,
+     COMMAND_OPERATOR,
+     "make the root key, once",
+     "Makes the root key, the first administrator's approval key and the administrator's enrolment token. Shares and "
+     "token are shown this once and are stored nowhere. By default any 3 of 5 shares unseal; --passphrase takes a "
+     "passphrase instead.\n\n"
+     "The approval key is kept in the profile, encrypted under a passphrase of its own.",
+     OPTIONS(VALUE("shares", NUMBER, "N", "shares to make (5)"),
+             VALUE("threshold", NUMBER, "N", "shares that unseal (3)"),
+             FLAG("passphrase", 0, "unseal by a passphrase instead of shares"), PASS_FILE,
+             VALUE("administrator", TEXT, "NAME", "the first administrator (admin)"), KEY_FILE, KEY_PASS),
+     {{0}},
+     "holdfast operator init --shares 5 --threshold 3"},
+    {"operator unseal",
+     operator_unseal,
+     COMMAND_OPERATOR,
+     "open the root key after a start",
+     "Asks for the passphrase, or for share after share until enough are given. Several people may each give their "
+     "share from a terminal of their own: what was given stays.",
+     OPTIONS(PASS_FILE, SHARE_FILE),
+     {{0}},
+     NULL},
+    {"operator seal",
+     operator_seal,
+     COMMAND_OPERATOR | COMMAND_ASKS,
+     "forget the root key at once",
+     NULL,
+     NULL,
+     {{0}},
+     NULL},
+    {"operator status",
+     operator_status,
+     COMMAND_OPERATOR,
+     "what the keeper says of itself",
+     "Also shows the fingerprints to compare at a first log-in. Exits with 7 while sealed or not initialised.",
+     NULL,
+     {{0}},
+     NULL},
+    {"operator rotate",
+     operator_rotate,
+     COMMAND_OPERATOR,
+     "begin a new epoch of the data keys",
+     "Serving goes on. Older values are rewrapped in the background, also across restarts.",
+     NULL,
+     {{0}},
+     NULL},
+    {"operator admin list",
+     administrators_list,
+     COMMAND_OPERATOR,
+     "whose keys approve changes",
+     NULL,
+     NULL,
+     {{0}},
+     NULL},
+    {"operator admin key",
+     administrators_key,
+     COMMAND_PLAIN,
+     "make an approval key for yourself",
+     "The key stays in your profile, encrypted under a passphrase. Its public half is shown, for an administrator to "
+     "add.",
+     OPTIONS(KEY_FILE, KEY_PASS),
+     {ARGUMENT("NAME", "your user name")},
+     NULL},
+    {"operator admin add",
+     administrators_add,
+     COMMAND_OPERATOR,
+     "add an administrator, approved by you",
+     "Signs the new set of administrators with your key and prints a one-time enrolment token for the new one.",
+     OPTIONS(PUBLIC_KEY, KEY_FILE, KEY_PASS),
+     {ARGUMENT("NAME", "the new administrator's user name")},
+     "holdfast operator admin add bob --key 3b6a…29"},
+    {"operator admin remove",
+     administrators_remove,
+     COMMAND_OPERATOR | COMMAND_ASKS,
+     "take somebody the right to approve",
+     NULL,
+     OPTIONS(KEY_FILE, KEY_PASS),
+     {ARGUMENT("NAME", "an administrator")},
+     NULL},
+    {"operator admin recover",
+     administrators_recover,
+     COMMAND_OPERATOR | COMMAND_ASKS,
+     "make an administrator when all keys are lost",
+     "Needs what unseals: the passphrase, or as many shares as the threshold says, at once. Makes a new approval key "
+     "in "
+     "the profile unless --key names one.",
+     OPTIONS(FLAG("replace-all", 0, "the new one is the only administrator afterwards"), PUBLIC_KEY, SHARE_FILE,
+             PASS_FILE, KEY_FILE, KEY_PASS),
+     {ARGUMENT("NAME", "the new administrator's user name")},
+     NULL},
+
+    {"enrol",
+     sessions_enrol,
+     CHANGES | COMMAND_ASKS,
+     "choose your first password with a one-time token",
+     "Signs in as well. The first time a server is met, its certificate and keys are shown and pinned.",
+     OPTIONS(VALUE("enrolment-file", FILE, "FILE", "the one-time token; - is standard input"), PASSWORD),
+     {ARGUMENT("NAME", "your user name")},
+     "holdfast enrol admin"},
+    {"login",
+     sessions_login,
+     COMMAND_API | COMMAND_ASKS,
+     "sign in and keep the session",
+     "The first time a server is met, its certificate and keys are shown and pinned; a later change is refused.",
+     OPTIONS(PASSWORD),
+     {ARGUMENT_OPTIONAL("NAME", "your user name; the last one if left out")},
+     "holdfast login admin"},
+    {"logout", sessions_logout, COMMAND_API, "end the session", NULL, NULL, {{0}}, NULL},
+    {"whoami",
+     sessions_whoami,
+     COMMAND_API,
+     "who the server takes you for, and what you may do",
+     NULL,
+     NULL,
+     {{0}},
+     NULL},
+    {"status",
+     status_show,
+     COMMAND_API,
+     "is the server up, unsealed and healthy",
+     "Exits with 7 while it does not serve. More is shown to those who are signed in.",
+     NULL,
+     {{0}},
+     NULL},
+
+    {"secret put",
+     secrets_put,
+     CHANGES,
+     "store a new secret",
+     "The value is asked for, or read from --value-file. It is never an argument: those can be seen by everybody on "
+     "the "
+     "host.",
+     OPTIONS(VALUE_FILE, TRIM, CHOICE("kind", "KIND", kinds, "what it is; a password if left out"), ENVIRONMENT,
+             VALUE("description", TEXT, "TEXT", "for people"), VALUE("owner", TEXT, "NAME", "who is responsible; you"),
+             VALUE("tag", TEXTS, "TEXT", "may be repeated"),
+             VALUE("rotation-days", NUMBER, "N", "remind to rotate after so many days")),
+     {PATH_ARGUMENT},
+     "pass show binance | holdfast secret put exchange/binance/login --value-file -"},
+    {"secret get",
+     secrets_get,
+     CHANGES,
+     "read a secret",
+     "Production secrets want a --reason.",
+     OPTIONS(VERSION, FLAG("raw", 0, "the value alone, byte for byte"), FLAG("metadata", 0, "everything but the value"),
+             FLAG("recover", 0, "an older version, past its grace period")),
+     {PATH_ARGUMENT},
+     "holdfast secret get exchange/binance/login --raw --reason \"log in\""},
+    {"secret list",
+     secrets_list,
+     CHANGES,
+     "secrets below a path",
+     NULL,
+     OPTIONS(LIMIT),
+     {ARGUMENT_OPTIONAL("PREFIX", "such as exchange/; all if left out")},
+     NULL},
+    {"secret rotate",
+     secrets_rotate,
+     CHANGES,
+     "give a secret a new value",
+     "The old value stays readable for the grace period. --version makes it a compare-and-set.",
+     OPTIONS(VALUE_FILE, TRIM, GRACE, VALUE("version", NUMBER, "N", "only if this is the current version")),
+     {PATH_ARGUMENT},
+     "holdfast secret rotate database/main --value-file new.txt --grace 1h"},
+    {"secret revoke",
+     secrets_revoke,
+     CHANGES | COMMAND_ASKS,
+     "take a secret out of use at once",
+     NULL,
+     NULL,
+     {PATH_ARGUMENT},
+     NULL},
+    {"secret history", secrets_history, CHANGES, "versions of a secret", NULL, NULL, {PATH_ARGUMENT}, NULL},
+    {"secret delete",
+     secrets_delete,
+     CHANGES | COMMAND_ASKS,
+     "hide a version; it can be undeleted",
+     NULL,
+     OPTIONS(VERSION),
+     {PATH_ARGUMENT},
+     NULL},
+    {"secret undelete",
+     secrets_undelete,
+     CHANGES,
+     "bring a deleted version back",
+     NULL,
+     OPTIONS(VERSION),
+     {PATH_ARGUMENT},
+     NULL},
+    {"secret destroy",
+     secrets_destroy,
+     CHANGES | COMMAND_ASKS,
+     "remove a version for good",
+     NULL,
+     OPTIONS(VERSION),
+     {PATH_ARGUMENT},
+     NULL},
+
+    {"credential put",
+     credentials_put,
+     CHANGES | COMMAND_ASKS,
+     "store a venue's key, for signing only",
+     "The key is encrypted here to the keeper's import key, whose fingerprint is pinned in the profile. Nobody can "
+     "read "
+     "it back, and what it may sign is what the policy says. Putting a path that exists replaces its "
+     "key.\n\n" APPROVAL_HELP,
+     OPTIONS(VALUE("venue", TEXT, "NAME", "see 'credential venues'"), VALUE("scheme", TEXT, "NAME", "how it signs"),
+             VALUE("policy", FILE, "FILE", "the signing policy, JSON"), BUNDLE, ENVIRONMENT,
+             VALUE("description", TEXT, "TEXT", "for people"), KEY_FILE, KEY_PASS),
+     {CREDENTIAL_ARGUMENT},
+     "holdfast credential put exchange/binance/main --venue binance \\\n"
+     "    --scheme binance-hmac --policy policy.json --bundle-file bundle.json"},
+    {"credential policy",
+     credentials_policy,
+     CHANGES | COMMAND_ASKS,
+     "change what a credential may sign",
+     "Without --policy the present one is printed.\n\n" APPROVAL_HELP,
+     OPTIONS(VALUE("policy", FILE, "FILE", "the new signing policy, JSON"), KEY_FILE, KEY_PASS),
+     {CREDENTIAL_ARGUMENT},
+     NULL},
+    {"credential list", credentials_list, CHANGES, "credentials", NULL, NULL, {{0}}, NULL},
+    {"credential show",
+     credentials_show,
+     CHANGES,
+     "one credential and its policy",
+     NULL,
+     NULL,
+     {CREDENTIAL_ARGUMENT},
+     NULL},
+    {"credential freeze",
+     credentials_freeze,
+     CHANGES,
+     "stop all signing with it at once",
+     "Needs no approval. Releasing does.",
+     NULL,
+     {CREDENTIAL_ARGUMENT},
+     NULL},
+    {"credential release",
+     credentials_release,
+     CHANGES | COMMAND_ASKS,
+     "let a frozen credential sign again",
+     APPROVAL_HELP,
+     OPTIONS(KEY_FILE, KEY_PASS),
+     {CREDENTIAL_ARGUMENT},
+     NULL},
+    {"credential revoke",
+     credentials_revoke,
+     CHANGES | COMMAND_ASKS,
+     "take a credential out of use",
+     APPROVAL_HELP,
+     OPTIONS(KEY_FILE, KEY_PASS),
+     {CREDENTIAL_ARGUMENT},
+     NULL},
+    {"credential test",
+     credentials_test,
+     CHANGES,
+     "would this request be signed, and which rule decides",
+     "A dry run: nothing is signed and no limit is used up. Exits with 4 when the policy refuses.",
+     OPTIONS(REQUEST),
+     {CREDENTIAL_ARGUMENT},
+     "holdfast credential test exchange/binance/main --method POST \\\n"
+     "    --path /api/v3/order --query 'symbol=BTCUSDT&side=BUY&…'"},
+    {"credential venues", credentials_venues, COMMAND_API, "venues and their schemes", NULL, NULL, {{0}}, NULL},
+
+    {"sign",
+     signing_run,
+     CHANGES | COMMAND_PLAIN,
+     "have a request signed",
+     "Prints what the venue accepts: everything as JSON, the headers alone, or a curl command. What is signed is "
+     "exactly "
+     "the text that is given.",
+     OPTIONS(REQUEST, FLAG("dry-run", 0, "only say what the policy decides"),
+             {"output", 'o', OPTION_CHOICE, "FORM", sign_outputs, "json if left out"}),
+     {CREDENTIAL_ARGUMENT},
+     "holdfast sign exchange/binance/main --request order.json -o curl"},
+
+    {"key create",
+     keys_create,
+     CHANGES,
+     "make an API key for a bot or a service",
+     "The key is shown once. It may sign with the credentials that are named, and holds the roles that are given, "
+     "never "
+     "more than you do.",
+     OPTIONS(VALUE("owner", TEXT, "USER", "who is responsible; you"), VALUE("description", TEXT, "TEXT", "for people"),
+             ENVIRONMENT, CHOICE("usage", "USAGE", usages, "what for"), ROLE,
+             VALUE("credential", TEXTS, "PATH", "it may sign with; * at the end; may be repeated"),
+             VALUE("expires", DURATION, "TIME", "from now (90d)"),
+             VALUE("unix-user", TEXT, "USER", "the Unix user on the server's host that is this bot"),
+             VALUE("proof-key", FILE, "FILE", "the bot's Ed25519 key (PEM): its public half is noted")),
+     {ARGUMENT("NAME", "for people")},
+     "holdfast key create market-maker --role trader \\\n    --credential exchange/binance/main"},
+    {"key list",
+     keys_list,
+     CHANGES,
+     "API keys",
+     NULL,
+     OPTIONS(VALUE("owner", TEXT, "USER", "of this user alone")),
+     {{0}},
+     NULL},
+    {"key show", keys_show, CHANGES, "one API key", NULL, NULL, {ARGUMENT("ID", "the key's id")}, NULL},
+    {"key rotate",
+     keys_rotate,
+     CHANGES,
+     "replace a key; the old one stays good for a while",
+     "The new key is shown once.",
+     OPTIONS(GRACE),
+     {ARGUMENT("ID", "the key's id")},
+     NULL},
+    {"key suspend",
+     keys_suspend,
+     CHANGES,
+     "stop a key until it is reactivated",
+     NULL,
+     NULL,
+     {ARGUMENT("ID", "the key's id")},
+     NULL},
+    {"key reactivate",
+     keys_reactivate,
+     CHANGES,
+     "let a suspended key work again",
+     NULL,
+     NULL,
+     {ARGUMENT("ID", "the key's id")},
+     NULL},
+    {"key revoke",
+     keys_revoke,
+     CHANGES | COMMAND_ASKS,
+     "end a key for good",
+     NULL,
+     NULL,
+     {ARGUMENT("ID", "the key's id")},
+     NULL},
+
+    {"user list", users_list, CHANGES, "people", NULL, NULL, {{0}}, NULL},
+    {"user create",
+     users_create,
+     CHANGES,
+     "add a person",
+     "The first password is asked for, or read from a file.",
+     OPTIONS(ROLE, VALUE("email", TEXT, "ADDRESS", "for people"),
+             VALUE("environment", TEXTS, "NAME", "whose secrets may be touched; may be repeated"), PASSWORD),
+     {ARGUMENT("NAME", "user name")},
+     "holdfast user create bob --role trader"},
+    {"user show", users_show, CHANGES, "one person", NULL, NULL, {ARGUMENT("NAME", "user name")}, NULL},
+    {"user change",
+     users_change,
+     CHANGES,
+     "roles, e-mail, password, or disabling of a person",
+     NULL,
+     OPTIONS(ROLE, VALUE("email", TEXT, "ADDRESS", "for people"),
+             VALUE("environment", TEXTS, "NAME", "whose secrets may be touched; may be repeated"),
+             FLAG("disable", 0, "may not sign in"), FLAG("enable", 0, "may sign in again; also unlocks"),
+             FLAG("new-password", 0, "ask for a new password"), PASSWORD),
+     {ARGUMENT("NAME", "user name")},
+     NULL},
+
+    {"audit tail",
+     audit_tail,
+     COMMAND_API,
+     "the newest records, and those that follow",
+     "Goes on until it is stopped; --once ends after what is there.",
+     OPTIONS(FILTERS, LIMIT, FLAG("once", 0, "do not wait for more")),
+     {{0}},
+     NULL},
+    {"audit search",
+     audit_search,
+     COMMAND_API,
+     "find records, newest first",
+     NULL,
+     OPTIONS(FILTERS, VALUE("from", TIME, "TIME", "not before: a time, a date, or how long ago"),
+             VALUE("to", TIME, "TIME", "before it"), VALUE("before", NUMBER, "INDEX", "only below this index"), LIMIT),
+     {{0}},
+     "holdfast audit search --type SIGNING_REFUSED --from 24h"},
+    {"audit show", audit_show, COMMAND_API, "one record", NULL, NULL, {ARGUMENT("INDEX", "the record's number")}, NULL},
+    {"audit verify",
+     audit_verify,
+     0,
+     "prove an exported log, offline",
+     "Checks each record, the signed checkpoint and the chains of keeper and signer, and names the first record that "
+     "is "
+     "wrong. The verifier is the one pinned in the profile, or --verifier. --against proves as well that nothing that "
+     "an earlier checkpoint covers was altered or removed. Exits with 8 when the proof fails.",
+     OPTIONS(VALUE("against", FILE, "FILE", "an earlier checkpoint"),
+             VALUE("verifier", TEXT, "TEXT", "name+hash+key, as 'operator status' shows it")),
+     {ARGUMENT_FILE("FILE", "an exported log; - is standard input")},
+     "holdfast audit verify log.jsonl --against checkpoint.txt"},
+    {"audit export",
+     audit_export,
+     COMMAND_API | COMMAND_PLAIN,
+     "the whole log, for verifying and keeping",
+     "One JSON object a line, with everything that 'audit verify' needs.",
+     NULL,
+     {ARGUMENT_FILE_OPTIONAL("FILE", "where to write; standard output if left out")},
+     "holdfast audit export log.jsonl"},
+    {"audit checkpoint",
+     audit_checkpoint,
+     COMMAND_API | COMMAND_PLAIN,
+     "the newest signed checkpoint",
+     "A C2SP signed note, verified against the pinned key. Keep it elsewhere: it proves later that nothing was "
+     "altered.",
+     NULL,
+     {{0}},
+     "holdfast audit checkpoint > checkpoint.txt"},
+
+    {"completion",
+     completion_run,
+     COMMAND_PLAIN,
+     "completion for your shell",
+     "For bash: holdfast completion bash > /etc/bash_completion.d/holdfast",
+     NULL,
+     {ARGUMENT("SHELL", "bash, zsh or fish")},
+     "source <(holdfast completion bash)"},
+    {"help",
+     help_run,
+     COMMAND_PLAIN,
+     "help for a command",
+     "--markdown and --man write the reference of all commands.",
+     OPTIONS(FLAG("markdown", 0, "every command, as in docs/cli.md"), FLAG("man", 0, "the manual page")),
+     {ARGUMENT_OPTIONAL("VERB", "such as secret"), ARGUMENT_OPTIONAL("VERB", "such as put"),
+      ARGUMENT_OPTIONAL("VERB", "a third one")},
+     NULL},
+    {"version", help_version, 0, "the version of this program", NULL, NULL, {{0}}, NULL},
+};
+const size_t command_count = ARRAY_LEN(command_table);
