@@ -104,6 +104,8 @@ static struct reading read_health(struct api_shared *s)
                         .log = atomic_load(&h->log),
                         .signer = atomic_load(&h->signer)};
 
+    if (r.state == API_SEALED && r.keeper == API_KEEPER_UNKNOWN)
+        r.state = API_STARTING; /* the keeper has not been heard yet */
     /* The ledger is there for good once the state has left SEALED. */
     if (r.state == API_SERVING)
         r.size = ledger_size(s->ledger);

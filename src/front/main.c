@@ -55,7 +55,8 @@ static RESULT serve(struct front *f, const struct sandbox_report *report)
     return loop_run(front_loop(f));
 }
 
-/* The ledger first: what was submitted is finished, and its background threads end. */
+/* The ledger first: what was submitted is finished, and its background threads end. The supervisor's channel stays open
+ * until the process ends: to the supervisor its end means that something went wrong. */
 static void end(struct front *f)
 {
     for (size_t i = 1; i < f->thread_count; i++)
@@ -64,7 +65,6 @@ static void end(struct front *f)
     rewrap_free(f->rewrap);
     ledger_close(f->shared.ledger);
     f->shared.ledger = NULL;
-    channel_free(f->supervisor);
     feed_free(f->feed);
     for (size_t i = 0; i < f->thread_count; i++)
         thread_done(&f->threads[i]);

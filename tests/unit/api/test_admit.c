@@ -1,0 +1,298 @@
+/* Who is let in, who is refused, and that refusals are in the record before they are answered. */
+#include "api_rig.h"
+
+#include "base/text.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static enum http_outcome hello(struct http_request *req)
+{
+    struct view actor = api_caller_of(req)->actor;
+
+    writer_view(http_body(req), actor.len ? actor : VIEW_STR("nobody"));
+    return http_answer_body(req, 200, "text/plain");
+}
+
+static const struct route rows[] = {
+    ROUTE(HTTP_GET, "/public", PERMISSION_PUBLIC, hello, .name = "public"),
+    ROUTE(HTTP_GET, "/health", PERMISSION_PUBLIC, hello, .name = "health", .tag = "system", .flags = ROUTE_WHEN_SEALED),
+    ROUTE(HTTP_GET, "/me", PERMISSION_AUTHENTICATED, hello, .name = "me"),
+    ROUTE(HTTP_GET, "/market", PERMISSION_MARKET_READ, hello, .name = "market"),
+    ROUTE(HTTP_POST, "/market", PERMISSION_MARKET_READ, hello, .name = "market-post", .flags = ROUTE_ANY_BODY,
+          .body_limit = 1000),
+    ROUTE(HTTP_POST, "/orders", PERMISSION_ORDERS_PLACE, hello, .name = "orders"),
+    ROUTE(HTTP_GET, "/sessions-only", PERMISSION_MARKET_READ, hello, .name = "sessions-only", .ways = WAY_SESSION),
+};
+static const struct route_table routes = {rows, ARRAY_LEN(rows)};
+
+static struct rig *rig;
+
+static int set_up(void **state)
+{
+    (void)state;
+    rig = rig_new(&routes);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    rig_free(rig);
+    return 0;
+}
+
+static void ask_with(const char *method, const char *path, const char *name, const char *value, struct rig_reply *ret)
+{
+    char header[256];
+
+    (void)snprintf(header, sizeof header, "%s%s\r\n", name, value);
+    rig_ask(rig, method, path, header, NULL, ret);
+}
+
+static void keys_get_in_by_either_header(void **state)
+{
+    char key[API_KEY_TEXT_SIZE];
+    struct rig_reply r;
+
+    (void)state;
+    rig_key(rig, &(struct rig_key){.role = "read_only"}, key);
+    ask_with("GET", "/market", "Authorization: Bearer ", key, &r);
+    assert_int_equal(r.status, 200);
+    assert_non_null(strstr(r.text, "key:"));
+    ask_with("GET", "/market", "authorization: bearer ", key, &r);
+    assert_int_equal(r.status, 200);
+    ask_with("GET", "/market", "X-API-Key: ", key, &r);
+    assert_int_equal(r.status, 200);
+    rig_ask(rig, "GET", "/public", NULL, NULL, &r);
+    assert_int_equal(r.status, 200);
+}
+
+static void two_credentials_are_one_too_many(void **state)
+{
+    char key[API_KEY_TEXT_SIZE], headers[512];
+    struct rig_reply r;
+
+    (void)state;
+    rig_key(rig, &(struct rig_key){.role = "read_only"}, key);
+    (void)snprintf(headers, sizeof headers, "Authorization: Bearer %s\r\nX-API-Key: %s\r\n", key, key);
+    rig_ask(rig, "GET", "/market", headers, NULL, &r);
+    assert_int_equal(r.status, 400);
+    assert_non_null(strstr(r.text, "bad-request"));
+}
+
+static void a_missing_permission_is_recorded_first(void **state)
+{
+    char key[API_KEY_TEXT_SIZE];
+    struct rig_reply r;
+
+    (void)state;
+    rig_key(rig, &(struct rig_key){.role = "viewer"}, key);
+    ask_with("GET", "/market", "X-API-Key: ", key, &r);
+    assert_int_equal(r.status, 403);
+    assert_non_null(strstr(r.text, "forbidden"));
+    assert_int_equal(rig_records(rig, EVENT_PERMISSION_DENIED), 1);
+    ask_with("GET", "/me", "X-API-Key: ", key, &r);
+    assert_int_equal(r.status, 200);
+}
+
+static void a_way_that_is_not_offered_is_refused(void **state)
+{
+    char key[API_KEY_TEXT_SIZE];
+    struct rig_reply r;
+
+    (void)state;
+    rig_key(rig, &(struct rig_key){.role = "read_only"}, key);
+    ask_with("GET", "/sessions-only", "X-API-Key: ", key, &r);
+    assert_int_equal(r.status, 403);
+    assert_int_equal(rig_records(rig, EVENT_PERMISSION_DENIED), 1);
+}
+
+static void what_a_key_is_for(void **state)
+{
+    static const struct {
+        uint8_t usage;
+        const char *role, *method, *path;
+        int status;
+    } cases[] = {
+        {KEY_READ_ONLY, "trader", "GET", "/market", 200},     {KEY_READ_ONLY, "trader", "POST", "/market", 403},
+        {KEY_READ_WRITE, "trader", "POST", "/market", 200},   {KEY_READ_WRITE, "trader", "POST", "/orders", 403},
+        {KEY_EXECUTE_ONLY, "trader", "POST", "/orders", 200}, {KEY_EXECUTE_ONLY, "trader", "GET", "/market", 403},
+        {KEY_FULL_ACCESS, "trader", "POST", "/orders", 200},  {KEY_FULL_ACCESS, "read_only", "POST", "/orders", 403},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char key[API_KEY_TEXT_SIZE];
+        struct rig_reply r;
+        rig_key(rig, &(struct rig_key){.role = cases[i].role, .usage = cases[i].usage}, key);
+        ask_with(cases[i].method, cases[i].path, "X-API-Key: ", key, &r);
+        if (r.status != cases[i].status)
+            print_error("case %zu\n", i);
+        assert_int_equal(r.status, cases[i].status);
+    }
+}
+
+static void wrong_keys(void **state)
+{
+    char key[API_KEY_TEXT_SIZE], other[API_KEY_TEXT_SIZE], forged[API_KEY_TEXT_SIZE];
+    struct api_key_parts parts, fresh;
+    struct api_key as = {0};
+    struct rig_reply r;
+
+    (void)state;
+    rig_key(rig, &(struct rig_key){.role = "read_only"}, key);
+    assert_int_equal(api_key_parse(view_str(key), &parts), OK);
+    /* Well formed, but nobody's. */
+    assert_int_equal(api_key_make(random_system(), 1, other, &fresh), OK);
+    ask_with("GET", "/market", "X-API-Key: ", other, &r);
+    assert_int_equal(r.status, 401);
+    assert_non_null(strstr(r.text, "bad-credentials"));
+    assert_non_null(strstr(r.text, "WWW-Authenticate: Bearer"));
+    assert_int_equal(rig_records(rig, EVENT_API_KEY_INVALID), 0);
+    /* A known id with another secret. */
+    as.id = view_str(parts.id);
+    as.environment = 1;
+    assert_int_equal(api_key_remake(random_system(), &as, forged, &fresh), OK);
+    ask_with("GET", "/market", "X-API-Key: ", forged, &r);
+    assert_int_equal(r.status, 401);
+    assert_non_null(strstr(r.text, "bad-credentials"));
+    assert_int_equal(rig_records(rig, EVENT_API_KEY_INVALID), 1);
+    /* A typing error. */
+    key[20] = key[20] == 'x' ? 'y' : 'x';
+    ask_with("GET", "/market", "X-API-Key: ", key, &r);
+    assert_int_equal(r.status, 401);
+    assert_non_null(strstr(r.text, "key-malformed"));
+    ask_with("GET", "/market", "Authorization: Basic ", "YTpi", &r);
+    assert_int_equal(r.status, 401);
+}
+
+static void expired_keys_are_recorded(void **state)
+{
+    char key[API_KEY_TEXT_SIZE];
+    struct rig_reply r;
+
+    (void)state;
+    rig_key(rig, &(struct rig_key){.role = "read_only", .expires_ms = rig->now_ms + 1000}, key);
+    rig->now_ms += 2000;
+    ask_with("GET", "/market", "X-API-Key: ", key, &r);
+    assert_int_equal(r.status, 401);
+    assert_non_null(strstr(r.text, "key-expired"));
+    assert_int_equal(rig_records(rig, EVENT_API_KEY_EXPIRED), 1);
+}
+
+/* Somebody who knows an id and guesses must not fill the log. */
+static void guesses_are_bounded(void **state)
+{
+    char key[API_KEY_TEXT_SIZE], forged[API_KEY_TEXT_SIZE];
+    struct api_key_parts parts, fresh;
+    struct api_key as = {0};
+    struct rig_reply r;
+
+    (void)state;
+    rig_key(rig, &(struct rig_key){.role = "read_only"}, key);
+    assert_int_equal(api_key_parse(view_str(key), &parts), OK);
+    as.id = view_str(parts.id);
+    as.environment = 1;
+    for (size_t i = 0; i < 200; i++) {
+        assert_int_equal(api_key_remake(random_system(), &as, forged, &fresh), OK);
+        ask_with("GET", "/market", "X-API-Key: ", forged, &r);
+        assert_int_equal(r.status, 401);
+    }
+    assert_in_range(rig_records(rig, EVENT_API_KEY_INVALID), 32, 80);
+    ask_with("GET", "/market", "X-API-Key: ", key, &r); /* and its owner is not locked out */
+    assert_int_equal(r.status, 200);
+}
+
+static void a_unix_user_is_his_bot(void **state)
+{
+    char key[API_KEY_TEXT_SIZE], expected[32];
+    struct rig_reply r;
+
+    (void)state;
+    rig_ask(rig, "GET", "/market", NULL, NULL, &r);
+    assert_int_equal(r.status, 401);
+    rig_key(rig, &(struct rig_key){.role = "read_only", .has_uid = true, .uid = geteuid()}, key);
+    rig_ask(rig, "GET", "/market", NULL, NULL, &r);
+    assert_int_equal(r.status, 200);
+    (void)snprintf(expected, sizeof expected, "unix:%u", (unsigned)geteuid());
+    assert_non_null(strstr(r.text, expected));
+}
+
+/* The head is refused before a byte of the body is waited for. */
+static void strangers_bodies_are_not_read(void **state)
+{
+    struct rig_reply r;
+
+    (void)state;
+    rig_ask(rig, "POST", "/market", "Content-Length: 900\r\n", NULL, &r);
+    assert_int_equal(r.status, 401);
+}
+
+static void strangers_are_added_up(void **state)
+{
+    struct rig_reply r;
+    size_t before = rig_records_all(rig);
+
+    (void)state;
+    for (size_t i = 0; i < 100; i++) {
+        rig_ask(rig, "GET", i % 2 ? "/market" : "/nowhere", NULL, NULL, &r);
+        assert_int_equal(r.status, i % 2 ? 401 : 404);
+    }
+    rig_turns(rig, 1300);
+    assert_in_range(rig_records_all(rig) - before, 1, 4); /* two reasons, in a second or two */
+    assert_int_equal(rig_records(rig, EVENT_ANONYMOUS_REFUSALS), rig_records_all(rig) - before);
+}
+
+static void sealed_is_said_clearly(void **state)
+{
+    static const struct {
+        enum api_keeper keeper;
+        const char *code;
+    } cases[] = {
+        {API_KEEPER_SEALED, "\"/errors/sealed\""},
+        {API_KEEPER_DEAD, "\"/errors/sealed\""},
+        {API_KEEPER_UNINITIALISED, "\"/errors/not-initialised\""},
+    };
+    char key[API_KEY_TEXT_SIZE];
+    struct rig_reply r;
+
+    (void)state;
+    rig_key(rig, &(struct rig_key){.role = "read_only"}, key);
+    rig->shared.state = API_SEALED;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        rig->shared.health.keeper = cases[i].keeper;
+        ask_with("GET", "/market", "X-API-Key: ", key, &r);
+        assert_int_equal(r.status, 503);
+        assert_non_null(strstr(r.text, cases[i].code));
+        rig_ask(rig, "GET", "/public", NULL, NULL, &r);
+        assert_int_equal(r.status, 503);
+        rig_ask(rig, "GET", "/health", NULL, NULL, &r);
+        assert_int_equal(r.status, 200);
+    }
+    rig->shared.health.log = API_LOG_MISMATCH;
+    ask_with("GET", "/market", "X-API-Key: ", key, &r);
+    assert_int_equal(r.status, 500);
+    assert_non_null(strstr(r.text, "tampered"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(keys_get_in_by_either_header, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(two_credentials_are_one_too_many, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_missing_permission_is_recorded_first, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_way_that_is_not_offered_is_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_a_key_is_for, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(wrong_keys, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(expired_keys_are_recorded, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(guesses_are_bounded, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_unix_user_is_his_bot, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(strangers_bodies_are_not_read, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(strangers_are_added_up, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(sealed_is_said_clearly, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
