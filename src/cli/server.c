@@ -202,10 +202,11 @@ RESULT server_run(struct cli *c)
 {
     const char *dir = args_text(&c->args, "data-dir"), *known = getenv("HOLDFAST_DATA_DIR");
     bool dev = args_has(&c->args, "dev"), temporary = dev && !dir;
+    int ready = args_has(&c->args, "ready-fd") ? (int)args_number(&c->args, "ready-fd", 0) : -1;
     struct supervisor_options options = {.config_file = args_text(&c->args, "config"),
                                          .data_dir = dir || dev || !known || !*known ? dir : known,
                                          .dev = dev,
-                                         .ready_fd = -1,
+                                         .ready_fd = ready,
                                          .libexec_dir = args_text(&c->args, "libexec-dir"),
                                          .argv = c->argv,
                                          .on_ready = dev ? dev_ready : NULL,

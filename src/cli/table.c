@@ -119,6 +119,7 @@ const struct cli_command command_table[] = {
      "--dev runs it all in a temporary directory that is removed at the end, initialised and unsealed, and prints a "
      "log-in that is made for this run. With --data-dir that directory is used and kept.",
      OPTIONS(FLAG("dev", 0, "a throw-away server, initialised and unsealed"),
+             VALUE("ready-fd", NUMBER, "N", "open descriptor that is told 'ready' once all serve"),
              VALUE("libexec-dir", FILE, "DIR", "where holdfast-keeper and the others are")),
      {{0}},
      "holdfast server --dev"},
