@@ -7,5 +7,12 @@ extern const struct route_table system_routes;
 extern const struct route_table openapi_routes;
 extern const struct route_table secrets_routes;
 extern const struct route_table credentials_routes;
+extern const struct route_table sign_routes;
+extern const struct route_table audit_routes;
+extern const struct route_table login_routes;
+extern const struct route_table enrol_routes;
+extern const struct route_table users_routes;
+extern const struct route_table keys_routes;
+extern const struct route_table keys_verify_routes;
 
 #endif

@@ -1,0 +1,191 @@
+/* The first password of an administrator: the keeper proves the one-time token, and the user, his session and the
+ * keeper's record of it are one transaction. */
+#include "api/inside.h"
+#include "api/login.h"
+#include "api/routes.h"
+#include "base/fields.h"
+#include "base/text.h"
+
+struct enrol_request {
+    struct view name, token, password;
+};
+static const struct field request_fields[] = {
+    FIELD(1, struct enrol_request, name, TEXT, USER_NAME_MAX, .flags = FIELD_REQUIRED, .min = 1,
+          .check = user_name_valid, .rule = USER_NAME_RULE, .doc = "The administrator's name, as given to init."),
+    FIELD(2, struct enrol_request, token, TEXT, 128, .flags = FIELD_REQUIRED | FIELD_WRITE_ONLY, .min = 1,
+          .doc = "The one-time token that init or 'operator admin add' showed."),
+    FIELD(3, struct enrol_request, password, TEXT, 1024, .flags = FIELD_REQUIRED | FIELD_WRITE_ONLY, .min = 1,
+          .doc = "At least 12 characters with upper and lower case, a digit and a symbol."),
+};
+static const struct entity request_entity = ENTITY("Enrol", 0x0704, 1, struct enrol_request, request_fields);
+
+struct enrol {
+    struct login login; /* first */
+    struct view token;
+};
+
+/* --- the user */
+
+static RESULT make_admin(struct arena *arena, struct user *u)
+{
+    for (size_t i = 0; i < u->roles.count; i++)
+        if (view_is(u->roles.items[i], "admin"))
+            return OK;
+    struct view *items = arena_alloc(arena, (u->roles.count + 1) * sizeof *items);
+    if (!items)
+        return ERR_NO_MEMORY;
+    if (u->roles.count)
+        memcpy(items, u->roles.items, u->roles.count * sizeof *items);
+    items[u->roles.count] = VIEW_STR("admin");
+    u->roles = (struct text_list){.items = items, .count = u->roles.count + 1};
+    return OK;
+}
+
+static RESULT make_user(struct enrol *e)
+{
+    struct login *l = &e->login;
+    const struct api_shared *s = api_of(l->req)->shared;
+    uint64_t now = people_now(l->req);
+    l->known = identity_user(s->identity, l->name, l->req->arena, &l->user) == OK;
+    if (!l->known) {
+        l->user = (struct user_found){.user = {.name = l->name, .created_ms = now}};
+        TRY(s->random->fill(s->random, l->user.user.id, sizeof l->user.user.id));
+    }
+    TRY(make_admin(l->req->arena, &l->user.user));
+    user_login_succeeded(&l->user.user, now);
+    l->user.user.environments = ENVIRONMENTS_ALL;
+    l->user.user.password_hash = view_str(l->task.hash);
+    l->user.user.password_changed_ms = now;
+    return OK;
+}
+
+static RESULT fill(struct enrol *e, struct api_change *c)
+{
+    struct login *l = &e->login;
+    const struct record_object what = {.resource = l->actor, .detail = VIEW_STR("enrolment: administrator")};
+    struct txn_change put;
+    TRY(api_change_authored(c, l->authored));
+    TRY(make_user(e));
+    TRY(identity_put_user(people_keys(l->req), &l->user.user, l->known ? &l->user : NULL, l->req->arena, &put));
+    TRY(api_change_put(c, &put));
+    TRY(login_begin_session(l, c, 0)); /* whoever was signed in before has to prove himself anew */
+    return people_record_as(c, l->known ? EVENT_USER_CHANGED : EVENT_USER_CREATED, OUTCOME_DONE, l->actor, &what);
+}
+
+static enum http_outcome commit(struct enrol *e);
+
+static enum http_outcome enrolled(struct api_change *c)
+{
+    struct enrol *e = c->context;
+    if (c->txn.result == ERR_CONFLICT && e->login.tries++ < PEOPLE_TRIES)
+        return commit(e);
+    if (c->txn.result != OK)
+        return api_change_failed(c);
+    people_applied(c);
+    return login_answer(&e->login, &e->login.user.user, 201);
+}
+
+/* The token is used up by now: whatever happens, the keeper's record reaches the log. */
+static enum http_outcome commit(struct enrol *e)
+{
+    struct api_change *c = NULL;
+    enum err error = api_change_new(e->login.req, &c);
+    if (error == OK)
+        error = fill(e, c);
+    if (error != OK)
+        return http_answer_error(e->login.req, error);
+    c->then = enrolled;
+    c->context = e;
+    return api_change_submit(c);
+}
+
+/* --- the keeper's word */
+
+static enum http_outcome refuse(struct http_request *req, const struct problem *why)
+{
+    const struct record_object what = {.resource = VIEW_STR("enrolment"), .error = view_str(err_code(why->code))};
+    if (anonymous_budget(api_of(req)))
+        return api_refuse(req, EVENT_AUTHENTICATION_FAILED, &what, why->code, why->detail);
+    anonymous_count(api_of(req), req, why->code);
+    return http_answer_problem(req, why);
+}
+
+static enum http_outcome on_proven(struct http_request *req, void *context, enum err error, struct view entity,
+                                   const struct problem *why)
+{
+    struct enrol *e = context;
+    struct keeper_sealed answer = {0};
+    struct problem p = *why;
+    if (error != OK) {
+        p.code = error;
+        return error == ERR_ENROLMENT_INVALID ? refuse(req, &p) : http_answer_problem(req, &p);
+    }
+    error = entity_decode(&keeper_sealed_entity, entity, req->arena, &answer);
+    if (error == OK)
+        error = arena_copy(req->arena, answer.authored, &e->login.authored);
+    return error == OK ? commit(e) : http_answer_error(req, error);
+}
+
+static enum http_outcome prove(struct enrol *e)
+{
+    struct http_request *req = e->login.req;
+    struct keeper_enrol q = {.name = e->login.name, .token = e->token};
+    enum err error = e->login.task.result;
+    if (error == OK)
+        error = api_who(req, (struct view){0}, &q.who);
+    if (error != OK)
+        return http_answer_error(req, error);
+    return api_call_keeper(req, KEEPER_ENROL, &keeper_enrol_entity, &q, on_proven, e);
+}
+
+static void on_hashed(struct password_task *task)
+{
+    struct enrol *e = task->context;
+    struct http_request *req = e->login.req;
+    api_of(req)->inside->under_way--;
+    if (prove(e) == HTTP_ANSWER)
+        http_request_finish(req);
+}
+
+/* --- the request */
+
+static RESULT read_request(struct http_request *req, struct enrol_request *q, struct problem *why)
+{
+    TRY(http_request_entity(req, q, why));
+    return password_acceptable(q->password, q->name, why);
+}
+
+static RESULT start(struct http_request *req, const struct enrol_request *q)
+{
+    struct enrol *e = arena_alloc(req->arena, sizeof *e);
+    if (!e)
+        return ERR_NO_MEMORY;
+    e->token = q->token;
+    TRY(login_fill(&e->login, req, q->name, q->password));
+    e->login.task.context = e;
+    e->login.task.done = on_hashed;
+    return passwords_hash(api_of(req)->shared->passwords, &e->login.task);
+}
+
+static enum http_outcome enrol_post(struct http_request *req)
+{
+    struct enrol_request q = {0};
+    struct problem why;
+    if (read_request(req, &q, &why) != OK)
+        return http_answer_problem(req, &why);
+    enum err e = start(req, &q);
+    if (e == ERR_BUSY)
+        api_retry_after(req, 2);
+    if (e != OK)
+        return http_answer_error(req, e);
+    api_of(req)->inside->under_way++;
+    return HTTP_LATER;
+}
+
+static const struct route routes[] = {
+    ROUTE(HTTP_POST, "/api/v1/enrol", PERMISSION_PUBLIC, enrol_post, .name = "enrol",
+          .summary = "Set an administrator's first password with the one-time token", .tag = "session",
+          .event = EVENT_ENROLMENT_USED, .request = &request_entity, .response = &login_answer_entity, .status = 201,
+          .body_limit = 8192),
+};
+const struct route_table enrol_routes = {routes, ARRAY_LEN(routes)};

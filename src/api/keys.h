@@ -1,0 +1,60 @@
+/* How the API writes an API key, for the files of its routes. */
+#ifndef HOLDFAST_API_KEYS_H
+#define HOLDFAST_API_KEYS_H
+
+#include "api/people.h"
+
+struct key_view {
+    struct view id, key, name, owner, description, environment, status, usage;
+    struct text_list roles, credentials, environments;
+    uint64_t created, expires, rotated, last_used, grace_until;
+    struct view proof_key;
+    uint32_t unix_uid;
+};
+extern const struct entity key_view_entity, key_page_entity, key_query_entity, key_create_entity, key_rotate_entity,
+    key_verify_entity, key_verdict_entity;
+
+struct key_page {
+    struct entity_list keys;
+    struct view next;
+};
+struct key_query {
+    struct view owner, after;
+    uint32_t limit;
+};
+#define KEY_PAGE_DEFAULT 100
+#define KEY_PAGE_MAX     500
+
+struct key_create {
+    struct view name, owner, description;
+    uint8_t environment, usage;
+    struct text_list roles, credentials, environments;
+    uint32_t expires_days, unix_uid;
+    struct view proof_key;
+};
+#define KEY_DAYS_DEFAULT 90
+#define KEY_DAYS_MAX     366
+
+struct key_rotate {
+    uint32_t grace_seconds;
+};
+
+struct key_verify {
+    struct view key, permission;
+};
+struct key_verdict {
+    bool valid, grace;
+    struct view reason, id, name, owner, environment, usage;
+    struct text_list roles, permissions;
+    uint64_t expires;
+};
+
+/* text: the key itself, in the answers that show it once; else empty. */
+RESULT key_view_fill(const struct api_key *k, struct view text, uint64_t now_ms, struct arena *arena,
+                     struct key_view *ret);
+const char *key_environment_name(uint8_t environment);
+const char *key_usage_name(uint8_t usage);
+/* Nobody makes, or is shown, a key that may do more than he may himself. */
+bool key_is_within(const struct api_key *k, const struct api_caller *caller);
+
+#endif

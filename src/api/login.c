@@ -1,0 +1,387 @@
+/* Log-in with a password, log-out, and who one is. The same answer, and the same work, whether the user is unknown, the
+ * password wrong or the account locked. */
+#include "api/login.h"
+
+#include "api/inside.h"
+#include "api/routes.h"
+#include "base/fields.h"
+#include "base/text.h"
+
+#define HOUR_MS   (3600ull * 1000)
+#define MINUTE_MS (60ull * 1000)
+
+/* --- what goes in and out */
+
+struct login_request {
+    struct view name, password;
+};
+static const struct field request_fields[] = {
+    FIELD(1, struct login_request, name, TEXT, USER_NAME_MAX, .flags = FIELD_REQUIRED, .min = 1,
+          .doc = "The user's name."),
+    FIELD(2, struct login_request, password, TEXT, 1024, .flags = FIELD_REQUIRED | FIELD_WRITE_ONLY, .min = 1,
+          .doc = "His password."),
+};
+static const struct entity request_entity = ENTITY("Login", 0x0701, 1, struct login_request, request_fields);
+
+struct answer {
+    struct view token, name;
+    uint64_t expires;
+    uint32_t idle_minutes;
+    struct text_list roles, permissions;
+};
+static const struct field answer_fields[] = {
+    FIELD(1, struct answer, token, TEXT, 64, .doc = "Send it as Authorization: Bearer; shown once."),
+    FIELD(2, struct answer, name, TEXT, USER_NAME_MAX),
+    FIELD(3, struct answer, expires, TIME, 0, .doc = "When the session ends at the latest."),
+    FIELD(4, struct answer, idle_minutes, U32, 0, .doc = "It ends earlier when it is not used for so long."),
+    FIELD(5, struct answer, roles, TEXTS, 0),
+    FIELD(6, struct answer, permissions, TEXTS, 0),
+};
+const struct entity login_answer_entity = ENTITY("SignedIn", 0x0702, 1, struct answer, answer_fields);
+
+RESULT login_fill(struct login *l, struct http_request *req, struct view name, struct view password)
+{
+    l->req = req;
+    l->name = name;
+    l->task.box = api_of(req)->mailbox;
+    l->task.password = password;
+    l->task.context = l;
+    return people_named(req->arena, "user:", name, &l->actor);
+}
+
+/* --- a new session */
+
+/* Not in the middle of a character. */
+static struct view user_agent(const struct http_request *req)
+{
+    struct view v = {0};
+    (void)http_header(req, "User-Agent", &v);
+    if (v.len > SESSION_AGENT_MAX) {
+        v.len = SESSION_AGENT_MAX;
+        while (v.len > 0 && (v.ptr[v.len] & 0xc0) == 0x80)
+            v.len--;
+    }
+    return v;
+}
+
+static RESULT make_session(struct login *l)
+{
+    const struct api_shared *s = api_of(l->req)->shared;
+    const struct config_sessions *limits = &s->config->sessions;
+    uint64_t now = people_now(l->req);
+    TRY(session_token_make(s->random, l->token));
+    l->session = (struct session){.user = l->name,
+                                  .created_ms = now,
+                                  .expires_ms = now + limits->hours * HOUR_MS,
+                                  .idle_ms = limits->idle_minutes * MINUTE_MS,
+                                  .source = view_str(l->req->peer.text),
+                                  .user_agent = user_agent(l->req)};
+    return session_token_hash(people_keys(l->req), view_str(l->token), l->session.token_hash);
+}
+
+RESULT login_begin_session(struct login *l, struct api_change *c, size_t keep)
+{
+    struct api_shared *s = api_of(l->req)->shared;
+    struct txn_change put, *ends = NULL;
+    size_t count = 0;
+    TRY(make_session(l));
+    TRY(identity_put_session(people_keys(l->req), &l->session, l->req->arena, &put));
+    TRY(api_change_put(c, &put));
+    TRY(identity_end_sessions(s->identity, l->name, people_now(l->req), keep, l->req->arena, &ends, &count));
+    for (size_t i = 0; i < count; i++)
+        TRY(api_change_put(c, &ends[i]));
+    return OK;
+}
+
+enum http_outcome login_answer(struct login *l, const struct user *user, unsigned status)
+{
+    struct answer a = {.token = view_str(l->token),
+                       .name = l->name,
+                       .expires = l->session.expires_ms,
+                       .idle_minutes = (uint32_t)(l->session.idle_ms / MINUTE_MS),
+                       .roles = user->roles};
+    struct permission_set set = {0};
+    uint8_t level = 0;
+    if (roles_effective(user->roles.items, user->roles.count, &set, &level) != OK ||
+        people_permissions(set, l->req->arena, &a.permissions) != OK)
+        return http_answer_error(l->req, ERR_INTERNAL);
+    return http_answer_entity(l->req, status, &login_answer_entity, &a);
+}
+
+/* --- judging a password */
+
+static enum http_outcome judge(struct login *l);
+
+static enum http_outcome refuse(struct http_request *req)
+{
+    (void)!http_answer_header(req, "WWW-Authenticate", "Bearer realm=\"holdfast\"");
+    return http_answer_error(req, ERR_BAD_CREDENTIALS);
+}
+
+/* Beyond what strangers may put into the log, they are added up. */
+static enum http_outcome refuse_unrecorded(struct http_request *req)
+{
+    anonymous_count(api_of(req), req, ERR_BAD_CREDENTIALS);
+    return refuse(req);
+}
+
+static enum http_outcome decided(struct api_change *c, bool success)
+{
+    struct login *l = c->context;
+    if (c->txn.result == ERR_CONFLICT && l->tries++ < PEOPLE_TRIES)
+        return judge(l); /* another attempt was faster: what it changed counts for this one */
+    if (c->txn.result == ERR_CONFLICT) {
+        c->txn.result = ERR_BUSY;
+        return api_change_failed(c);
+    }
+    if (c->txn.result != OK)
+        return api_change_failed(c);
+    people_applied(c);
+    return success ? login_answer(l, &l->user.user, 200) : refuse(l->req);
+}
+
+static enum http_outcome succeeded(struct api_change *c)
+{
+    return decided(c, true);
+}
+
+static enum http_outcome failed(struct api_change *c)
+{
+    return decided(c, false);
+}
+
+static RESULT put_user(struct login *l, struct api_change *c)
+{
+    struct txn_change put;
+    TRY(identity_put_user(people_keys(l->req), &l->user.user, &l->user, l->req->arena, &put));
+    return api_change_put(c, &put);
+}
+
+static RESULT fill_success(struct login *l, struct api_change *c)
+{
+    const struct config_sessions *limits = &api_of(l->req)->shared->config->sessions;
+    const struct record_object what = {.resource = l->actor, .detail = VIEW_STR("password")};
+    user_login_succeeded(&l->user.user, people_now(l->req));
+    /* The user's row is in it: of two log-ins at once the second counts the first one's session. */
+    TRY(put_user(l, c));
+    TRY(login_begin_session(l, c, limits->per_user ? limits->per_user - 1 : 0));
+    return people_record_as(c, EVENT_AUTHENTICATION_SUCCESS, OUTCOME_DONE, l->actor, &what);
+}
+
+static RESULT fill_failure(struct login *l, struct api_change *c)
+{
+    const struct record_object what = {
+        .resource = l->actor, .detail = VIEW_STR("password"), .error = view_str(err_code(ERR_BAD_CREDENTIALS))};
+    bool locked = user_login_failed(&l->user.user, people_now(l->req));
+    TRY(put_user(l, c));
+    TRY(people_record_as(c, EVENT_AUTHENTICATION_FAILED, OUTCOME_REFUSED, l->actor, &what));
+    return locked ? people_record_as(c, EVENT_ACCOUNT_LOCKED, OUTCOME_DONE, l->actor, &what) : OK;
+}
+
+/* Nobody by that name (which is not recorded: people type passwords into the wrong field), or an account that is shut.
+ */
+static RESULT fill_shut(struct login *l, struct api_change *c)
+{
+    struct record_object what = {.resource = VIEW_STR("login"),
+                                 .detail = VIEW_STR("unknown name"),
+                                 .error = view_str(err_code(ERR_BAD_CREDENTIALS))};
+    if (!l->known)
+        return people_record_as(c, EVENT_AUTHENTICATION_FAILED, OUTCOME_REFUSED, (struct view){0}, &what);
+    what.resource = l->actor;
+    what.detail = l->user.user.state == USER_LOCKED ? VIEW_STR("locked") : VIEW_STR("disabled");
+    return people_record_as(c, EVENT_AUTHENTICATION_BLOCKED, OUTCOME_REFUSED, l->actor, &what);
+}
+
+static enum http_outcome commit(struct login *l, RESULT (*fill)(struct login *l, struct api_change *c),
+                                enum http_outcome (*then)(struct api_change *c))
+{
+    struct api_change *c = NULL;
+    enum err e = api_change_new(l->req, &c);
+    if (e == OK)
+        e = fill(l, c);
+    if (e != OK)
+        return http_answer_error(l->req, e);
+    c->then = then;
+    c->context = l;
+    return api_change_submit(c);
+}
+
+/* With what is known of the user now: he may have changed since the password was looked at. */
+static enum http_outcome judge(struct login *l)
+{
+    struct api_thread *t = api_of(l->req);
+    l->known = identity_user(t->shared->identity, l->name, l->req->arena, &l->user) == OK;
+    if (!l->known || !user_may_login(&l->user.user, people_now(l->req)))
+        return anonymous_budget(t) ? commit(l, fill_shut, failed) : refuse_unrecorded(l->req);
+    bool right = l->task.result == OK && view_is(l->user.user.password_hash, l->task.hash);
+    return right ? commit(l, fill_success, succeeded) : commit(l, fill_failure, failed);
+}
+
+static enum http_outcome look(struct login *l)
+{
+    if (l->task.result == OK || l->task.result == ERR_BAD_CREDENTIALS)
+        return judge(l);
+    api_retry_after(l->req, 2);
+    return http_answer_error(l->req, l->task.result);
+}
+
+static void on_verified(struct password_task *task)
+{
+    struct login *l = task->context;
+    api_of(l->req)->inside->under_way--;
+    if (look(l) == HTTP_ANSWER)
+        http_request_finish(l->req);
+}
+
+static RESULT start(struct http_request *req)
+{
+    struct api_shared *s = api_of(req)->shared;
+    struct login_request q = {0};
+    struct login *l = arena_alloc(req->arena, sizeof *l);
+    struct problem why;
+    enum err e = http_request_entity(req, &q, &why);
+    if (e != OK) {
+        (void)http_answer_problem(req, &why);
+        return e;
+    }
+    e = l ? login_fill(l, req, q.name, q.password) : ERR_NO_MEMORY;
+    if (e == OK && identity_user(s->identity, l->name, req->arena, &l->user) == OK)
+        e = view_to_str(l->user.user.password_hash, l->task.hash, sizeof l->task.hash);
+    if (e == OK) {
+        l->task.done = on_verified;
+        e = passwords_verify(s->passwords, &l->task);
+    }
+    if (e == ERR_BUSY)
+        api_retry_after(req, 2);
+    if (e != OK)
+        (void)http_answer_error(req, e);
+    return e;
+}
+
+static enum http_outcome login_post(struct http_request *req)
+{
+    if (start(req) != OK)
+        return HTTP_ANSWER;
+    api_of(req)->inside->under_way++;
+    return HTTP_LATER;
+}
+
+/* --- log-out */
+
+static enum http_outcome logged_out(struct api_change *c)
+{
+    /* Ended already, by a log-in elsewhere or an administrator: what was asked for is so. */
+    if (c->txn.result != OK && c->txn.result != ERR_CONFLICT)
+        return api_change_failed(c);
+    people_applied(c);
+    return http_answer_empty(c->req, 204);
+}
+
+static RESULT fill_logout(struct http_request *req, const struct txn_change *end, struct api_change *c)
+{
+    const struct record_object what = {.resource = api_caller_of(req)->actor, .detail = VIEW_STR("log-out")};
+    TRY(api_change_put(c, end));
+    return api_change_record(c, EVENT_SESSION_ENDED, OUTCOME_DONE, &what, (struct view){0});
+}
+
+static enum http_outcome logout_post(struct http_request *req)
+{
+    struct txn_change end;
+    struct api_change *c = NULL;
+    uint8_t hash[32];
+    if (hex_get(api_caller_of(req)->session_id, hash, sizeof hash) != OK)
+        return http_answer_error(req, ERR_INTERNAL);
+    enum err e = identity_remove_session(api_of(req)->shared->identity, people_keys(req), hash, req->arena, &end);
+    if (e == ERR_NOT_FOUND)
+        return http_answer_empty(req, 204);
+    if (e == OK)
+        e = api_change_new(req, &c);
+    if (e == OK)
+        e = fill_logout(req, &end, c);
+    if (e != OK)
+        return http_answer_error(req, e);
+    c->then = logged_out;
+    return api_change_submit(c);
+}
+
+/* --- who am I */
+
+struct whoami {
+    struct view actor, way, name, key_id, secret_level;
+    struct text_list roles, permissions, environments;
+    uint64_t created, expires;
+};
+static const struct field whoami_fields[] = {
+    FIELD(1, struct whoami, actor, TEXT, 96, .flags = FIELD_PRINT_ZERO, .doc = "As the record calls the caller."),
+    FIELD(2, struct whoami, way, TEXT, 32, .flags = FIELD_PRINT_ZERO, .doc = "session, api-key or unix-user."),
+    FIELD(3, struct whoami, name, TEXT, API_KEY_NAME_MAX, .flags = FIELD_PRINT_ZERO, .doc = "Of the user or the key."),
+    FIELD(4, struct whoami, key_id, TEXT, API_KEY_ID_LEN),
+    FIELD(5, struct whoami, roles, TEXTS, 0, .flags = FIELD_PRINT_ZERO),
+    FIELD(6, struct whoami, permissions, TEXTS, 0, .flags = FIELD_PRINT_ZERO,
+          .doc = "All that the roles grant together, less what any of them denies."),
+    FIELD(7, struct whoami, secret_level, TEXT, 16, .flags = FIELD_PRINT_ZERO,
+          .doc = "none, read, write, admin or emergency."),
+    FIELD(8, struct whoami, environments, TEXTS, 0, .flags = FIELD_PRINT_ZERO,
+          .doc = "Whose secrets the caller may touch."),
+    FIELD(9, struct whoami, created, TIME, 0),
+    FIELD(10, struct whoami, expires, TIME, 0),
+};
+static const struct entity whoami_entity = ENTITY("WhoAmI", 0x0703, 1, struct whoami, whoami_fields);
+
+static const char *const levels[] = {"none", "read", "write", "admin", "emergency"};
+
+static RESULT of_session(struct http_request *req, struct whoami *w)
+{
+    struct session s;
+    struct user u;
+    uint8_t hash[32];
+    TRY(hex_get(api_caller_of(req)->session_id, hash, sizeof hash));
+    TRY(identity_session(api_of(req)->shared->identity, hash, people_now(req), req->arena, &s, &u));
+    w->way = VIEW_STR("session");
+    w->name = u.name;
+    w->roles = u.roles;
+    w->created = s.created_ms;
+    w->expires = s.expires_ms;
+    return OK;
+}
+
+static RESULT of_key(struct http_request *req, struct whoami *w)
+{
+    const struct api_caller *caller = api_caller_of(req);
+    struct api_key_found f;
+    TRY(api_keys_find(api_of(req)->shared->api_keys, caller->key_id, req->arena, &f));
+    w->way = caller->way == WAY_PEER ? VIEW_STR("unix-user") : VIEW_STR("api-key");
+    w->name = f.key.name;
+    w->key_id = f.key.id;
+    w->roles = f.key.roles;
+    w->created = f.key.created_ms;
+    w->expires = f.key.expires_ms;
+    return OK;
+}
+
+static enum http_outcome session_get(struct http_request *req)
+{
+    const struct api_caller *caller = api_caller_of(req);
+    struct whoami w = {.actor = caller->actor};
+    enum err e = caller->way == WAY_SESSION ? of_session(req, &w) : of_key(req, &w);
+    if (e == OK)
+        e = people_permissions(caller->permissions, req->arena, &w.permissions);
+    if (e == OK)
+        e = people_environments_put(caller->access.environments, req->arena, &w.environments);
+    if (e != OK)
+        return http_answer_error(req, e);
+    w.secret_level = view_str(levels[caller->access.level < ARRAY_LEN(levels) ? caller->access.level : 0]);
+    return http_answer_entity(req, 200, &whoami_entity, &w);
+}
+
+static const struct route routes[] = {
+    ROUTE(HTTP_POST, "/api/v1/login", PERMISSION_PUBLIC, login_post, .name = "login",
+          .summary = "Sign in with a name and a password", .tag = "session", .event = EVENT_AUTHENTICATION_SUCCESS,
+          .request = &request_entity, .response = &login_answer_entity, .body_limit = 8192),
+    ROUTE(HTTP_POST, "/api/v1/logout", PERMISSION_AUTHENTICATED, logout_post, .name = "logout",
+          .summary = "End this session", .tag = "session", .ways = WAY_SESSION, .event = EVENT_SESSION_ENDED),
+    ROUTE(HTTP_GET, "/api/v1/session", PERMISSION_AUTHENTICATED, session_get, .name = "session",
+          .summary = "Who am I, and what may I do", .tag = "session", .ways = WAY_SESSION | WAY_API_KEY | WAY_PEER,
+          .durability = DURABLE_NONE, .response = &whoami_entity),
+};
+const struct route_table login_routes = {routes, ARRAY_LEN(routes)};

@@ -1,0 +1,412 @@
+/* Users: listed, created and changed by whoever may users:manage. Nobody changes his own rights, and nobody hands out
+ * system:config who does not hold it. */
+#include "api/inside.h"
+#include "api/login.h"
+#include "api/routes.h"
+#include "base/fields.h"
+#include "base/text.h"
+
+#define PAGE_DEFAULT 100
+#define PAGE_MAX     1000
+
+/* --- what goes in and out */
+
+struct answer {
+    struct view id, name, email;
+    struct text_list roles, environments;
+    struct view state;
+    uint64_t created, last_login, locked_until, password_changed;
+    uint32_t failed_attempts;
+};
+static const struct field answer_fields[] = {
+    FIELD(1, struct answer, id, TEXT, 32),
+    FIELD(2, struct answer, name, TEXT, USER_NAME_MAX),
+    FIELD(3, struct answer, email, TEXT, USER_EMAIL_MAX),
+    FIELD(4, struct answer, roles, TEXTS, 0, .flags = FIELD_PRINT_ZERO),
+    FIELD(5, struct answer, environments, TEXTS, 0, .flags = FIELD_PRINT_ZERO, .doc = "Whose secrets he may touch."),
+    FIELD(6, struct answer, state, TEXT, 16, .doc = "active, locked or disabled."),
+    FIELD(7, struct answer, created, TIME, 0),
+    FIELD(8, struct answer, last_login, TIME, 0),
+    FIELD(9, struct answer, locked_until, TIME, 0),
+    FIELD(10, struct answer, password_changed, TIME, 0),
+    FIELD(11, struct answer, failed_attempts, U32, 0, .flags = FIELD_PRINT_ZERO),
+};
+static const struct entity answer_entity = ENTITY("UserView", 0x0710, 1, struct answer, answer_fields);
+
+struct page {
+    struct entity_list users;
+    struct view next;
+};
+static const struct field page_fields[] = {
+    FIELD(1, struct page, users, LIST, PAGE_MAX, .flags = FIELD_PRINT_ZERO, .nested = &answer_entity),
+    FIELD(2, struct page, next, TEXT, USER_NAME_MAX, .doc = "Send it as after for the next page; missing at the end."),
+};
+static const struct entity page_entity = ENTITY("UserPage", 0x0711, 1, struct page, page_fields);
+
+struct query {
+    struct view after;
+    uint32_t limit;
+};
+static const struct field query_fields[] = {
+    FIELD(1, struct query, after, TEXT, USER_NAME_MAX, .doc = "Names behind this one."),
+    FIELD(2, struct query, limit, U32, PAGE_MAX, .doc = "At most so many; 100 if left out."),
+};
+static const struct entity query_entity = ENTITY("UserQuery", 0x0712, 1, struct query, query_fields);
+
+struct change {
+    struct view name, email, password, state;
+    struct text_list roles, environments;
+};
+
+static bool known_role(struct view v)
+{
+    return role_find(v) != NULL;
+}
+
+#define CHANGE_FIELDS                                                                                                  \
+    FIELD(2, struct change, email, TEXT, USER_EMAIL_MAX, .check = text_printable, .rule = "printable text"),           \
+        FIELD(3, struct change, roles, TEXTS, USER_ROLES_MAX, .check = known_role, .rule = "a built-in role",          \
+              .doc = "Built-in roles; in a change they replace those of before."),                                     \
+        FIELD(4, struct change, environments, TEXTS, 3, .names = people_environments,                                  \
+              .doc = "development, staging, production: whose secrets he may touch; none alone for no one's."),        \
+        FIELD(5, struct change, password, TEXT, 1024, .flags = FIELD_WRITE_ONLY,                                       \
+              .doc = "At least 12 characters with upper and lower case, a digit and a symbol.")
+
+static const struct field create_fields[] = {
+    FIELD(1, struct change, name, TEXT, USER_NAME_MAX, .flags = FIELD_REQUIRED, .min = 1, .check = user_name_valid,
+          .rule = USER_NAME_RULE),
+    CHANGE_FIELDS,
+};
+static const struct entity create_entity = ENTITY("UserCreate", 0x0713, 1, struct change, create_fields);
+
+static const char *const settable[] = {"active", "disabled", NULL};
+static const struct field patch_fields[] = {
+    CHANGE_FIELDS,
+    FIELD(6, struct change, state, TEXT, 16, .names = settable,
+          .doc = "active also ends a lock; disabled ends all sessions and stops the user's API keys."),
+};
+static const struct entity patch_entity = ENTITY("UserChange", 0x0714, 1, struct change, patch_fields);
+
+/* --- answering */
+
+static RESULT fill_answer(const struct user *u, uint64_t now, struct arena *arena, struct answer *ret)
+{
+    static const char *const states[] = {"none", "active", "locked", "disabled"};
+    struct id id;
+    char text[ID_TEXT_SIZE];
+    memcpy(id.b, u->id, sizeof id.b);
+    id_format(&id, text);
+    bool open = u->state == USER_LOCKED && user_may_login(u, now); /* the lock has ended */
+    *ret = (struct answer){.name = u->name,
+                           .email = u->email,
+                           .roles = u->roles,
+                           .state = view_str(states[open                        ? USER_ACTIVE
+                                                    : u->state <= USER_DISABLED ? u->state
+                                                                                : 0]),
+                           .created = u->created_ms,
+                           .last_login = u->last_login_ms,
+                           .locked_until = open ? 0 : u->locked_until_ms,
+                           .password_changed = u->password_changed_ms,
+                           .failed_attempts = open ? 0 : u->failed_attempts};
+    TRY(arena_copy(arena, view_str(text), &ret->id));
+    return people_environments_put(u->environments, arena, &ret->environments);
+}
+
+static enum http_outcome answer(struct http_request *req, const struct user *u, unsigned status)
+{
+    struct answer a;
+    enum err e = fill_answer(u, people_now(req), req->arena, &a);
+    return e == OK ? http_answer_entity(req, status, &answer_entity, &a) : http_answer_error(req, e);
+}
+
+static RESULT fill_page(struct http_request *req, const struct query *q, struct page *ret)
+{
+    struct entity_list all;
+    size_t limit = q->limit ? q->limit : PAGE_DEFAULT, used = 0;
+    TRY(identity_users(api_of(req)->shared->identity, req->arena, &all));
+    struct answer *out = arena_alloc(req->arena, (limit + 1) * sizeof *out);
+    if (!out)
+        return ERR_NO_MEMORY;
+    for (size_t i = 0; i < all.count && !ret->next.len; i++) {
+        const struct user *u = (const struct user *)all.items + i;
+        if (view_cmp(u->name, q->after) <= 0)
+            continue;
+        if (used == limit)
+            ret->next = out[used - 1].name;
+        else
+            TRY(fill_answer(u, people_now(req), req->arena, &out[used++]));
+    }
+    ret->users = (struct entity_list){.items = out, .count = used};
+    return OK;
+}
+
+static enum http_outcome list_get(struct http_request *req)
+{
+    struct query q = {0};
+    struct page page = {0};
+    struct problem why;
+    if (http_request_query(req, &q, &why) != OK)
+        return http_answer_problem(req, &why);
+    enum err e = fill_page(req, &q, &page);
+    return e == OK ? http_answer_entity(req, 200, &page_entity, &page) : http_answer_error(req, e);
+}
+
+static RESULT named_user(struct http_request *req, struct user_found *ret)
+{
+    struct view name = {0};
+    if (!http_param(req, "name", &name) || !user_name_valid(name))
+        return ERR_NOT_FOUND;
+    return identity_user(api_of(req)->shared->identity, name, req->arena, ret);
+}
+
+static enum http_outcome one_get(struct http_request *req)
+{
+    struct user_found f;
+    enum err e = named_user(req, &f);
+    return e == OK ? answer(req, &f.user, 200) : http_answer_error(req, e);
+}
+
+/* --- changing */
+
+struct edit {
+    struct login login; /* first; name, actor, the password's task, and user: as it will be */
+    struct change change;
+    struct user_found before;
+    bool create, ends_sessions;
+};
+
+static bool is_self(const struct edit *e)
+{
+    struct view me = people_caller_name(e->login.req);
+    return me.len && view_eq(me, e->login.name);
+}
+
+static bool configures(const struct text_list *roles)
+{
+    struct permission_set set = {0};
+    uint8_t level = 0;
+    return roles_effective(roles->items, roles->count, &set, &level) != OK ||
+           permission_has(set, PERMISSION_SYSTEM_CONFIG);
+}
+
+/* What a manager of users may not do, or NULL. */
+static const char *forbidden(const struct edit *e)
+{
+    const struct change *c = &e->change;
+    bool rights = c->roles.count || c->environments.count || c->state.len;
+    bool above = configures(&c->roles) || (!e->create && configures(&e->before.user.roles));
+    if (rights && !e->create && is_self(e))
+        return "nobody changes his own roles, environments or state: another administrator has to";
+    if (above && !permission_has(api_caller_of(e->login.req)->permissions, PERMISSION_SYSTEM_CONFIG))
+        return "only who holds system:config may give it, or change somebody who holds it";
+    return NULL;
+}
+
+static RESULT apply_change(struct edit *e)
+{
+    struct user *u = &e->login.user.user;
+    const struct change *c = &e->change;
+    if (c->email.len)
+        u->email = c->email;
+    if (c->roles.count)
+        u->roles = c->roles;
+    if (c->environments.count)
+        TRY(people_environments_get(&c->environments, &u->environments));
+    if (view_is(c->state, "active"))
+        user_unlock(u);
+    if (view_is(c->state, "disabled"))
+        u->state = USER_DISABLED;
+    if (c->password.len) {
+        u->password_hash = view_str(e->login.task.hash);
+        u->password_changed_ms = people_now(e->login.req);
+    }
+    e->ends_sessions = u->state == USER_DISABLED || (c->password.len && !e->create);
+    return OK;
+}
+
+static RESULT look_again(struct edit *e)
+{
+    struct login *l = &e->login;
+    struct api_shared *s = api_of(l->req)->shared;
+    enum err found = identity_user(s->identity, l->name, l->req->arena, &e->before);
+    if (e->create && found == OK)
+        return ERR_EXISTS;
+    if (!e->create)
+        TRY(found);
+    l->user = e->before;
+    if (e->create) {
+        l->user = (struct user_found){
+            .user = {.name = l->name, .state = USER_ACTIVE, .created_ms = people_now(l->req)}};
+        TRY(s->random->fill(s->random, l->user.user.id, sizeof l->user.user.id));
+    }
+    return apply_change(e);
+}
+
+/* What was changed, not to what: addresses and passwords don't belong there. */
+static RESULT describe(const struct edit *e, struct view *ret)
+{
+    const struct change *c = &e->change;
+    AUTO_WRITER w = writer_new(2048);
+    writer_str(&w, c->email.len ? "e-mail " : "");
+    writer_str(&w, c->password.len ? "password " : "");
+    if (c->state.len)
+        writer_printf(&w, "state=%.*s ", (int)c->state.len, (const char *)c->state.ptr);
+    for (size_t i = 0; i < c->roles.count; i++)
+        writer_printf(&w, "role=%.*s ", (int)c->roles.items[i].len, (const char *)c->roles.items[i].ptr);
+    for (size_t i = 0; i < c->environments.count; i++)
+        writer_printf(&w, "environment=%.*s ", (int)c->environments.items[i].len,
+                      (const char *)c->environments.items[i].ptr);
+    TRY(writer_done(&w));
+    struct view text = writer_view_of(&w);
+    return arena_copy(e->login.req->arena, VIEW(text.ptr, text.len ? text.len - 1 : 0), ret);
+}
+
+static RESULT fill(struct edit *e, struct api_change *c)
+{
+    struct login *l = &e->login;
+    struct arena *arena = l->req->arena;
+    struct record_object what = {.resource = l->actor};
+    struct txn_change put, *ends = NULL;
+    size_t count = 0;
+    TRY(look_again(e));
+    TRY(describe(e, &what.detail));
+    TRY(identity_put_user(people_keys(l->req), &l->user.user, e->create ? NULL : &e->before, arena, &put));
+    TRY(api_change_put(c, &put));
+    if (e->ends_sessions)
+        TRY(identity_end_sessions(api_of(l->req)->shared->identity, l->name, people_now(l->req), 0, arena, &ends,
+                                  &count));
+    for (size_t i = 0; i < count; i++)
+        TRY(api_change_put(c, &ends[i]));
+    return api_change_record(c, e->create ? EVENT_USER_CREATED : EVENT_USER_CHANGED, OUTCOME_DONE, &what,
+                             (struct view){0});
+}
+
+static enum http_outcome commit(struct edit *e);
+
+static enum http_outcome edited(struct api_change *c)
+{
+    struct edit *e = c->context;
+    if (c->txn.result == ERR_CONFLICT && e->login.tries++ < PEOPLE_TRIES)
+        return commit(e); /* a log-in changed the row; what was asked for does not depend on that */
+    if (c->txn.result != OK)
+        return api_change_failed(c);
+    people_applied(c);
+    return answer(e->login.req, &e->login.user.user, e->create ? 201 : 200);
+}
+
+static enum http_outcome commit(struct edit *e)
+{
+    struct http_request *req = e->login.req;
+    struct api_change *c = NULL;
+    enum err error = api_change_new(req, &c);
+    if (error == OK)
+        error = fill(e, c);
+    if (error == ERR_EXISTS)
+        return people_problem(req, error, "/name", "There is a user by this name.");
+    if (error != OK)
+        return http_answer_error(req, error);
+    const char *why = forbidden(e);
+    if (why)
+        return people_refuse(req, "user:", e->login.name, why);
+    c->then = edited;
+    c->context = e;
+    return api_change_submit(c);
+}
+
+static void on_hashed(struct password_task *task)
+{
+    struct edit *e = task->context;
+    struct http_request *req = e->login.req;
+    api_of(req)->inside->under_way--;
+    enum http_outcome o = task->result == OK ? commit(e) : http_answer_error(req, task->result);
+    if (o == HTTP_ANSWER)
+        http_request_finish(req);
+}
+
+static enum http_outcome hash_first(struct edit *e)
+{
+    struct http_request *req = e->login.req;
+    e->login.task.context = e;
+    e->login.task.done = on_hashed;
+    enum err error = passwords_hash(api_of(req)->shared->passwords, &e->login.task);
+    if (error == ERR_BUSY)
+        api_retry_after(req, 2);
+    if (error != OK)
+        return http_answer_error(req, error);
+    api_of(req)->inside->under_way++;
+    return HTTP_LATER;
+}
+
+static RESULT check(const struct edit *e, struct problem *why)
+{
+    const struct change *c = &e->change;
+    uint8_t unused;
+    if (e->create && c->password.len == 0)
+        return problem_set(why, ERR_MISSING_FIELD, "/password", "%s", "A new user needs a first password.");
+    if (people_environments_get(&c->environments, &unused) != OK)
+        return problem_set(why, ERR_BAD_VALUE, "/environments", "%s", "none stands alone.");
+    if (!e->create && !c->email.len && !c->roles.count && !c->environments.count && !c->password.len && !c->state.len)
+        return problem_set(why, ERR_MISSING_FIELD, "", "%s", "Nothing to change was sent.");
+    return c->password.len ? password_acceptable(c->password, e->login.name, why) : OK;
+}
+
+static enum http_outcome edit(struct http_request *req, struct edit *e, struct view name)
+{
+    struct problem why;
+    enum err error = login_fill(&e->login, req, name, e->change.password);
+    if (error != OK)
+        return http_answer_error(req, error);
+    if (check(e, &why) != OK)
+        return http_answer_problem(req, &why);
+    /* Asked before the costly part; commit asks again, of what is true then. */
+    const char *refused = forbidden(e);
+    if (refused)
+        return people_refuse(req, "user:", name, refused);
+    return e->change.password.len ? hash_first(e) : commit(e);
+}
+
+static enum http_outcome create_post(struct http_request *req)
+{
+    struct edit *e = arena_alloc(req->arena, sizeof *e);
+    struct problem why;
+    if (!e)
+        return http_answer_error(req, ERR_NO_MEMORY);
+    if (http_request_entity(req, &e->change, &why) != OK)
+        return http_answer_problem(req, &why);
+    e->create = true;
+    if (identity_user(api_of(req)->shared->identity, e->change.name, req->arena, &e->before) == OK)
+        return people_problem(req, ERR_EXISTS, "/name", "There is a user by this name.");
+    return edit(req, e, e->change.name);
+}
+
+static enum http_outcome one_patch(struct http_request *req)
+{
+    struct edit *e = arena_alloc(req->arena, sizeof *e);
+    struct problem why;
+    if (!e)
+        return http_answer_error(req, ERR_NO_MEMORY);
+    if (http_request_entity(req, &e->change, &why) != OK)
+        return http_answer_problem(req, &why);
+    enum err error = named_user(req, &e->before);
+    if (error != OK)
+        return http_answer_error(req, error);
+    return edit(req, e, e->before.user.name);
+}
+
+#define WAYS (WAY_SESSION | WAY_API_KEY | WAY_PEER)
+
+static const struct route routes[] = {
+    ROUTE(HTTP_GET, "/api/v1/users", PERMISSION_USERS_MANAGE, list_get, .name = "user-list",
+          .summary = "List users by name", .tag = "users", .ways = WAYS, .durability = DURABLE_NONE,
+          .query = &query_entity, .response = &page_entity),
+    ROUTE(HTTP_POST, "/api/v1/users", PERMISSION_USERS_MANAGE, create_post, .name = "user-create",
+          .summary = "Create a user with a first password", .tag = "users", .ways = WAYS, .event = EVENT_USER_CREATED,
+          .request = &create_entity, .response = &answer_entity, .status = 201, .body_limit = 16384),
+    ROUTE(HTTP_GET, "/api/v1/users/{name}", PERMISSION_USERS_MANAGE, one_get, .name = "user-show",
+          .summary = "Show one user", .tag = "users", .ways = WAYS, .durability = DURABLE_NONE,
+          .response = &answer_entity),
+    ROUTE(HTTP_PATCH, "/api/v1/users/{name}", PERMISSION_USERS_MANAGE, one_patch, .name = "user-change",
+          .summary = "Change a user's roles, state, e-mail or password", .tag = "users", .ways = WAYS,
+          .event = EVENT_USER_CHANGED, .request = &patch_entity, .response = &answer_entity, .body_limit = 16384),
+};
+const struct route_table users_routes = {routes, ARRAY_LEN(routes)};
