@@ -2,7 +2,7 @@
 #include "api/change_gate.h"
 #include "api/passwords.h"
 #include "base/log.h"
-#include "crypto/sign.h"
+#include "crypto/secmem.h"
 #include "front/front.h"
 #include "ipc/sandbox.h"
 
@@ -86,7 +86,6 @@ static RESULT run(struct front *f, struct problem *why)
     TRY(sandbox_prepare());
     TRY(start_receive(&f->start));
     TRY(crypto_init(&locked));
-    TRY(crypto_pk_init());
     TRY(read_config(f));
     log_init("front", config_log_level(&f->config));
     TRY(view_to_str(f->config.data_dir, data_dir, sizeof data_dir));
