@@ -109,7 +109,7 @@ static enum http_outcome audit_show(struct http_request *req)
         return http_answer_error(req, e);
     audit_record_fill(&r, &a);
     a.leaf = r.leaf_bytes;
-    leaf_hash(r.leaf_bytes, a.leaf_hash);
+    leaf_hash(r.leaf_bytes, a.hash);
     return http_answer_entity(req, 200, &audit_record_entity, &a);
 }
 

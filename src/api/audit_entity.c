@@ -15,18 +15,11 @@ static const struct field record_fields[] = {
     FIELD(5, struct audit_record, outcome, ENUM, 0, .flags = FIELD_REQUIRED, .names = outcome_names),
     FIELD(6, struct audit_record, author, ENUM, 0, .flags = FIELD_REQUIRED, .names = author_names,
           .doc = "The process that wrote it; keeper and signer do so themselves."),
-    FIELD(7, struct audit_record, actor, TEXT, 256, .doc = "Who asked."),
-    FIELD(8, struct audit_record, source, TEXT, 128),
-    FIELD(9, struct audit_record, user_agent, TEXT, 512),
-    FIELD(10, struct audit_record, reason, TEXT, 1024),
-    FIELD(11, struct audit_record, request_id, TEXT, 64),
-    FIELD(12, struct audit_record, proof, BOOL, 0, .doc = "The actor proved itself to the author."),
-    FIELD(13, struct audit_record, erased, BOOL, 0, .doc = "Who it was has been erased."),
-    FIELD(14, struct audit_record, resource, TEXT, 512, .doc = "What it was done to."),
-    FIELD(15, struct audit_record, detail, TEXT, 4096),
-    FIELD(16, struct audit_record, error, TEXT, 64, .doc = "Code of a refusal."),
-    FIELD(17, struct audit_record, leaf, BYTES, LEAF_MAX, .doc = "Of a single record: its leaf of the Merkle log."),
-    FIELD(18, struct audit_record, leaf_hash, FIXED, 32, .doc = "Of a single record: RFC 6962 hash of the leaf."),
+    FIELD(7, struct audit_record, who, ENTITY, 0, .nested = &request_context_entity, .doc = "Absent once erased."),
+    FIELD(8, struct audit_record, what, ENTITY, 0, .nested = &record_object_entity),
+    FIELD(9, struct audit_record, erased, BOOL, 0, .doc = "Who it was has been erased."),
+    FIELD(10, struct audit_record, leaf, BYTES, LEAF_MAX, .doc = "Of a single record: its leaf of the Merkle log."),
+    FIELD(11, struct audit_record, hash, FIXED, 32, .doc = "Of a single record: RFC 6962 hash of the leaf."),
 };
 const struct entity audit_record_entity = ENTITY("AuditRecord", 0x0670, 1, struct audit_record, record_fields);
 
@@ -91,16 +84,9 @@ void audit_record_fill(const struct record_view *r, struct audit_record *ret)
                                  .severity = r->leaf.severity,
                                  .outcome = r->leaf.outcome,
                                  .author = r->leaf.author,
-                                 .actor = r->who.actor,
-                                 .source = r->who.source,
-                                 .user_agent = r->who.user_agent,
-                                 .reason = r->who.reason,
-                                 .request_id = r->who.request_id,
-                                 .proof = r->who.proof,
-                                 .erased = r->erased,
-                                 .resource = r->what.resource,
-                                 .detail = r->what.detail,
-                                 .error = r->what.error};
+                                 .who = r->who,
+                                 .what = r->what,
+                                 .erased = r->erased};
 }
 
 RESULT audit_filter(const struct audit_query *q, struct record_filter *ret, struct problem *why)

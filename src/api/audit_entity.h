@@ -8,11 +8,11 @@ struct audit_record {
     uint64_t index, time_ms;
     struct view type;
     uint8_t severity, outcome, author;
-    struct view actor, source, user_agent, reason, request_id;
-    bool proof, erased;
-    struct view resource, detail, error;
-    struct view leaf; /* of a single record */
-    uint8_t leaf_hash[32];
+    struct request_context who;
+    struct record_object what;
+    bool erased;
+    struct view leaf; /* of a single record, and its hash */
+    uint8_t hash[32];
 };
 struct audit_query {
     struct view type, actor, resource;
