@@ -132,22 +132,16 @@ static bool is_public(const struct http_request *req)
     return req->route->permission == PERMISSION_PUBLIC;
 }
 
-enum http_outcome api_head(struct http_request *req)
+/* Who asks, into req->caller; HTTP_CONTINUE unless a stranger was answered. Those who are known wait for their record,
+ * which takes a turn. */
+static enum http_outcome identify(struct http_request *req)
 {
-    struct api_entry *entry;
+    struct api_entry *entry = arena_alloc(req->arena, sizeof *entry);
 
-    if (!req->route)
-        return HTTP_CONTINUE; /* 404 or 405 */
-    if (unable(req))
-        return HTTP_ANSWER;
-    if (is_public(req) || atomic_load(&api_of(req)->shared->state) != API_SERVING)
-        return HTTP_CONTINUE;
-    entry = arena_alloc(req->arena, sizeof *entry);
     if (!entry)
         return http_answer_error(req, ERR_NO_MEMORY);
     auth_find(req, entry);
     req->caller = entry;
-    /* Nobody's bodies are not read. Those who are known wait for their record, which takes a turn. */
     if (entry->error == OK && entry->caller.actor.len == 0)
         return answer_stranger(req, ERR_UNAUTHENTICATED);
     if (entry->error != OK && entry->known.len == 0)
@@ -155,17 +149,28 @@ enum http_outcome api_head(struct http_request *req)
     return HTTP_CONTINUE;
 }
 
-enum http_outcome api_admit(struct http_request *req)
+/* Starting takes a moment, and whoever comes in it is not sent away. */
+static bool may_wait(const struct http_request *req)
+{
+    return admit_is_starting(api_of(req)) && !(req->route->flags & ROUTE_WHEN_SEALED);
+}
+
+enum http_outcome api_head(struct http_request *req)
+{
+    if (!req->route || may_wait(req))
+        return HTTP_CONTINUE; /* 404 or 405; or judged later */
+    if (unable(req))
+        return HTTP_ANSWER;
+    if (is_public(req) || atomic_load(&api_of(req)->shared->state) != API_SERVING)
+        return HTTP_CONTINUE;
+    return identify(req); /* nobody's bodies are not read */
+}
+
+static enum http_outcome judge(struct http_request *req)
 {
     const struct api_entry *entry = req->caller;
     const struct route *r = req->route;
 
-    if (unable(req)) /* the state may have changed while the body came in */
-        return HTTP_ANSWER;
-    if (is_public(req))
-        return r->handler(req);
-    if (!entry) /* unsealed since the head */
-        return http_answer_error(req, ERR_UNAVAILABLE);
     if (entry->error != OK)
         return refuse_known(req, entry);
     if (r->ways && !(r->ways & (unsigned)entry->caller.way))
@@ -173,6 +178,24 @@ enum http_outcome api_admit(struct http_request *req)
     if (r->permission != PERMISSION_AUTHENTICATED && !permission_has(entry->caller.permissions, r->permission))
         return refuse_permission(req);
     return r->handler(req);
+}
+
+enum http_outcome admit_now(struct http_request *req)
+{
+    bool serving = atomic_load(&api_of(req)->shared->state) == API_SERVING;
+
+    if (unable(req)) /* the state may have changed while the body came in */
+        return HTTP_ANSWER;
+    if (is_public(req) || !serving) /* else a route for all states, which looks at the state itself */
+        return req->route->handler(req);
+    if (!req->caller && identify(req) != HTTP_CONTINUE)
+        return HTTP_ANSWER;
+    return judge(req);
+}
+
+enum http_outcome api_admit(struct http_request *req)
+{
+    return may_wait(req) && admit_wait(req) ? HTTP_LATER : admit_now(req);
 }
 
 /* Strangers' refusals: everything that was refused before anybody was known. Public routes record their own. */

@@ -73,7 +73,9 @@ RESULT api_thread_start(struct api_thread *t)
     if (!t->inside)
         return ERR_NO_MEMORY;
     t->inside->budget = 4 * ANONYMOUS_SLOTS;
+    t->inside->parked_end = &t->inside->parked;
     TRY(loop_each_turn(t->loop, on_turn, t));
+    TRY(loop_timer_new(t->loop, admit_retry, t, &t->inside->parked_timer));
     TRY(loop_timer_new(t->loop, change_retry_waits, t, &t->inside->wait_timer));
     return loop_every(t->loop, 1000, on_second, t);
 }
@@ -84,6 +86,7 @@ void api_thread_stop(struct api_thread *t)
         return;
     orphans_drop(t);
     loop_timer_free(t->inside->wait_timer);
+    loop_timer_free(t->inside->parked_timer);
     free(t->inside);
     t->inside = NULL;
 }

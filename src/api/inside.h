@@ -21,12 +21,16 @@ struct api_anonymous {
 };
 
 struct orphan;
+struct api_parked;
 
 struct api_inside {
     struct txn *first, *last; /* handed over at the end of the turn */
     size_t count;
     struct api_wait *waits;
     struct loop_timer *wait_timer;
+    struct api_parked *parked, **parked_end; /* requests that came while Holdfast was starting */
+    size_t parked_count;
+    struct loop_timer *parked_timer;
     size_t under_way; /* changes and calls that are not finished */
     struct orphan *orphans;
     struct api_anonymous anonymous[ANONYMOUS_SLOTS];
@@ -34,6 +38,13 @@ struct api_inside {
     uint32_t budget; /* records that strangers may cause, in quarters; refilled with time */
     bool anonymous_busy;
 };
+
+/* admit.c */
+enum http_outcome admit_now(struct http_request *req);
+/* admit_wait.c: puts a request off until Holdfast serves, or has not begun to for too long. False: no room. */
+bool admit_wait(struct http_request *req);
+bool admit_is_starting(const struct api_thread *t);
+void admit_retry(void *thread);
 
 /* admit_anonymous.c */
 void anonymous_count(struct api_thread *t, const struct http_request *req, enum err code);

@@ -277,6 +277,36 @@ static void sealed_is_said_clearly(void **state)
     assert_non_null(strstr(r.text, "tampered"));
 }
 
+/* As the first command after 'holdfast operator unseal' does. */
+static void the_moment_of_starting_is_waited_for(void **state)
+{
+    char key[API_KEY_TEXT_SIZE], header[256];
+    struct rig_reply r;
+    int known, stranger;
+
+    (void)state;
+    rig_key(rig, &(struct rig_key){.role = "read_only"}, key);
+    (void)snprintf(header, sizeof header, "X-API-Key: %s\r\n", key);
+    rig->shared.state = API_STARTING;
+    known = rig_send(rig, "GET", "/market", header, NULL);
+    stranger = rig_send(rig, "GET", "/market", NULL, NULL);
+    assert_false(rig_receive(rig, known, 100, &r));
+    rig_ask(rig, "GET", "/health", NULL, NULL, &r);
+    assert_int_equal(r.status, 200);
+    rig->shared.state = API_SERVING;
+    assert_true(rig_receive(rig, known, 1000, &r));
+    assert_int_equal(r.status, 200);
+    assert_true(rig_receive(rig, stranger, 1000, &r));
+    assert_int_equal(r.status, 401);
+    rig->shared.state = API_STARTING;
+    known = rig_send(rig, "GET", "/market", header, NULL);
+    assert_false(rig_receive(rig, known, 50, &r));
+    rig->shared.state = API_SEALED;
+    rig->shared.health.keeper = API_KEEPER_DEAD;
+    assert_true(rig_receive(rig, known, 1000, &r));
+    assert_int_equal(r.status, 503);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -292,6 +322,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(strangers_bodies_are_not_read, set_up, tear_down),
         cmocka_unit_test_setup_teardown(strangers_are_added_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown(sealed_is_said_clearly, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_moment_of_starting_is_waited_for, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
