@@ -345,7 +345,9 @@ enum http_outcome api_refuse(struct http_request *req, uint16_t type, const stru
 
     if (!r || api_change_new(req, &c) != OK)
         return http_answer_error(req, ERR_NO_MEMORY);
-    *r = (struct refusal){.code = code, .detail = detail};
+    *r = (struct refusal){.code = code};
+    if (detail)
+        r->detail = arena_str(req->arena, view_str(detail)); /* the caller's may be gone by then */
     if (object.error.len == 0)
         object.error = view_str(err_code(code));
     c->then = refused;
