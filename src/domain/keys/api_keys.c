@@ -231,7 +231,7 @@ static RESULT copy_known(const struct known *k, struct arena *arena, struct api_
     TRY(arena_copy(arena, VIEW(k->plain, k->len), &plain));
     TRY(entity_decode(&api_key_entity, plain, arena, &f.key));
     memcpy(f.commitment, k->commitment, sizeof f.commitment);
-    f.key.last_used_ms = atomic_load((_Atomic uint64_t *)(uintptr_t)&k->used_ms);
+    f.key.last_used_ms = atomic_load_explicit(&k->used_ms, memory_order_relaxed);
     *ret = f;
     return OK;
 }
@@ -284,8 +284,8 @@ static RESULT verify_inside(struct api_keys *k, const struct row_keys *keys, con
         return ERR_BAD_CREDENTIALS;
     TRY(e);
     TRY(usable(j, now_ms));
-    TRY(copy_known(known, arena, ret));
     atomic_store_explicit(&known->used_ms, now_ms, memory_order_relaxed);
+    TRY(copy_known(known, arena, ret));
     ret->by_old = by_old;
     return OK;
 }
@@ -307,8 +307,8 @@ static RESULT by_uid_inside(struct api_keys *k, uint32_t uid, uint64_t now_ms, s
     if (!known)
         return ERR_NOT_FOUND;
     TRY(usable(&known->judged, now_ms));
-    TRY(copy_known(known, arena, ret));
     atomic_store_explicit(&known->used_ms, now_ms, memory_order_relaxed);
+    TRY(copy_known(known, arena, ret));
     return OK;
 }
 

@@ -1,0 +1,363 @@
+/* Users and sessions in the store and in memory, as requests see them. */
+#include "../ledger/ledger_test.h"
+#include "domain/identity/identity.h"
+
+#define HOUR   (3600ull * 1000)
+#define MINUTE (60ull * 1000)
+
+static struct rig *rig;
+static struct identity *people;
+static struct arena *arena;
+
+static int set_up(void **state)
+{
+    struct problem why = {0};
+    (void)state;
+    rig = rig_new(NULL, NULL);
+    assert_int_equal(rig_open(rig, &why), OK);
+    assert_int_equal(identity_new(&people), OK);
+    assert_int_equal(arena_new(4096, 1u << 20, &arena), OK);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    arena_free(arena);
+    identity_free(people);
+    rig_free(rig);
+    return 0;
+}
+
+/* Commits, and tells the tables. */
+static enum err commit(struct txn_change *changes, size_t count)
+{
+    struct record record = {.type = EVENT_USER_CHANGED, .outcome = OUTCOME_DONE};
+    struct txn t = {.arena = arena, .changes = changes, .change_count = count, .records = &record, .record_count = 1};
+    TRY(rig_submit(rig, &t));
+    for (size_t i = 0; i < count; i++)
+        assert_int_equal(identity_applied(people, &changes[i]), OK);
+    return OK;
+}
+
+static enum err put_user(const struct user *u, const struct user_found *before)
+{
+    struct txn_change c;
+    assert_int_equal(identity_put_user(rig->keys, u, before, arena, &c), OK);
+    return commit(&c, 1);
+}
+
+static struct user alice(void)
+{
+    static struct view roles[] = {VIEW_STR("trader"), VIEW_STR("risk_analyst")};
+    return (struct user){.id = {1, 2, 3},
+                         .name = VIEW_STR("alice"),
+                         .email = VIEW_STR("alice@example.com"),
+                         .roles = {roles, 2},
+                         .state = USER_ACTIVE,
+                         .password_hash = VIEW_STR("$argon2id$v=19$m=8192,t=1,p=1$x$y"),
+                         .created_ms = 1790000000000u,
+                         .environments = 5};
+}
+
+static struct user_found found(const char *name)
+{
+    struct user_found f = {0};
+    assert_int_equal(identity_user(people, view_str(name), arena, &f), OK);
+    return f;
+}
+
+static void sign_in(const char *user, uint64_t now, char token[static SESSION_TOKEN_SIZE], uint8_t hash[static 32])
+{
+    struct txn_change c;
+    assert_int_equal(session_token_make(random_system(), token), OK);
+    assert_int_equal(session_token_hash(rig->keys, view_str(token), hash), OK);
+    struct session s = {.user = view_str(user),
+                        .created_ms = now,
+                        .expires_ms = now + 8 * HOUR,
+                        .idle_ms = 30 * MINUTE,
+                        .source = VIEW_STR("192.0.2.1"),
+                        .user_agent = VIEW_STR("curl/8")};
+    memcpy(s.token_hash, hash, 32);
+    assert_int_equal(identity_put_session(rig->keys, &s, arena, &c), OK);
+    assert_int_equal(commit(&c, 1), OK);
+}
+
+static enum err use(const uint8_t hash[static 32], uint64_t now)
+{
+    struct session s;
+    struct user u;
+    return identity_session(people, hash, now, arena, &s, &u);
+}
+
+/* --- users */
+
+static void test_user_comes_back_as_it_was(void **state)
+{
+    (void)state;
+    struct user u = alice();
+    struct problem why = {0};
+    assert_int_equal(put_user(&u, NULL), OK);
+    for (int restarted = 0; restarted < 2; restarted++) {
+        struct user_found f = found("alice");
+        assert_memory_equal(f.user.id, u.id, 16);
+        assert_true(view_is(f.user.email, "alice@example.com"));
+        assert_int_equal(f.user.roles.count, 2);
+        assert_true(view_is(f.user.roles.items[1], "risk_analyst"));
+        assert_true(view_eq(f.user.password_hash, u.password_hash));
+        assert_int_equal(f.user.environments, 5);
+        assert_int_equal(f.version, 1);
+        identity_free(people);
+        assert_int_equal(identity_new(&people), OK);
+        assert_int_equal(identity_load(people, rig->reader, rig->keys, &why), OK);
+    }
+}
+
+static void test_lost_race_is_a_conflict(void **state)
+{
+    (void)state;
+    struct user u = alice();
+    assert_int_equal(put_user(&u, NULL), OK);
+    struct user_found before = found("alice");
+    u.email = VIEW_STR("first@example.com");
+    assert_int_equal(put_user(&u, &before), OK);
+    u.email = VIEW_STR("second@example.com");
+    assert_int_equal(put_user(&u, &before), ERR_CONFLICT);
+    assert_int_equal(put_user(&u, NULL), ERR_CONFLICT); /* nor can he be created again */
+    assert_true(view_is(found("alice").user.email, "first@example.com"));
+}
+
+/* Commits finish on different threads: an old one that is told late must not undo a newer one. */
+static void test_late_news_do_not_count(void **state)
+{
+    (void)state;
+    struct user u = alice();
+    struct txn_change first, second;
+    assert_int_equal(identity_put_user(rig->keys, &u, NULL, arena, &first), OK);
+    struct user_found as_first = {.version = 1};
+    u.state = USER_DISABLED;
+    assert_int_equal(identity_put_user(rig->keys, &u, &as_first, arena, &second), OK);
+    assert_int_equal(identity_applied(people, &second), OK);
+    assert_int_equal(identity_applied(people, &first), OK);
+    assert_int_equal(found("alice").user.state, USER_DISABLED);
+    assert_int_equal(found("alice").version, 2);
+}
+
+static void test_users_are_listed_by_name(void **state)
+{
+    static const char *const names[] = {"zoe", "bob", "mallory", "al"};
+    (void)state;
+    struct entity_list list;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        struct user u = alice();
+        u.name = view_str(names[i]);
+        assert_int_equal(put_user(&u, NULL), OK);
+    }
+    assert_int_equal(identity_users(people, arena, &list), OK);
+    assert_int_equal(list.count, 4);
+    const struct user *u = list.items;
+    assert_true(view_is(u[0].name, "al") && view_is(u[1].name, "bob") && view_is(u[3].name, "zoe"));
+}
+
+static void test_names(void **state)
+{
+    static const char *const bad[] = {"", "Alice", "-a", "1a", "a b", "a/b", "alicé", "a\n", "user:a", "_a"};
+    char longest[66];
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        assert_false(user_name_valid(view_str(bad[i])));
+    memset(longest, 'a', sizeof longest);
+    assert_true(user_name_valid(VIEW(longest, 64)));
+    assert_false(user_name_valid(VIEW(longest, 65)));
+    assert_true(user_name_valid(VIEW_STR("a.b_c-9")));
+    assert_false(user_name_valid(VIEW("a\0b", 3)));
+}
+
+static void test_five_failures_lock_for_half_an_hour(void **state)
+{
+    (void)state;
+    struct user u = alice();
+    uint64_t now = 1790000000000u;
+    for (int i = 1; i < USER_FAILURES_MAX; i++) {
+        assert_false(user_login_failed(&u, now));
+        assert_true(user_may_login(&u, now));
+    }
+    assert_true(user_login_failed(&u, now));
+    assert_int_equal(u.state, USER_LOCKED);
+    assert_false(user_may_login(&u, now + USER_LOCK_MS - 1));
+    assert_false(user_login_failed(&u, now + 1000)); /* does not prolong it */
+    assert_true(user_may_login(&u, now + USER_LOCK_MS));
+    assert_false(user_login_failed(&u, now + USER_LOCK_MS)); /* a new count begins */
+    assert_int_equal(u.failed_attempts, 1);
+    user_login_succeeded(&u, now + USER_LOCK_MS + 1);
+    assert_int_equal(u.failed_attempts, 0);
+    assert_int_equal(u.last_login_ms, now + USER_LOCK_MS + 1);
+    u.state = USER_DISABLED;
+    assert_false(user_may_login(&u, UINT64_MAX));
+}
+
+/* --- sessions */
+
+static void test_token_is_strict(void **state)
+{
+    (void)state;
+    char token[SESSION_TOKEN_SIZE + 1], other[SESSION_TOKEN_SIZE];
+    uint8_t hash[32], again[32];
+    assert_int_equal(session_token_make(random_system(), token), OK);
+    assert_int_equal(session_token_make(random_system(), other), OK);
+    assert_int_equal(strlen(token), SESSION_TOKEN_SIZE - 1);
+    assert_string_not_equal(token, other);
+    assert_int_equal(session_token_hash(rig->keys, view_str(token), hash), OK);
+    rig_rotate(rig); /* a session outlives a rotation of the data key */
+    assert_int_equal(session_token_hash(rig->keys, view_str(token), again), OK);
+    assert_memory_equal(hash, again, 32);
+    assert_int_equal(session_token_hash(rig->keys, VIEW(token, 46), hash), ERR_UNAUTHENTICATED);
+    token[20] = '-';
+    assert_int_equal(session_token_hash(rig->keys, view_str(token), hash), ERR_UNAUTHENTICATED);
+    memset(token + 4, 'z', 43); /* more than 32 bytes can be */
+    assert_int_equal(session_token_hash(rig->keys, view_str(token), hash), ERR_UNAUTHENTICATED);
+}
+
+static void test_session_ends_by_age_and_by_idleness(void **state)
+{
+    (void)state;
+    struct user u = alice();
+    char token[SESSION_TOKEN_SIZE];
+    uint8_t hash[32], unknown[32] = {9};
+    uint64_t start = rig->now_ms, t = start;
+    assert_int_equal(put_user(&u, NULL), OK);
+    sign_in("alice", start, token, hash);
+    assert_int_equal(use(unknown, start), ERR_UNAUTHENTICATED);
+    for (; t < start + 8 * HOUR; t += 29 * MINUTE)
+        assert_int_equal(use(hash, t), OK);
+    assert_int_equal(use(hash, start + 8 * HOUR), ERR_TOKEN_EXPIRED);
+    sign_in("alice", start, token, hash);
+    assert_int_equal(use(hash, start + 30 * MINUTE - 1), OK);
+    assert_int_equal(use(hash, start + 60 * MINUTE - 1), ERR_TOKEN_EXPIRED);
+}
+
+/* The session survives a restart, and idleness is counted from there. */
+static void test_session_survives_a_restart(void **state)
+{
+    (void)state;
+    struct user u = alice();
+    struct problem why = {0};
+    char token[SESSION_TOKEN_SIZE];
+    uint8_t hash[32];
+    uint64_t start = rig->now_ms;
+    assert_int_equal(put_user(&u, NULL), OK);
+    sign_in("alice", start, token, hash);
+    identity_free(people);
+    assert_int_equal(identity_new(&people), OK);
+    assert_int_equal(identity_load(people, rig->reader, rig->keys, &why), OK);
+    assert_int_equal(use(hash, start + 2 * HOUR), OK);
+    assert_int_equal(use(hash, start + 2 * HOUR + 31 * MINUTE), ERR_TOKEN_EXPIRED);
+}
+
+static void test_rights_and_state_are_of_now(void **state)
+{
+    (void)state;
+    struct user u = alice();
+    struct session s;
+    struct user now;
+    char token[SESSION_TOKEN_SIZE];
+    uint8_t hash[32];
+    assert_int_equal(put_user(&u, NULL), OK);
+    sign_in("alice", rig->now_ms, token, hash);
+    struct user_found f = found("alice");
+    f.user.roles.count = 1;
+    assert_int_equal(put_user(&f.user, &f), OK);
+    assert_int_equal(identity_session(people, hash, rig->now_ms, arena, &s, &now), OK);
+    assert_int_equal(now.roles.count, 1);
+    assert_true(view_is(s.user_agent, "curl/8"));
+    f = found("alice");
+    f.user.state = USER_LOCKED; /* somebody guesses at his password: he works on */
+    assert_int_equal(put_user(&f.user, &f), OK);
+    assert_int_equal(use(hash, rig->now_ms), OK);
+    f = found("alice");
+    f.user.state = USER_DISABLED;
+    assert_int_equal(put_user(&f.user, &f), OK);
+    assert_int_equal(use(hash, rig->now_ms), ERR_UNAUTHENTICATED);
+}
+
+static void test_oldest_sessions_end(void **state)
+{
+    (void)state;
+    struct user u = alice(), bob = alice();
+    char token[SESSION_TOKEN_SIZE];
+    uint8_t hash[4][32], bobs[32];
+    uint64_t start = rig->now_ms;
+    struct txn_change *ends;
+    size_t count;
+    bob.name = VIEW_STR("bob");
+    assert_int_equal(put_user(&u, NULL), OK);
+    assert_int_equal(put_user(&bob, NULL), OK);
+    sign_in("bob", start - 1, token, bobs);
+    for (size_t i = 0; i < 4; i++)
+        sign_in("alice", start + i, token, hash[i]);
+    assert_int_equal(identity_end_sessions(people, VIEW_STR("alice"), start + 9, 2, arena, &ends, &count), OK);
+    assert_int_equal(count, 2);
+    assert_int_equal(commit(ends, count), OK);
+    assert_int_equal(use(hash[0], start + 9), ERR_UNAUTHENTICATED);
+    assert_int_equal(use(hash[1], start + 9), ERR_UNAUTHENTICATED);
+    assert_int_equal(use(hash[2], start + 9), OK);
+    assert_int_equal(use(hash[3], start + 9), OK);
+    assert_int_equal(use(bobs, start + 9), OK);
+    /* What is over by itself is swept as well, however many may stay. */
+    assert_int_equal(use(hash[3], start + 29 * MINUTE), OK);
+    assert_int_equal(identity_end_sessions(people, VIEW_STR("alice"), start + 31 * MINUTE, 10, arena, &ends, &count),
+                     OK);
+    assert_int_equal(count, 1);
+}
+
+static void test_log_out_is_for_good(void **state)
+{
+    (void)state;
+    struct user u = alice();
+    struct txn_change c;
+    struct problem why = {0};
+    char token[SESSION_TOKEN_SIZE];
+    uint8_t hash[32];
+    assert_int_equal(put_user(&u, NULL), OK);
+    sign_in("alice", rig->now_ms, token, hash);
+    assert_int_equal(identity_remove_session(people, rig->keys, hash, arena, &c), OK);
+    assert_int_equal(commit(&c, 1), OK);
+    assert_int_equal(use(hash, rig->now_ms), ERR_UNAUTHENTICATED);
+    assert_int_equal(identity_remove_session(people, rig->keys, hash, arena, &c), ERR_NOT_FOUND);
+    identity_free(people);
+    assert_int_equal(identity_new(&people), OK);
+    assert_int_equal(identity_load(people, rig->reader, rig->keys, &why), OK);
+    assert_int_equal(use(hash, rig->now_ms), ERR_UNAUTHENTICATED);
+}
+
+/* A row that was not sealed by us stops the start, and is named. */
+static void test_foreign_row_is_named(void **state)
+{
+    (void)state;
+    struct problem why = {0};
+    assert_int_equal(rig_put(rig, TABLE_USER, "x", "this is no user"), OK);
+    assert_int_equal(identity_load(people, rig->reader, rig->keys, &why), ERR_TAMPERED);
+    assert_string_equal(why.where, "users");
+    assert_non_null(strstr(why.detail, "row 0000"));
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(test_##name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        T(user_comes_back_as_it_was),
+        T(lost_race_is_a_conflict),
+        T(late_news_do_not_count),
+        T(users_are_listed_by_name),
+        T(names),
+        T(five_failures_lock_for_half_an_hour),
+        T(token_is_strict),
+        T(session_ends_by_age_and_by_idleness),
+        T(session_survives_a_restart),
+        T(rights_and_state_are_of_now),
+        T(oldest_sessions_end),
+        T(log_out_is_for_good),
+        T(foreign_row_is_named),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
