@@ -16,12 +16,13 @@ static void on_answer(void *context, enum err error, struct view entity, const s
     struct call *c = context;
     struct http_request *req = c->req;
     struct api_thread *t = api_of(req);
+    const struct problem none = {.code = error};
 
     t->inside->under_way--;
     /* The other side may have done it, and authored a record that nobody brought us. */
     if (error == ERR_UNAVAILABLE || error == ERR_TIMEOUT)
         atomic_store(&t->shared->health.look_for_lost, true);
-    if (c->then(req, c->context, error, entity, why) == HTTP_ANSWER)
+    if (c->then(req, c->context, error, entity, why ? why : &none) == HTTP_ANSWER)
         http_request_finish(req);
 }
 

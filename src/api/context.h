@@ -126,13 +126,14 @@ RESULT api_change_authored(struct api_change *c, struct view authored_bytes); /*
 /* Queues it (handed over at the end of the turn) and returns HTTP_LATER, or sets the problem and returns HTTP_ANSWER.
  */
 enum http_outcome api_change_submit(struct api_change *c);
-/* A refusal: records PERMISSION_DENIED or the given type, durable first, then answers the problem. */
+/* A refusal: records PERMISSION_DENIED or the given type, durable first, then answers the problem. What `what` points
+ * to must live as long as the request; detail (may be NULL) is copied. */
 enum http_outcome api_refuse(struct http_request *req, uint16_t type, const struct record_object *what, enum err code,
                              const char *detail);
 
-/* --- calls to keeper and signer. then() runs in this thread with the answer's entity bytes, valid until it returns;
- * its outcome is handled as a handler's. Every authored record that comes back must reach the ledger, even if nobody
- * waits for the answer any more: put it into an api_change. */
+/* --- calls to keeper and signer. then() runs in this thread with the answer's entity bytes, valid until it returns,
+ * and a why that is never NULL; its outcome is handled as a handler's. Every authored record that comes back must reach
+ * the ledger, even if nobody waits for the answer any more: put it into an api_change. */
 typedef enum http_outcome (*api_answered)(struct http_request *req, void *context, enum err error, struct view entity,
                                           const struct problem *why);
 enum http_outcome api_call_keeper(struct http_request *req, uint16_t type, const struct entity *e, const void *object,
