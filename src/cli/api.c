@@ -288,6 +288,9 @@ static RESULT perform(struct cli *c, const char *method, struct view body, struc
         (void)curl_easy_setopt(h, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.len);
         (void)curl_easy_setopt(h, CURLOPT_POSTFIELDS, (const char *)body.ptr);
     }
+    /* On a kept connection that turns out to be dead libcurl would send the request again: nothing may be done twice.
+     */
+    (void)curl_easy_setopt(h, CURLOPT_FRESH_CONNECT, get ? 0L : 1L);
     (void)curl_easy_setopt(h, CURLOPT_CUSTOMREQUEST, method);
     (void)curl_easy_setopt(h, CURLOPT_HTTPHEADER, headers);
     code = curl_easy_perform(h);

@@ -12,10 +12,11 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#define RECORDS    "/api/v1/audit/records"
-#define LINES_MAX  ((size_t)1 << 20) /* one line of an export */
-#define TAIL_LINES 20
-#define TAIL_MS    1000
+#define RECORDS      "/api/v1/audit/records"
+#define LINES_MAX    ((size_t)1 << 20) /* one line of an export */
+#define TAIL_LINES   20
+#define TAIL_MOST    1000
+#define TAIL_SECONDS 1
 
 static const struct column list_columns[] = {
     {"index", "INDEX"},        {"time", "TIME"},          {"severity", "SEVERITY"},
@@ -61,21 +62,14 @@ RESULT audit_search(struct cli *c)
 RESULT audit_show(struct cli *c)
 {
     static const struct column columns[] = {
-        {"index", "Index"},
-        {"time", "Time"},
-        {"type", "Type"},
-        {"severity", "Severity"},
-        {"outcome", "Outcome"},
-        {"author", "Written by"},
-        {"who.actor", "Who"},
-        {"who.source", "From"},
-        {"who.user_agent", "With"},
-        {"who.reason", "Reason"},
-        {"who.request_id", "Request id"},
-        {"what.resource", "What"},
-        {"what.detail", "Detail"},
-        {"what.error", "Error"},
-        {"erased", "Erased"},
+        {"index", "Index"},        {"time", "Time"},
+        {"type", "Type"},          {"severity", "Severity"},
+        {"outcome", "Outcome"},    {"author", "Written by"},
+        {"who.actor", "Who"},      {"who.proof", "Proved itself"},
+        {"who.source", "From"},    {"who.user_agent", "With"},
+        {"who.reason", "Reason"},  {"who.request_id", "Request id"},
+        {"what.resource", "What"}, {"what.detail", "Detail"},
+        {"what.error", "Error"},   {"erased", "Erased"},
         {"hash", "Leaf hash"},
     };
     struct api_answer answer;
@@ -84,86 +78,98 @@ RESULT audit_show(struct cli *c)
     return output_object(c, answer.body, columns, ARRAY_LEN(columns));
 }
 
-/* --- tail: the newest, then what follows, oldest first */
+/* --- tail: the newest, then what follows, in the order of the log */
 
-static void put_value(struct cli *c, const json_t *record, const char *object, const char *name, int width)
-{
-    const json_t *from = object ? json_object_get(record, object) : record;
-    AUTO_WRITER raw = writer_new(8192);
-    AUTO_WRITER clean = writer_new(16384);
-
-    output_cell(json_object_get(from, name), &raw);
-    text_put_safe(&clean, writer_view_of(&raw));
-    (void)fprintf(c->out, "%-*.*s ", width, (int)clean.len, clean.ptr ? (const char *)clean.ptr : "");
-}
+static const struct tail_column {
+    const char *name;
+    int width;
+} tail_columns[] = {
+    {"index", 6},      {"time", 24},         {"severity", 8},    {"type", 24},
+    {"who.actor", 20}, {"what.resource", 0}, {"what.detail", 0}, {"what.error", 0},
+};
 
 static void put_record(struct cli *c, const json_t *record)
 {
-    const char *error = json_string_value(json_object_get(json_object_get(record, "what"), "error"));
-
     if (c->json) {
         char *text = json_dumps(record, JSON_COMPACT);
         (void)fprintf(c->out, "%s\n", text ? text : "");
         free(text);
         return;
     }
-    if (error && *error)
+    if (output_member(record, "what.error"))
         (void)fputs(output_style(c, STYLE_BAD), c->out);
-    put_value(c, record, NULL, "index", 7);
-    put_value(c, record, NULL, "time", 24);
-    put_value(c, record, NULL, "severity", 8);
-    put_value(c, record, NULL, "type", 24);
-    put_value(c, record, "who", "actor", 20);
-    put_value(c, record, "what", "resource", 0);
-    put_value(c, record, "what", "detail", 0);
-    put_value(c, record, "what", "error", 0);
+    for (size_t i = 0; i < ARRAY_LEN(tail_columns); i++) {
+        AUTO_WRITER raw = writer_new(8192);
+        AUTO_WRITER clean = writer_new(32768);
+        output_cell(output_member(record, tail_columns[i].name), &raw);
+        text_put_safe(&clean, writer_view_of(&raw));
+        if (clean.len || tail_columns[i].width)
+            (void)fprintf(c->out, "%s%-*.*s", i ? " " : "", tail_columns[i].width, (int)clean.len,
+                          clean.ptr ? (const char *)clean.ptr : "");
+    }
     (void)fprintf(c->out, "%s\n", output_style(c, STYLE_NONE));
 }
 
-/* What is newer than *next, oldest first; *next becomes the index behind the newest. */
-static RESULT tail_once(struct cli *c, uint64_t *next, uint64_t limit)
+static size_t severity_rank(const char *name)
 {
-    AUTO_WRITER address = writer_new(8192);
+    size_t i = 0;
+
+    while (name && severity_names[i] && strcmp(severity_names[i], name) != 0)
+        i++;
+    return i;
+}
+
+static bool wanted(const struct args *a, const json_t *record)
+{
+    static const struct {
+        const char *option, *member;
+    } exact[] = {{"type", "type"}, {"actor", "who.actor"}, {"resource", "what.resource"}};
+    const char *least = args_text(a, "severity");
+
+    for (size_t i = 0; i < ARRAY_LEN(exact); i++) {
+        const char *want = args_text(a, exact[i].option);
+        const char *is = json_string_value(output_member(record, exact[i].member));
+        if (want && (!is || strcmp(want, is) != 0))
+            return false;
+    }
+    return !least || severity_rank(json_string_value(json_object_get(record, "severity"))) >= severity_rank(least);
+}
+
+/* What came after *after (0: the newest ones); ret_more if there may be more at once. */
+static RESULT tail_once(struct cli *c, uint64_t *after, uint64_t limit, bool *ret_more)
+{
     AUTO(json_decref) json_t *root = NULL;
+    const char *address = *after ? cli_text(c, "/api/v1/audit/tail?after=%llu&limit=%llu", (unsigned long long)*after,
+                                            (unsigned long long)limit)
+                                 : cli_text(c, "/api/v1/audit/tail?limit=%llu", (unsigned long long)limit);
     struct api_answer answer;
     const json_t *records;
-    size_t shown = 0, n;
+    json_t *record;
+    size_t i;
 
-    writer_printf(&address, "%s?limit=%llu", RECORDS, (unsigned long long)limit);
-    for (size_t i = 0; i < 4; i++) {
-        static const char *const filters[] = {"type", "actor", "resource", "severity"};
-        api_query(&address, filters[i], args_text(&c->args, filters[i]));
-    }
-    writer_u8(&address, 0);
-    TRY(writer_done(&address));
-    TRY(api_call(c, "GET", (const char *)address.ptr, (struct view){0}, &answer));
+    TRY(api_call(c, "GET", address, (struct view){0}, &answer));
     TRY(json_read(answer.body, &root, &c->why));
     records = json_object_get(root, "records");
-    n = json_array_size(records);
-    while (shown < n) {
-        const json_t *index = json_object_get(json_array_get(records, shown), "index");
-        if ((uint64_t)json_integer_value(index) < *next)
-            break;
-        shown++;
-    }
-    for (size_t i = shown; i > 0; i--)
-        put_record(c, json_array_get(records, i - 1));
-    if (shown)
-        *next = (uint64_t)json_integer_value(json_object_get(json_array_get(records, 0), "index")) + 1;
+    json_array_foreach(records, i, record) if (wanted(&c->args, record)) put_record(c, record);
+    *after = (uint64_t)json_integer_value(json_object_get(root, "next"));
+    *ret_more = json_array_size(records) == limit;
     return OK;
 }
 
 RESULT audit_tail(struct cli *c)
 {
-    const struct timespec pause = {TAIL_MS / 1000, 0};
-    uint64_t next = 0;
+    const struct timespec pause = {TAIL_SECONDS, 0};
+    uint64_t after = 0, limit = args_number(&c->args, "limit", TAIL_LINES);
+    bool more;
 
-    TRY(tail_once(c, &next, args_number(&c->args, "limit", TAIL_LINES)));
+    TRY(tail_once(c, &after, limit > TAIL_MOST ? TAIL_MOST : limit, &more));
     while (!args_has(&c->args, "once")) {
         if (fflush(c->out) != 0 || ferror(c->out))
             return OK; /* whoever read it has gone */
         (void)nanosleep(&pause, NULL);
-        TRY(tail_once(c, &next, 1000));
+        do
+            TRY(tail_once(c, &after, TAIL_MOST, &more));
+        while (more && after);
     }
     return OK;
 }

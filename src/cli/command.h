@@ -35,9 +35,10 @@ struct cli_argument {
 /* What a command works with, and so which common options it takes. */
 enum command_flag {
     COMMAND_API = 1,      /* speaks to the API */
-    COMMAND_OPERATOR = 2, /* speaks to the operator socket, or reads the server's configuration */
+    COMMAND_OPERATOR = 2, /* speaks to the operator socket */
     COMMAND_ASKS = 4,     /* wants a confirmation: --yes */
     COMMAND_RECORDED = 8, /* takes a reason for the record: --reason */
+    COMMAND_SERVER = 32,  /* reads the server's configuration */
     COMMAND_PLAIN = 16,   /* has one form of output: no --output */
 };
 

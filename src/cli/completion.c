@@ -3,7 +3,7 @@
 #include "cli/cli.h"
 
 struct names {
-    const char *items[64];
+    const char *items[256];
     size_t count;
 };
 
@@ -85,7 +85,7 @@ static void put_value_cases(struct cli *c, const char *choice_form, const char *
             if (o->kind != OPTION_CHOICE && o->kind != OPTION_FILE)
                 continue;
             add_once(&seen, key);
-            if (seen.count == before && before < ARRAY_LEN(seen.items))
+            if (seen.count == before)
                 continue;
             if (o->kind == OPTION_FILE) {
                 (void)fprintf(c->out, "    *'/--%s') %s ;;\n", o->name, file_form);

@@ -163,9 +163,16 @@ RESULT credentials_list(struct cli *c)
         {"version", "VERSION"}, {"description", "DESCRIPTION"},
         {"revoked", "REVOKED"},
     };
+    AUTO_WRITER address = writer_new(8192);
     struct api_answer answer;
 
-    TRY(api_call(c, "GET", CREDENTIALS, (struct view){0}, &answer));
+    writer_str(&address, CREDENTIALS);
+    api_query(&address, "prefix", c->args.arguments[0]);
+    api_query(&address, "after", args_text(&c->args, "after"));
+    api_query(&address, "limit", args_text(&c->args, "limit"));
+    writer_u8(&address, 0);
+    TRY(writer_done(&address));
+    TRY(api_call(c, "GET", (const char *)address.ptr, (struct view){0}, &answer));
     return output_list(c, answer.body, "credentials", columns, ARRAY_LEN(columns),
                        "There are no credentials; 'holdfast credential put' stores one.");
 }

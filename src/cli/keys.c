@@ -22,9 +22,11 @@ static const struct column columns[] = {
     {"environment", "Environment"},
     {"roles", "Roles"},
     {"credentials", "Signs with"},
+    {"environments", "Secrets of"},
     {"created", "Created"},
     {"expires", "Expires"},
     {"rotated", "Rotated"},
+    {"grace_until", "Old key good until"},
     {"last_used", "Last used"},
     {"unix_uid", "Unix user id"},
     {"proof_key", "Proof key"},
@@ -63,7 +65,6 @@ static RESULT put_unix_user(struct cli *c, struct writer *body)
     if (!user && (*end || uid > UINT32_MAX - 1))
         return cli_fail(c, ERR_USAGE, "--unix-user", "'%s' is no user of this host, and no user id", name);
     json_u64(body, "unix_uid", uid);
-    json_bool(body, "has_unix_uid", true);
     return OK;
 }
 
@@ -98,20 +99,24 @@ RESULT keys_create(struct cli *c)
 {
     AUTO_WRITER body = writer_new(65536);
     const struct args *a = &c->args;
-    uint64_t now_ms = c->clock->wall_ms(c->clock), life = args_number(a, "expires", EXPIRES_DAYS * DAY_SECONDS);
-    char expires[TIME_TEXT_SIZE];
+    const char *environment = args_text(a, "environment"), *usage = args_text(a, "usage");
+    uint64_t life = args_number(a, "expires", EXPIRES_DAYS * DAY_SECONDS);
     struct api_answer answer;
 
-    time_format(now_ms + life * 1000, expires);
+    if (!args_has(a, "role"))
+        return cli_fail(c, ERR_USAGE, "--role", "what may it do? Give it a --role, such as trader or read_only");
+    if (!usage)
+        usage = args_has(a, "credential") ? "execute_only" : "read_write";
     json_open(&body, '{');
     json_text(&body, "name", view_str(a->arguments[0]));
     fields_json_text(&body, a, "owner", "owner");
     fields_json_text(&body, a, "description", "description");
-    fields_json_text(&body, a, "environment", "environment");
-    fields_json_text(&body, a, "usage", "usage");
+    json_text(&body, "environment", view_str(environment ? environment : "production"));
+    json_text(&body, "usage", view_str(usage));
     fields_json_texts(&body, a, "role", "roles");
     fields_json_texts(&body, a, "credential", "credentials");
-    json_text(&body, "expires", view_str(expires));
+    fields_json_texts(&body, a, "secrets", "environments");
+    json_u64(&body, "expires_days", (life + DAY_SECONDS - 1) / DAY_SECONDS);
     TRY(put_unix_user(c, &body));
     TRY(put_proof_key(c, &body));
     json_close(&body, '}');
@@ -144,6 +149,8 @@ RESULT keys_list(struct cli *c)
 
     writer_str(&address, KEYS);
     api_query(&address, "owner", args_text(&c->args, "owner"));
+    api_query(&address, "after", args_text(&c->args, "after"));
+    api_query(&address, "limit", args_text(&c->args, "limit"));
     writer_u8(&address, 0);
     TRY(writer_done(&address));
     TRY(api_call(c, "GET", (const char *)address.ptr, (struct view){0}, &answer));

@@ -182,7 +182,7 @@ void output_cell(const json_t *value, struct writer *w)
     }
 }
 
-static const json_t *member_of(const json_t *object, const char *name)
+const json_t *output_member(const json_t *object, const char *name)
 {
     const char *dot = strchr(name, '.');
     char first[64];
@@ -190,7 +190,7 @@ static const json_t *member_of(const json_t *object, const char *name)
     if (!dot)
         return json_object_get(object, name);
     (void)snprintf(first, sizeof first, "%.*s", (int)(dot - name), name);
-    return member_of(json_object_get(object, first), dot + 1);
+    return output_member(json_object_get(object, first), dot + 1);
 }
 
 void output_json(struct cli *c, struct view body)
@@ -218,11 +218,22 @@ static RESULT fill(struct table *t, const json_t *list)
     {
         for (size_t k = 0; k < t->column_count; k++) {
             AUTO_WRITER cell = writer_new(CELL_MAX);
-            output_cell(member_of(row, t->columns[k].name), &cell);
+            output_cell(output_member(row, t->columns[k].name), &cell);
             TRY(table_cell(t, writer_view_of(&cell)));
         }
     }
     return OK;
+}
+
+static void note_next(struct cli *c, const json_t *next)
+{
+    AUTO_WRITER text = writer_new(4096);
+    const char *option = command_option(c->args.command, "before", 6) ? "before" : "after";
+
+    if (!next)
+        return;
+    output_cell(next, &text);
+    cli_note(c, "There are more: go on with --%s %.*s", option, (int)text.len, (const char *)text.ptr);
 }
 
 RESULT output_list(struct cli *c, struct view body, const char *member, const struct column *columns, size_t count,
@@ -245,6 +256,7 @@ RESULT output_list(struct cli *c, struct view body, const char *member, const st
     TRY(table_new(c, columns, count, &t));
     TRY(fill(t, list));
     table_print(t);
+    note_next(c, json_object_get(root, "next"));
     return OK;
 }
 
@@ -271,10 +283,10 @@ RESULT output_object(struct cli *c, struct view body, const struct column *colum
     TRY(read_body(c, body, &root));
     for (size_t k = 0; k < count; k++) {
         size_t w = strlen(title_of(&columns[k]));
-        width = member_of(root, columns[k].name) && w > width ? w : width;
+        width = output_member(root, columns[k].name) && w > width ? w : width;
     }
     for (size_t k = 0; k < count; k++) {
-        const json_t *value = member_of(root, columns[k].name);
+        const json_t *value = output_member(root, columns[k].name);
         AUTO_WRITER cell = writer_new(CELL_MAX);
         output_cell(value, &cell);
         if (value && cell.len)

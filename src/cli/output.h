@@ -23,6 +23,8 @@ void output_json(struct cli *c, struct view body);
 RESULT output_entity(struct cli *c, const struct entity *e, const void *object);
 /* One cell's text of a JSON value. */
 void output_cell(const json_t *value, struct writer *w);
+/* The member of that name, "a.b" for b in a; NULL if there is none. */
+const json_t *output_member(const json_t *object, const char *name);
 /* What the run ended with, on c->err. */
 void output_problem(struct cli *c, enum err e);
 /* The terminal's colour for a meaning, or "". */

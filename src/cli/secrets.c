@@ -16,7 +16,7 @@ static const struct column meta_columns[] = {
     {"owner", "Owner"},
     {"tags", "Tags"},
     {"version", "Version"},
-    {"current", "Current version"},
+
     {"created", "Created"},
     {"rotated", "Rotated"},
     {"rotation_days", "Rotate every days"},
@@ -57,7 +57,6 @@ static const char *version_text(struct cli *c, struct view body)
 
     if (json_read(body, &root, NULL) == OK) {
         const json_t *v = json_object_get(root, "version");
-        v = v ? v : json_object_get(root, "current");
         if (json_is_integer(v))
             text = cli_text(c, ", version %lld", (long long)json_integer_value(v));
         json_decref(root);
@@ -162,7 +161,7 @@ RESULT secrets_get(struct cli *c)
 RESULT secrets_list(struct cli *c)
 {
     static const struct column columns[] = {
-        {"path", "PATH"},   {"kind", "KIND"},       {"environment", "ENVIRONMENT"}, {"current", "VERSION"},
+        {"path", "PATH"},   {"kind", "KIND"},       {"environment", "ENVIRONMENT"}, {"version", "VERSION"},
         {"owner", "OWNER"}, {"rotated", "ROTATED"}, {"revoked", "REVOKED"},
     };
     AUTO_WRITER address = writer_new(8192);
@@ -170,6 +169,7 @@ RESULT secrets_list(struct cli *c)
 
     writer_str(&address, "/api/v1/secrets");
     api_query(&address, "prefix", c->args.arguments[0]);
+    api_query(&address, "after", args_text(&c->args, "after"));
     api_query(&address, "limit", args_text(&c->args, "limit"));
     writer_u8(&address, 0);
     TRY(writer_done(&address));
@@ -181,7 +181,7 @@ RESULT secrets_list(struct cli *c)
 RESULT secrets_history(struct cli *c)
 {
     static const struct column columns[] = {
-        {"number", "VERSION"},
+        {"version", "VERSION"},
         {"state", "STATE"},
         {"created", "CREATED"},
         {"created_by", "BY"},

@@ -201,15 +201,9 @@ RESULT sessions_logout(struct cli *c)
 RESULT sessions_whoami(struct cli *c)
 {
     static const struct column columns[] = {
-        {"name", "Name"},
-        {"actor", "Actor"},
-        {"user", "User"},
-        {"roles", "Roles"},
-        {"permissions", "May"},
-        {"access", "Secrets"},
-        {"level", "Secrets"},
-        {"environments", "Environments"},
-        {"expires", "Session ends"},
+        {"name", "Name"},     {"actor", "In the record"}, {"way", "Signed in by"},     {"key_id", "Key"},
+        {"roles", "Roles"},   {"permissions", "May"},     {"secret_level", "Secrets"}, {"environments", "Environments"},
+        {"created", "Since"}, {"expires", "Until"},
     };
     struct api_answer answer;
 

@@ -186,13 +186,13 @@ static void put_quoted(FILE *out, const char *text)
 
 static void put_headers(struct cli *c, const json_t *root, const char *before, const char *after)
 {
-    const json_t *headers = json_object_get(root, "headers");
-    size_t i;
-    json_t *h;
+    json_t *headers = json_object_get(root, "headers");
+    const char *name;
+    json_t *value;
 
-    json_array_foreach(headers, i, h)
+    json_object_foreach(headers, name, value)
     {
-        const char *line = cli_text(c, "%s: %s", text_of(h, "name"), text_of(h, "value"));
+        const char *line = cli_text(c, "%s: %s", name, json_is_string(value) ? json_string_value(value) : "");
         if (!line)
             continue;
         (void)fputs(before, c->out);

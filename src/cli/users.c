@@ -21,9 +21,15 @@ RESULT users_list(struct cli *c)
     static const struct column columns[] = {
         {"name", "NAME"}, {"state", "STATE"}, {"roles", "ROLES"}, {"email", "E-MAIL"}, {"last_login", "LAST LOG-IN"},
     };
+    AUTO_WRITER address = writer_new(1024);
     struct api_answer answer;
 
-    TRY(api_call(c, "GET", USERS, (struct view){0}, &answer));
+    writer_str(&address, USERS);
+    api_query(&address, "after", args_text(&c->args, "after"));
+    api_query(&address, "limit", args_text(&c->args, "limit"));
+    writer_u8(&address, 0);
+    TRY(writer_done(&address));
+    TRY(api_call(c, "GET", (const char *)address.ptr, (struct view){0}, &answer));
     return output_list(c, answer.body, "users", columns, ARRAY_LEN(columns), "There is nobody yet.");
 }
 
