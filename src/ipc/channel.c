@@ -1,19 +1,21 @@
 #include "ipc/channel.h"
 
+#include "ipc/channel_fds.h"
+
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define IN_BATCH       8  /* frames a system call takes in */
-#define OUT_BATCH      32 /* frames a system call sends */
-#define TURN_FRAMES    64 /* frames one channel may have handled in a turn, so that a flood leaves the others theirs */
-#define QUEUE_BYTES    (8u * 1024 * 1024)
-#define PAUSE_FRAMES   256 /* answers waiting for the peer above which its requests are no longer read … */
-#define PAUSE_BYTES    (1024u * 1024)
-#define RESUME_PART    2 /* … until they are down to this part of it */
-#define DESCRIPTORS_IN 2 /* what the smallest control buffer holds on 64 bits */
+#define IN_BATCH     8  /* frames a system call takes in */
+#define OUT_BATCH    32 /* frames a system call sends */
+#define TURN_FRAMES  64 /* frames one channel may have handled in a turn, so that a flood leaves the others theirs */
+#define QUEUE_BYTES  (8u * 1024 * 1024)
+#define PAUSE_FRAMES 256 /* answers waiting for the peer above which its requests are no longer read … */
+#define PAUSE_BYTES  (1024u * 1024)
+#define RESUME_PART  2 /* … until they are down to this part of it */
 
 struct out {
     uint8_t *bytes;
@@ -21,15 +23,10 @@ struct out {
     int fd;
 };
 
-union control {
-    struct cmsghdr align;
-    uint8_t bytes[CMSG_SPACE(sizeof(int))];
-};
-
 struct in_batch {
     struct mmsghdr messages[IN_BATCH];
     struct iovec parts[IN_BATCH];
-    union control control[IN_BATCH];
+    union channel_fds control[IN_BATCH];
     uint8_t bytes[IN_BATCH][CHANNEL_FRAME_MAX];
 };
 
@@ -131,31 +128,19 @@ static void pause_or_resume(struct channel *c)
     watch(c);
 }
 
-static void put_descriptor(struct msghdr *m, union control *control, int fd)
-{
-    *control = (union control){0};
-    m->msg_control = control->bytes;
-    m->msg_controllen = sizeof control->bytes;
-    struct cmsghdr *h = CMSG_FIRSTHDR(m);
-    h->cmsg_level = SOL_SOCKET;
-    h->cmsg_type = SCM_RIGHTS;
-    h->cmsg_len = CMSG_LEN(sizeof fd);
-    memcpy(CMSG_DATA(h), &fd, sizeof fd);
-}
-
 /* Sends up to a batch; how many went, or -1. */
 static int send_batch(struct channel *c)
 {
     struct mmsghdr messages[OUT_BATCH] = {0};
     struct iovec parts[OUT_BATCH];
-    union control control[OUT_BATCH];
+    union channel_fds control[OUT_BATCH];
     unsigned n = 0;
     for (; n < OUT_BATCH && n < c->count; n++) {
         struct out *o = &c->queue[(c->first + n) % CHANNEL_QUEUE_MAX];
         parts[n] = (struct iovec){.iov_base = o->bytes, .iov_len = o->len};
         messages[n].msg_hdr = (struct msghdr){.msg_iov = &parts[n], .msg_iovlen = 1};
         if (o->fd >= 0)
-            put_descriptor(&messages[n].msg_hdr, &control[n], o->fd);
+            channel_fds_put(&messages[n].msg_hdr, &control[n], o->fd);
     }
     int sent;
     do
@@ -242,6 +227,47 @@ RESULT channel_send(struct channel *c, uint16_t type, uint64_t id, struct view b
     return send_frame(c, writer_view_of(&w), body, fd);
 }
 
+RESULT channel_send_now(struct channel *c, uint16_t type, uint64_t id, struct view body)
+{
+    if (c->count > 0)
+        TRY(channel_flush(c));
+    if (c->count > 0)
+        return ERR_BUSY;
+    TRY(channel_send(c, type, id, body, -1));
+    TRY(channel_flush(c));
+    if (c->count == 0)
+        return OK;
+    out_done(c); /* the only one there is */
+    return ERR_BUSY;
+}
+
+static void await(const struct channel *c, short events, uint64_t ms)
+{
+    struct pollfd p = {.fd = c->fd, .events = events};
+    (void)poll(&p, 1, (int)(ms < INT32_MAX ? ms : INT32_MAX));
+}
+
+void channel_await(struct channel *c, uint64_t ms)
+{
+    if (!c->broken)
+        await(c, POLLIN, ms);
+}
+
+RESULT channel_flush_within(struct channel *c, uint64_t ms)
+{
+    const struct clock *clock = loop_clock(c->loop);
+    uint64_t end = clock->mono_ms(clock) + ms;
+    for (;;) {
+        TRY(channel_flush(c));
+        uint64_t now = clock->mono_ms(clock);
+        if (c->count == 0)
+            return OK;
+        if (now >= end)
+            return ERR_TIMEOUT;
+        await(c, POLLOUT, end - now);
+    }
+}
+
 static enum err send_answer(struct channel *c, uint16_t type, uint64_t id, enum err code, struct view body)
 {
     uint8_t head[CHANNEL_HEADER + 2];
@@ -291,34 +317,12 @@ RESULT channel_result(struct view body, struct view *ret_entity, struct problem 
 
 /* --- receiving */
 
-/* The one descriptor of a message, or -1; more than that, or one that is not wanted, breaks the protocol. */
-static bool take_descriptor(struct msghdr *m, int *ret_fd)
-{
-    int fds[DESCRIPTORS_IN];
-    size_t n = 0;
-    *ret_fd = -1;
-    for (struct cmsghdr *h = CMSG_FIRSTHDR(m); h; h = CMSG_NXTHDR(m, h)) {
-        if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS)
-            continue;
-        n = (h->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-        n = n < DESCRIPTORS_IN ? n : DESCRIPTORS_IN;
-        memcpy(fds, CMSG_DATA(h), n * sizeof(int));
-    }
-    if (n == 1 && !(m->msg_flags & MSG_CTRUNC)) {
-        *ret_fd = fds[0];
-        return true;
-    }
-    for (size_t i = 0; i < n; i++)
-        close(fds[i]);
-    return n == 0 && !(m->msg_flags & MSG_CTRUNC);
-}
-
 /* One message of the batch; false ends the channel. */
 static bool handle(struct channel *c, struct mmsghdr *m)
 {
     struct frame f;
     uint16_t zero;
-    if (!take_descriptor(&m->msg_hdr, &f.fd))
+    if (!channel_fds_take(&m->msg_hdr, &f.fd))
         return false;
     struct reader r = reader_new(VIEW(m->msg_hdr.msg_iov->iov_base, m->msg_len));
     bool whole = !(m->msg_hdr.msg_flags & MSG_TRUNC) && reader_u16(&r, &f.type) == OK && reader_u16(&r, &zero) == OK &&

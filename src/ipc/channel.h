@@ -47,6 +47,13 @@ bool channel_alive(const struct channel *c); /* the peer is there, as far as is 
  * then nothing is queued. fd (or -1) is duplicated. */
 RESULT channel_send(struct channel *c, uint16_t type, uint64_t id, struct view body, int fd);
 RESULT channel_flush(struct channel *c);       /* now, where order across channels matters */
+/* Out of this process when it returns OK, behind what was queued before. ERR_BUSY when that can't be done without
+ * waiting: then the frame is not queued. */
+RESULT channel_send_now(struct channel *c, uint16_t type, uint64_t id, struct view body);
+/* Flushes and waits, at most ms in all, until the last queued frame is out of this process. ERR_TIMEOUT. */
+RESULT channel_flush_within(struct channel *c, uint64_t ms);
+/* Waits at most ms until something can be read, for an owner who then drains. */
+void channel_await(struct channel *c, uint64_t ms);
 void channel_break(struct channel *c);         /* both ends see it closed at their next turn */
 /* Takes everything that has arrived, up to a bound, as the loop would: a keeper drains the signer this way before it
  * signs a checkpoint. ret_drained is false if the bound ended it. ERR_BUSY from inside c's own frame callback. */
