@@ -7,7 +7,7 @@
 #define NAME_MAX_BYTES 64
 #define CONTEXT_MAX    4096
 #define AUTHORED_MAX   16384
-#define TEXT_PATH_MAX  800
+#define TEXT_PATH_MAX  512 /* with "credential:" before it, it fits the resource of a record */
 
 static const struct field status_fields[] = {
     FIELD(1, struct keeper_status, state, U8, 0),
@@ -267,6 +267,7 @@ static const struct field signer_welcome_fields[] = {
     FIELD(3, struct keeper_signer_welcome, previous, FIXED, 32),
     FIELD(4, struct keeper_signer_welcome, nonce_mark_ms, U64, 0),
     FIELD(5, struct keeper_signer_welcome, installation, FIXED, INSTALLATION_SIZE),
+    FIELD(6, struct keeper_signer_welcome, sequence_limit, U64, 0),
 };
 const struct entity keeper_signer_welcome_entity = ENTITY("KeeperSignerWelcome", 0x0140, 1,
                                                           struct keeper_signer_welcome, signer_welcome_fields);
@@ -315,6 +316,12 @@ static const struct field event_credential_fields[] = {
 const struct entity keeper_event_credential_entity = ENTITY("KeeperEventCredential", 0x0150, 1,
                                                             struct keeper_event_credential, event_credential_fields);
 
+static const struct field event_room_fields[] = {
+    FIELD(1, struct keeper_event_room, limit, U64, 0),
+};
+const struct entity keeper_event_room_entity = ENTITY("KeeperEventRoom", 0x0151, 1, struct keeper_event_room,
+                                                      event_room_fields);
+
 #define ANY_STATE (STATE_UNINITIALISED | STATE_SEALED | STATE_UNSEALED)
 #define ANYBODY   (PEER_OPERATOR | PEER_FRONT | PEER_SIGNER | PEER_SUPERVISOR)
 
@@ -347,6 +354,7 @@ const struct keeper_message keeper_messages[] = {
     {KEEPER_UNWRAP, "unwrap", PEER_SIGNER, STATE_UNSEALED, &keeper_unwrap_entity, &keeper_unwrapped_entity},
     {KEEPER_AUTHORED, "authored", PEER_SIGNER, STATE_UNSEALED, &keeper_authored_entity, NULL},
     {KEEPER_RESERVE, "reserve", PEER_SIGNER, STATE_UNSEALED, &keeper_reserve_entity, NULL},
+    {KEEPER_SIGNER_CLOSED, "signer-closed", PEER_SIGNER, ANY_STATE, NULL, NULL},
 };
 const size_t keeper_message_count = ARRAY_LEN(keeper_messages);
 

@@ -36,12 +36,14 @@ enum keeper_type {
     KEEPER_UNWRAP,
     KEEPER_AUTHORED, /* one way */
     KEEPER_RESERVE,
+    KEEPER_SIGNER_CLOSED, /* one way: the signer has heard that it is sealed, and authors nothing further */
     /* events from the keeper, id 0 */
     KEEPER_EVENT_UNSEALED = 60, /* to front and signer: say hello again */
     KEEPER_EVENT_SEALED,        /* wipe what you have */
     KEEPER_EVENT_CREDENTIAL,    /* to the signer, before the front gets its answer: this credential changed */
     KEEPER_EVENT_ROTATED,       /* to the front: say hello again, then rewrap */
     KEEPER_EVENT_PENDING,       /* to the front's thread 0: something was authored on the operator's behalf */
+    KEEPER_EVENT_ROOM,          /* to the signer: how far it may author */
 };
 
 struct keeper_message {
@@ -250,6 +252,7 @@ struct keeper_signer_welcome {
     uint8_t previous[32];
     uint64_t nonce_mark_ms; /* nonces up to here count as used */
     uint8_t installation[INSTALLATION_SIZE];
+    uint64_t sequence_limit; /* see struct keeper_event_room */
 };
 struct keeper_unwrap {
     struct view descriptor;
@@ -283,6 +286,12 @@ struct keeper_event_credential {
     bool frozen;
 };
 
+/* The signer may author records with sequences below limit. They are reserved in the anchor and the keeper has room to
+ * keep them, so a record that has left the signer is never lost to a keeper that lives. */
+struct keeper_event_room {
+    uint64_t limit;
+};
+
 /* The bundle's entity, shared by the CLI that makes it, the keeper that carries it and the signer that reads it. */
 struct credential_bundle {
     struct view api_key, secret, passphrase;
@@ -296,6 +305,6 @@ extern const struct entity keeper_status_entity, keeper_init_entity, keeper_init
     keeper_secret_open_entity, keeper_sealed_entity, keeper_opened_entity, keeper_rewrap_entity,
     keeper_credential_put_entity, keeper_credential_freeze_entity, keeper_enrol_entity, keeper_signer_welcome_entity,
     keeper_unwrap_entity, keeper_unwrapped_entity, keeper_authored_entity, keeper_reserve_entity,
-    keeper_event_credential_entity;
+    keeper_event_credential_entity, keeper_event_room_entity;
 
 #endif

@@ -16,15 +16,15 @@ static uint64_t now(const struct keeper *k)
 
 static const struct admin *find_key(const struct keeper *k, const uint8_t key[static 32])
 {
-    for (size_t i = 0; i < k->admin_count; i++)
-        if (ct_eq(k->admins[i].key, key, 32))
-            return &k->admins[i];
+    for (size_t i = 0; i < k->people.admin_count; i++)
+        if (ct_eq(k->people.admins[i].key, key, 32))
+            return &k->people.admins[i];
     return NULL;
 }
 
-RESULT admins_check_approval(const struct keeper *k, const struct approval *a, enum approval_kind kind,
-                             const uint8_t object[static 32], const uint8_t previous[static 32],
-                             const uint8_t next[static 32])
+/* id: what makes this approval itself, whoever sends it and however it is encoded. */
+static RESULT verify(const struct keeper *k, const struct approval *a, enum approval_kind kind,
+                     const uint8_t *const hashes[static 3], uint8_t ret_id[static 32])
 {
     AUTO_WRITER message = writer_new(512);
     uint64_t t = now(k);
@@ -37,9 +37,57 @@ RESULT admins_check_approval(const struct keeper *k, const struct approval *a, e
         return ERR_NOT_ADMINISTRATOR;
     if (a->expiry_ms <= t || a->expiry_ms > t + APPROVAL_LONGEST_MS)
         return ERR_APPROVAL_EXPIRED;
-    approval_message(k->head.installation, kind, object, previous, next, a->expiry_ms, &message);
+    approval_message(k->head.installation, kind, hashes[0], hashes[1], hashes[2], a->expiry_ms, &message);
     TRY(writer_done(&message));
-    return ed25519_verify(a->key, writer_view_of(&message), VIEW_OF(a->signature)) == OK ? OK : ERR_APPROVAL_INVALID;
+    if (ed25519_verify(a->key, writer_view_of(&message), VIEW_OF(a->signature)) != OK)
+        return ERR_APPROVAL_INVALID;
+    writer_bytes(&message, a->key, 32);
+    TRY(writer_done(&message));
+    sha256(writer_view_of(&message), ret_id);
+    return OK;
+}
+
+RESULT admins_check_approval(const struct keeper *k, const struct approval *a, enum approval_kind kind,
+                             const uint8_t object[static 32], const uint8_t previous[static 32],
+                             const uint8_t next[static 32])
+{
+    const uint8_t *const hashes[] = {object, previous, next};
+    uint8_t id[32];
+
+    return verify(k, a, kind, hashes, id);
+}
+
+/* Expired ones stay as long as there is room, so that a clock set back does not revive them. */
+static struct used_approval *place_for_used(struct people *p, uint64_t t)
+{
+    struct used_approval *oldest = &p->used[0];
+
+    if (p->used_count < USED_MAX)
+        return &p->used[p->used_count++];
+    for (size_t i = 1; i < p->used_count; i++)
+        if (p->used[i].expiry_ms < oldest->expiry_ms)
+            oldest = &p->used[i];
+    return oldest->expiry_ms <= t ? oldest : NULL;
+}
+
+RESULT admins_use_approval(struct keeper *k, const struct approval *a, enum approval_kind kind,
+                           const uint8_t object[static 32], const uint8_t previous[static 32],
+                           const uint8_t next[static 32])
+{
+    const uint8_t *const hashes[] = {object, previous, next};
+    struct used_approval *place;
+    uint8_t id[32];
+
+    TRY(verify(k, a, kind, hashes, id));
+    for (size_t i = 0; i < k->people.used_count; i++)
+        if (memcmp(k->people.used[i].id, id, sizeof id) == 0)
+            return ERR_APPROVAL_STALE;
+    place = place_for_used(&k->people, now(k));
+    if (!place)
+        return ERR_LIMIT_REACHED;
+    memcpy(place->id, id, sizeof id);
+    place->expiry_ms = a->expiry_ms;
+    return OK;
 }
 
 static int by_name(const void *a, const void *b)
@@ -60,23 +108,23 @@ void admins_hash(const struct admin *admins, size_t count, uint8_t out[static 32
 
 static struct enrolment *find_enrolment(struct keeper *k, struct view name)
 {
-    for (size_t i = 0; i < k->enrolment_count; i++)
-        if (view_is(name, k->enrolments[i].name))
-            return &k->enrolments[i];
+    for (size_t i = 0; i < k->people.enrolment_count; i++)
+        if (view_is(name, k->people.enrolments[i].name))
+            return &k->people.enrolments[i];
     return NULL;
 }
 
 static void drop_enrolment(struct keeper *k, struct enrolment *e)
 {
-    *e = k->enrolments[--k->enrolment_count];
-    wipe(&k->enrolments[k->enrolment_count], sizeof *e);
+    *e = k->people.enrolments[--k->people.enrolment_count];
+    wipe(&k->people.enrolments[k->people.enrolment_count], sizeof *e);
 }
 
 static void drop_expired(struct keeper *k)
 {
-    for (size_t i = k->enrolment_count; i > 0; i--)
-        if (k->enrolments[i - 1].expiry_ms <= now(k))
-            drop_enrolment(k, &k->enrolments[i - 1]);
+    for (size_t i = k->people.enrolment_count; i > 0; i--)
+        if (k->people.enrolments[i - 1].expiry_ms <= now(k))
+            drop_enrolment(k, &k->people.enrolments[i - 1]);
 }
 
 RESULT admins_enrolment_token(struct keeper *k, const char *name, struct arena *arena, struct view *ret_token)
@@ -87,13 +135,13 @@ RESULT admins_enrolment_token(struct keeper *k, const char *name, struct arena *
 
     drop_expired(k);
     e = find_enrolment(k, view_str(name));
-    if (!e && k->enrolment_count == ENROLMENTS_MAX)
+    if (!e && k->people.enrolment_count == ENROLMENTS_MAX)
         return ERR_LIMIT_REACHED;
     TRY(k->config.random->fill(k->config.random, bytes, sizeof bytes));
     TRY(base62_put(bytes, sizeof bytes, text + sizeof TOKEN_PREFIX - 1, TOKEN_WIDTH));
     wipe(bytes, sizeof bytes);
     if (!e)
-        e = &k->enrolments[k->enrolment_count++];
+        e = &k->people.enrolments[k->people.enrolment_count++];
     TRY(view_to_str(view_str(name), e->name, NAME_SIZE));
     sha256(VIEW(text, sizeof text - 1), e->token_hash);
     e->expiry_ms = now(k) + ENROLMENT_LIFE_MS;
@@ -112,10 +160,10 @@ static RESULT change_begin(const struct keeper *k, struct view name, struct chan
 {
     if (name.len == 0 || name.len >= NAME_SIZE)
         return ERR_BAD_VALUE;
-    memcpy(c->admins, k->admins, sizeof c->admins);
-    c->count = k->admin_count;
+    memcpy(c->admins, k->people.admins, sizeof c->admins);
+    c->count = k->people.admin_count;
     sha256(name, c->object);
-    admins_hash(k->admins, k->admin_count, c->previous);
+    admins_hash(k->people.admins, k->people.admin_count, c->previous);
     return OK;
 }
 
@@ -128,7 +176,7 @@ static void change_end(struct change *c)
 static RESULT change_insert(struct change *c, const struct keeper_admin_change *q)
 {
     for (size_t i = 0; i < c->count; i++)
-        if (view_is(q->name, c->admins[i].name))
+        if (view_is(q->name, c->admins[i].name) || memcmp(q->key, c->admins[i].key, 32) == 0)
             return ERR_EXISTS;
     if (c->count == ADMINISTRATORS_MAX)
         return ERR_LIMIT_REACHED;
@@ -149,30 +197,52 @@ static RESULT change_delete(struct change *c, struct view name)
     return ERR_NOT_FOUND;
 }
 
-/* In force when it is in the anchor; if that can't be written, nothing has changed. */
+/* The record, then the change with it in one write of the anchor: both or neither. */
 static RESULT change_save(struct keeper *k, const struct change *c, uint16_t event, struct view name,
                           struct arena *arena)
 {
-    struct admin before[ADMINISTRATORS_MAX];
-    size_t before_count = k->admin_count;
-    struct authoring record = {.type = event, .outcome = OUTCOME_DONE, .what.detail = name};
+    struct authoring record = {.type = event,
+                               .outcome = OUTCOME_DONE,
+                               .what.resource = VIEW_STR("administrators"),
+                               .what.detail = name,
+                               .anchored = true};
     struct view authored;
     enum err e;
 
-    TRY(authors_room(k));
-    memcpy(before, k->admins, sizeof before);
-    memcpy(k->admins, c->admins, sizeof before);
-    k->admin_count = c->count;
+    TRY(authors_write(k, &record, arena, &authored));
+    memcpy(k->people.admins, c->admins, sizeof c->admins);
+    k->people.admin_count = c->count;
     e = save_write(k);
     if (e != OK) {
-        memcpy(k->admins, before, sizeof before);
-        k->admin_count = before_count;
+        authors_withdraw(k);
         return e;
     }
-    record.what.resource = VIEW_STR("administrators");
-    TRY(authors_write(k, &record, arena, &authored));
     k->config.event(k->config.context, PEER_FRONT, KEEPER_EVENT_PENDING, NULL, NULL);
     return OK;
+}
+
+/* On failure the former set, its tokens and its used approvals are put back whole. */
+static enum err or_put_back(struct keeper *k, const struct people *before, enum err e)
+{
+    if (e != OK)
+        k->people = *before;
+    return e;
+}
+
+static RESULT add(struct keeper *k, const struct keeper_admin_change *q, const struct change *c, struct arena *arena,
+                  struct view *ret_token)
+{
+    bool recovery = q->passphrase.len != 0 || q->shares.count != 0;
+    uint16_t event = recovery ? EVENT_ADMINISTRATORS_RECOVERED : EVENT_ADMINISTRATOR_ADDED;
+    char name[NAME_SIZE];
+
+    TRY(view_to_str(q->name, name, sizeof name));
+    if (!recovery)
+        TRY(admins_use_approval(k, &q->approval, APPROVE_ADMIN_ADD, c->object, c->previous, c->next));
+    if (recovery && q->replace_all)
+        k->people.enrolment_count = 0; /* who lost his place keeps no way in */
+    TRY(admins_enrolment_token(k, name, arena, ret_token));
+    return change_save(k, c, event, q->name, arena);
 }
 
 HANDLER(admins_add)
@@ -180,29 +250,38 @@ HANDLER(admins_add)
     const struct keeper_admin_change *q = request;
     struct keeper_admin_changed *changed = answer;
     bool recovery = q->passphrase.len != 0 || q->shares.count != 0;
-    uint16_t event = recovery ? EVENT_ADMINISTRATORS_RECOVERED : EVENT_ADMINISTRATOR_ADDED;
-    char name[NAME_SIZE];
+    struct people before = k->people;
     struct change c;
+    enum err e;
 
     TRY(change_begin(k, q->name, &c));
-    TRY(view_to_str(q->name, name, sizeof name));
     if (recovery)
-        TRY(seal_check_authority(k, q->passphrase, &q->shares));
+        TRY(root_check_authority(k, q->passphrase, &q->shares));
     if (recovery && q->replace_all)
         c.count = 0;
-    if (change_insert(&c, q) != OK)
-        return problem_set(why, ERR_EXISTS, "name", "there is an administrator '%s' already, or there are %d", name,
-                           ADMINISTRATORS_MAX);
+    e = change_insert(&c, q);
+    if (e == ERR_EXISTS)
+        return problem_set(why, e, "name", "there is an administrator of this name, or with this key, already");
+    TRY(e);
     change_end(&c);
-    if (!recovery)
-        TRY(admins_check_approval(k, &q->approval, APPROVE_ADMIN_ADD, c.object, c.previous, c.next));
-    TRY(admins_enrolment_token(k, name, arena, &changed->enrolment_token));
-    return change_save(k, &c, event, q->name, arena);
+    return or_put_back(k, &before, add(k, q, &c, arena, &changed->enrolment_token));
+}
+
+static RESULT remove_one(struct keeper *k, const struct keeper_admin_change *q, const struct change *c,
+                         struct arena *arena)
+{
+    struct enrolment *unused = find_enrolment(k, q->name);
+
+    TRY(admins_use_approval(k, &q->approval, APPROVE_ADMIN_REMOVE, c->object, c->previous, c->next));
+    if (unused)
+        drop_enrolment(k, unused);
+    return change_save(k, c, EVENT_ADMINISTRATOR_REMOVED, q->name, arena);
 }
 
 HANDLER(admins_remove)
 {
     const struct keeper_admin_change *q = request;
+    struct people before = k->people;
     struct change c;
 
     (void)answer;
@@ -212,24 +291,23 @@ HANDLER(admins_remove)
         return problem_set(why, ERR_BAD_VALUE, "name",
                            "the last administrator can't be removed; add another one first");
     change_end(&c);
-    TRY(admins_check_approval(k, &q->approval, APPROVE_ADMIN_REMOVE, c.object, c.previous, c.next));
-    return change_save(k, &c, EVENT_ADMINISTRATOR_REMOVED, q->name, arena);
+    return or_put_back(k, &before, remove_one(k, q, &c, arena));
 }
 
 HANDLER(admins_list)
 {
     struct administrators *list = answer;
-    struct administrator *out = arena_alloc(arena, (k->admin_count + 1) * sizeof *out);
+    struct administrator *out = arena_alloc(arena, (k->people.admin_count + 1) * sizeof *out);
 
     (void)request, (void)why;
     if (!out)
         return ERR_NO_MEMORY;
-    for (size_t i = 0; i < k->admin_count; i++) {
-        out[i].name = view_str(k->admins[i].name);
-        memcpy(out[i].key, k->admins[i].key, 32);
+    for (size_t i = 0; i < k->people.admin_count; i++) {
+        out[i].name = view_str(k->people.admins[i].name);
+        memcpy(out[i].key, k->people.admins[i].key, 32);
     }
-    list->list = (struct entity_list){out, k->admin_count};
-    admins_hash(k->admins, k->admin_count, list->hash);
+    list->list = (struct entity_list){out, k->people.admin_count};
+    admins_hash(k->people.admins, k->people.admin_count, list->hash);
     return OK;
 }
 
@@ -238,26 +316,27 @@ HANDLER(admins_enrol)
 {
     const struct keeper_enrol *q = request;
     struct keeper_sealed *out = answer;
-    struct enrolment *e, kept;
-    struct authoring record = {
-        .type = EVENT_ENROLMENT_USED, .outcome = OUTCOME_DONE, .who = q->who, .what.detail = q->name};
+    struct enrolment *e = find_enrolment(k, q->name);
+    struct authoring record = {.type = EVENT_ENROLMENT_USED,
+                               .outcome = OUTCOME_DONE,
+                               .who = q->who,
+                               .what.resource = VIEW_STR("enrolment"),
+                               .what.detail = q->name,
+                               .anchored = true};
+    struct people before;
     uint8_t hash[32];
     enum err saved;
 
     (void)why;
-    TRY(authors_room(k));
-    drop_expired(k);
     sha256(q->token, hash);
-    e = find_enrolment(k, q->name);
-    if (!e || !ct_eq(hash, e->token_hash, 32))
+    if (!e || e->expiry_ms <= now(k) || !ct_eq(hash, e->token_hash, 32))
         return ERR_ENROLMENT_INVALID;
-    kept = *e;
+    TRY(authors_write(k, &record, arena, &out->authored));
+    before = k->people;
     drop_enrolment(k, e);
     saved = save_write(k);
-    if (saved != OK) {
-        k->enrolments[k->enrolment_count++] = kept;
-        return saved;
-    }
-    record.what.resource = VIEW_STR("enrolment");
-    return authors_write(k, &record, arena, &out->authored);
+    if (saved == OK)
+        return OK;
+    authors_withdraw(k);
+    return or_put_back(k, &before, saved);
 }

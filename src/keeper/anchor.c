@@ -79,30 +79,44 @@ static RESULT slot_parse(struct view bytes, struct slot *ret)
     return OK;
 }
 
-static RESULT keep(struct anchor *a, struct view head, struct view body)
-{
-    uint8_t *h = malloc(head.len ? head.len : 1);
-    uint8_t *b = malloc(body.len ? body.len : 1);
+/* Copies first, so that nothing can fail once a slot is on the disk. */
+struct copy {
+    uint8_t *head, *body;
+    uint32_t head_len, body_len;
+};
 
-    if (!h || !b) {
-        free(h);
-        free(b);
+static RESULT copy_make(struct view head, struct view body, struct copy *ret)
+{
+    *ret = (struct copy){.head = malloc(head.len ? head.len : 1),
+                         .body = malloc(body.len ? body.len : 1),
+                         .head_len = (uint32_t)head.len,
+                         .body_len = (uint32_t)body.len};
+    if (!ret->head || !ret->body) {
+        free(ret->head);
+        free(ret->body);
         return ERR_NO_MEMORY;
     }
-    memcpy(h, head.ptr, head.len);
-    memcpy(b, body.ptr, body.len);
+    if (head.len)
+        memcpy(ret->head, head.ptr, head.len);
+    if (body.len)
+        memcpy(ret->body, body.ptr, body.len);
+    return OK;
+}
+
+static void keep(struct anchor *a, const struct copy *c)
+{
     free(a->head);
     free(a->body);
-    a->head = h;
-    a->body = b;
-    a->head_len = (uint32_t)head.len;
-    a->body_len = (uint32_t)body.len;
-    return OK;
+    a->head = c->head;
+    a->body = c->body;
+    a->head_len = c->head_len;
+    a->body_len = c->body_len;
 }
 
 /* Takes a slot if it is whole and newer than what is held. A slot that was never written is no damage. */
 static RESULT load_slot(struct anchor *a, unsigned number, uint8_t *buffer, bool *ret_damaged)
 {
+    struct copy copy;
     struct slot s;
     size_t got;
 
@@ -116,7 +130,8 @@ static RESULT load_slot(struct anchor *a, unsigned number, uint8_t *buffer, bool
     }
     if (s.sequence <= a->sequence)
         return OK;
-    TRY(keep(a, s.head, s.body));
+    TRY(copy_make(s.head, s.body, &copy));
+    keep(a, &copy);
     a->sequence = s.sequence;
     a->newest = number;
     return OK;
@@ -184,7 +199,9 @@ static RESULT write_all(int fd, struct view bytes, off_t at)
             return errno == ENOSPC || errno == EDQUOT ? ERR_NO_SPACE : ERR_IO;
         done += (size_t)n;
     }
-    return fdatasync(fd) == 0 ? OK : ERR_IO;
+    if (fdatasync(fd) == 0)
+        return OK;
+    return errno == ENOSPC || errno == EDQUOT ? ERR_NO_SPACE : ERR_IO;
 }
 
 RESULT anchor_write(struct anchor *a, struct view head, struct view body)
@@ -192,6 +209,8 @@ RESULT anchor_write(struct anchor *a, struct view head, struct view body)
     AUTO_WRITER w = writer_new(SLOT_MAX);
     uint8_t sum[SHA256_SIZE];
     unsigned number = 1 - a->newest;
+    struct copy copy;
+    enum err e;
 
     if (head.len > ANCHOR_HEAD_MAX || body.len > ANCHOR_BODY_MAX)
         return ERR_TOO_LONG;
@@ -204,8 +223,14 @@ RESULT anchor_write(struct anchor *a, struct view head, struct view body)
     sha256(writer_view_of(&w), sum);
     writer_bytes(&w, sum, sizeof sum);
     TRY(writer_done(&w));
-    TRY(write_all(a->fd, writer_view_of(&w), (off_t)number * ANCHOR_SLOT));
-    TRY(keep(a, head, body));
+    TRY(copy_make(head, body, &copy));
+    e = write_all(a->fd, writer_view_of(&w), (off_t)number * ANCHOR_SLOT);
+    if (e != OK) {
+        free(copy.head);
+        free(copy.body);
+        return e;
+    }
+    keep(a, &copy);
     a->newest = number;
     a->sequence++;
     return OK;

@@ -12,7 +12,7 @@
 #include "base/entity.h"
 #include "ipc/keeper_msg.h"
 
-#define ANCHOR_SLOT     (2u << 20)
+#define ANCHOR_SLOT     (6u << 20) /* room for CREDENTIALS_MAX credentials with every window */
 #define ANCHOR_HEAD_MAX 4096
 #define ANCHOR_BODY_MAX (ANCHOR_SLOT - ANCHOR_HEAD_MAX - 64)
 

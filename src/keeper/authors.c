@@ -2,7 +2,9 @@
  */
 #include "keeper/core.h"
 
-#define RENEW_BEFORE 2048 /* more than a signer can send before the keeper has read it */
+#define ROOM_STEP    512      /* sequences by which the signer's room has to grow to be told */
+#define KEPT_LARGEST (16384u) /* an authored record without a row */
+#define RENEW_BEFORE 2048     /* more than a signer can send before the keeper has read it */
 
 static const char *const author_names[] = {"author:keeper", "author:signer"};
 
@@ -14,11 +16,6 @@ static struct waiting *slot_of(struct author *a, uint64_t sequence)
 static RESULT room(const struct author *a)
 {
     return a->chain.next_sequence - a->low < WAITING_MAX ? OK : ERR_LOG_BEHIND;
-}
-
-RESULT authors_room(const struct keeper *k)
-{
-    return room(&k->authors[0]);
 }
 
 /* Sequences are reserved in blocks, so that an authored record costs no sync of its own. */
@@ -53,14 +50,45 @@ static RESULT keep(struct author *a, struct view authored, const struct authorin
         memcpy(bytes + authored.len + descriptor.len, sealed.ptr, sealed.len);
     *w = (struct waiting){.sequence = sequence,
                           .bytes = bytes,
+                          .anchored = with && with->anchored,
                           .authored_len = (uint32_t)authored.len,
                           .descriptor_len = (uint32_t)descriptor.len,
                           .sealed_len = (uint32_t)sealed.len};
     memcpy(w->hash, hash, 32);
-    if (with && with->credential)
-        memcpy(w->credential, with->credential, 16);
+    if (with && with->credential) {
+        memcpy(w->credential, with->credential->id, 16);
+        w->version = with->credential->version;
+    }
     a->waiting_count++;
+    if (w->anchored) {
+        a->anchored_count++;
+        a->anchored_bytes += authored.len + descriptor.len + sealed.len;
+    }
     return OK;
+}
+
+static void let_go(struct author *a, struct waiting *w)
+{
+    if (w->anchored) {
+        a->anchored_count--;
+        a->anchored_bytes -= (size_t)w->authored_len + w->descriptor_len + w->sealed_len;
+    }
+    free(w->bytes);
+    *w = (struct waiting){0};
+    a->waiting_count--;
+}
+
+/* The anchor has a bound, and part of it may be taken by records of former runs. */
+static RESULT room_in_anchor(const struct keeper *k)
+{
+    const struct author *a = &k->authors[0];
+    size_t count = a->anchored_count + k->kept_count, bytes = a->anchored_bytes;
+
+    for (size_t i = 0; i < k->kept_count; i++) {
+        const struct waiting *w = &k->kept[i].record;
+        bytes += (size_t)w->authored_len + w->descriptor_len + w->sealed_len;
+    }
+    return count < KEPT_MAX - 1 && bytes + KEPT_LARGEST <= KEPT_BYTES_MAX ? OK : ERR_LOG_BEHIND;
 }
 
 static RESULT context_of(struct view who, struct arena *arena, struct request_context *ret)
@@ -83,19 +111,35 @@ RESULT authors_write(struct keeper *k, const struct authoring *a, struct arena *
     AUTO_WRITER w = writer_new(16384);
     struct view bytes;
     uint8_t hash[32];
+    enum err e;
 
     TRY(room(self));
+    if (a->anchored)
+        TRY(room_in_anchor(k));
     TRY(reserve(k, self));
     TRY(context_of(a->who, arena, &r.who));
-    TRY(leaf_author(&chain, &r, a->changes, a->change_count, k->config.clock->wall_ms(k->config.clock),
-                    k->config.random, arena, &out));
+    e = leaf_author(&chain, &r, a->changes, a->change_count, k->config.clock->wall_ms(k->config.clock),
+                    k->config.random, arena, &out);
+    wipe(chain.key, sizeof chain.key);
+    TRY(e);
     TRY(entity_encode(&authored_record_entity, &out, &w));
     TRY(arena_copy(arena, writer_view_of(&w), &bytes));
     leaf_hash(out.leaf, hash);
     TRY(keep(self, bytes, a, self->chain.next_sequence, hash));
-    self->chain = chain;
+    memcpy(self->before, self->chain.previous, sizeof self->before);
+    memcpy(self->chain.previous, chain.previous, sizeof chain.previous);
+    self->chain.next_sequence = chain.next_sequence;
     *ret_authored = bytes;
     return OK;
+}
+
+void authors_withdraw(struct keeper *k)
+{
+    struct author *self = &k->authors[0];
+
+    self->chain.next_sequence--;
+    let_go(self, slot_of(self, self->chain.next_sequence));
+    memcpy(self->chain.previous, self->before, sizeof self->before);
 }
 
 /* The signer is a peer like any other: its leaf must be the next of its chain, tagged, and open to its fields. */
@@ -126,7 +170,35 @@ RESULT authors_take_signed(struct keeper *k, struct view authored)
     TRY(keep(signer, authored, NULL, leaf.sequence, hash));
     signer->chain.next_sequence++;
     memcpy(signer->chain.previous, hash, 32);
-    return reserve(k, signer);
+    if (reserve(k, signer) == OK)
+        authors_tell_room(k);
+    return OK; /* it is kept; without a reservation the signer gets no further room */
+}
+
+uint64_t authors_signer_limit(const struct keeper *k)
+{
+    const struct author *a = &k->authors[1];
+    uint64_t most = a->low + WAITING_MAX;
+
+    return most < a->mark ? most : a->mark;
+}
+
+void authors_tell_room(struct keeper *k)
+{
+    struct keeper_event_room room = {.limit = authors_signer_limit(k)};
+
+    if (room.limit < k->room_told + ROOM_STEP)
+        return;
+    k->room_told = room.limit;
+    k->config.event(k->config.context, PEER_SIGNER, KEEPER_EVENT_ROOM, &keeper_event_room_entity, &room);
+}
+
+static void mark_seen(struct author *a, uint64_t sequence)
+{
+    uint64_t bit = sequence - a->former_low;
+
+    if (sequence >= a->former_low && sequence < a->former_end && bit < FORMER_MAX)
+        a->former_seen[bit / 8] |= (uint8_t)(1u << bit % 8);
 }
 
 /* A record of a former run, which this run only knows by its tag. Each may come in once. */
@@ -139,30 +211,43 @@ static RESULT logged_former(struct author *a, const struct leaf *leaf, struct vi
     if (a->former_seen[bit / 8] & (1u << bit % 8))
         return ERR_LOG_MISMATCH;
     TRY(leaf_check_tag(leaf_bytes, a->chain.key));
-    a->former_seen[bit / 8] |= (uint8_t)(1u << bit % 8);
+    mark_seen(a, leaf->sequence);
+    return OK;
+}
+
+static RESULT settle(struct keeper *k, const struct waiting *w, struct view leaf_bytes)
+{
+    uint8_t hash[32];
+
+    leaf_hash(leaf_bytes, hash);
+    if (!ct_eq(hash, w->hash, 32))
+        return ERR_LOG_MISMATCH;
+    if (w->version != 0)
+        credentials_settle(k, w->credential, w->version);
     return OK;
 }
 
 RESULT authors_logged(struct keeper *k, const struct leaf *leaf, struct view leaf_bytes)
 {
-    struct author *a;
+    size_t which = leaf->author == AUTHOR_KEEPER ? 0 : 1;
+    struct author *a = &k->authors[which];
     struct waiting *w;
-    uint8_t hash[32], nobody[16] = {0};
+    struct kept *kept;
 
     if (leaf->author == AUTHOR_FRONT)
         return OK;
-    a = &k->authors[leaf->author == AUTHOR_KEEPER ? 0 : 1];
     w = slot_of(a, leaf->sequence);
+    kept = kept_find(k, which, leaf->sequence);
+    if (kept) {
+        TRY(settle(k, &kept->record, leaf_bytes));
+        kept_drop(k, kept);
+        mark_seen(a, leaf->sequence);
+        return OK;
+    }
     if (w->sequence != leaf->sequence || leaf->sequence == 0)
         return logged_former(a, leaf, leaf_bytes);
-    leaf_hash(leaf_bytes, hash);
-    if (!ct_eq(hash, w->hash, 32))
-        return ERR_LOG_MISMATCH;
-    if (!ct_eq(w->credential, nobody, 16))
-        credentials_settle(k, w->credential);
-    free(w->bytes);
-    *w = (struct waiting){0};
-    a->waiting_count--;
+    TRY(settle(k, w, leaf_bytes));
+    let_go(a, w);
     while (a->low < a->chain.next_sequence && slot_of(a, a->low)->sequence != a->low)
         a->low++;
     return OK;
@@ -198,6 +283,7 @@ RESULT authors_start(struct keeper *k)
         a->low = a->chain.next_sequence;
         a->mark = a->chain.next_sequence + SEQUENCE_BLOCK;
     }
+    k->room_told = 0;
     TRY(save_write(k));
     for (size_t i = 0; i < 2; i++)
         if (k->authors[i].former_end > k->authors[i].former_low)
@@ -211,12 +297,14 @@ void authors_close_former(struct keeper *k)
         k->authors[i].former_low = k->authors[i].former_end;
 }
 
-RESULT authors_stop(struct keeper *k)
+/* A signer that has not closed its books may have authored up to what was reserved. What can't be saved stays reserved, and the next start declares it. */
+void authors_stop(struct keeper *k)
 {
     for (size_t i = 0; i < 2; i++) {
         struct author *a = &k->authors[i];
-        if (a->waiting_count == 0 && a->former_low == a->former_end)
+        if (i == 0 || !k->signer_open)
             a->mark = a->chain.next_sequence;
     }
-    return save_write(k);
+    if (save_write_all(k) != OK)
+        return;
 }

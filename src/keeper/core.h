@@ -26,7 +26,15 @@ struct waiting {
     uint8_t hash[32];
     uint8_t *bytes; /* AuthoredRecord ‖ descriptor ‖ sealed */
     uint32_t authored_len, descriptor_len, sealed_len;
-    uint8_t credential[16]; /* whose pending change comes into force with it; all zero if none */
+    bool anchored;          /* what it tells is in the anchor, so the anchor keeps it as well until it is logged */
+    uint8_t credential[16]; /* whose pending change comes into force with it … */
+    uint64_t version;       /* … if this is still the version that is pending; 0: none */
+};
+
+/* A waiting record of a former run, which the anchor kept. */
+struct kept {
+    uint8_t author; /* index, 0 keeper, 1 signer */
+    struct waiting record;
 };
 
 /* One author: the keeper itself, or the signer as the keeper sees it. Sequences in [low, chain.next_sequence) belong to
@@ -37,8 +45,10 @@ struct author {
     uint64_t mark;           /* reserved in the anchor */
     uint64_t former_low, former_end;
     uint8_t former_seen[FORMER_MAX / 8];
+    uint8_t before[32]; /* chain.previous before the last record, for taking it back */
     struct waiting waiting[WAITING_MAX];
     uint64_t waiting_count;
+    size_t anchored_count, anchored_bytes;
 };
 
 struct admin {
@@ -52,6 +62,21 @@ struct enrolment {
     uint64_t expiry_ms;
 };
 
+struct used_approval {
+    uint8_t id[32];
+    uint64_t expiry_ms;
+};
+
+/* Everything about administrators, as one value: a change that fails puts the former one back whole. */
+struct people {
+    struct admin admins[ADMINISTRATORS_MAX]; /* by name */
+    size_t admin_count;
+    struct enrolment enrolments[ENROLMENTS_MAX];
+    size_t enrolment_count;
+    struct used_approval used[USED_MAX];
+    size_t used_count;
+};
+
 struct window_state {
     uint64_t start_ms, orders;
     char notional[49];
@@ -63,7 +88,8 @@ struct credential {
     uint8_t hash[32];
     uint64_t pending_version;
     uint8_t pending_hash[32];
-    bool frozen;
+    uint8_t identity[32];
+    bool frozen, revoked;
     struct window_state windows[WINDOWS_MAX];
     size_t window_count;
 };
@@ -82,8 +108,9 @@ struct keeper {
     struct anchor_head head;
     uint8_t wrapped_root[256];
 
-    struct share given[SHAMIR_MAX_SHARES]; /* of the unsealing under way */
+    struct secret *given; /* SHAMIR_MAX_SHARES of struct share, of the unsealing under way */
     size_t given_count;
+    uint64_t guess_debt_ms, guess_seen_ms; /* see root_may_guess */
 
     /* only while unsealed: */
     struct secret *root;
@@ -94,10 +121,11 @@ struct keeper {
     struct frontier frontier;
     uint8_t live_rows[32]; /* multiset digest after the frontier's last leaf */
     uint64_t nonce_mark_ms;
-    struct admin admins[ADMINISTRATORS_MAX];
-    size_t admin_count;
-    struct enrolment enrolments[ENROLMENTS_MAX];
-    size_t enrolment_count;
+    struct people people;
+    struct kept *kept; /* KEPT_MAX of them */
+    size_t kept_count;
+    bool signer_open;   /* a signer was welcomed and has not closed its books */
+    uint64_t room_told; /* the sequence limit that the signer knows */
     struct credential *credentials;
     size_t credential_count, credential_cap;
     bool settled; /* a pending change came into force and the anchor does not say so yet */
@@ -110,14 +138,24 @@ static inline const struct seeds *keeper_seeds(const struct keeper *k)
 
 /* --- save.c: between the keeper's state and the anchor */
 RESULT save_write(struct keeper *k);
-RESULT save_read(struct keeper *k); /* with the root key in place: opens the body, fills the state */
-void save_forget(struct keeper *k); /* wipes everything that only an unsealed keeper has */
+RESULT save_write_all(struct keeper *k); /* with every record that waits, before an orderly end */
+RESULT save_read(struct keeper *k);      /* with the root key in place: opens the body, fills the state */
+void save_forget(struct keeper *k);      /* wipes everything that only an unsealed keeper has */
+
+/* --- kept.c: records in the anchor */
+RESULT kept_fill(const struct keeper *k, bool all, struct arena *arena, struct durable *d);
+RESULT kept_take(struct keeper *k, const struct durable *d);
+/* What of [author_low, …) is logged, as the anchor remembers it. */
+RESULT kept_fill_seen(const struct author *a, struct arena *arena, struct view *ret);
+struct kept *kept_find(struct keeper *k, size_t author, uint64_t sequence);
+void kept_drop(struct keeper *k, struct kept *r);
+void kept_forget(struct keeper *k);
 
 /* --- keeper.c */
 RESULT keeper_reopen(struct keeper *k); /* reads the anchor anew; only while not unsealed */
 
 /* --- authors.c */
-RESULT authors_stop(struct keeper *k);       /* before an orderly end: nothing stays reserved if nothing waits */
+void authors_stop(struct keeper *k);         /* before an orderly end: what waits is kept, nothing stays reserved */
 void authors_close_former(struct keeper *k); /* the front has fed all it had: what is missing now is missing */
 RESULT authors_start(struct keeper *k);      /* after save_read: reserved sequences count as used */
 /* The keeper's own record. descriptor and sealed go along for a front that has to store them again. The sequence is
@@ -130,28 +168,46 @@ struct authoring {
     const struct leaf_change *changes;
     size_t change_count;
     struct view descriptor, sealed;
-    const uint8_t *credential; /* 16 bytes or NULL */
+    const struct credential_descriptor *credential; /* whose pending version comes into force, or NULL */
+    bool anchored;                                  /* the change it tells of goes into the anchor */
 };
 RESULT authors_write(struct keeper *k, const struct authoring *a, struct arena *arena, struct view *ret_authored);
-RESULT authors_room(const struct keeper *k);                        /* OK if one more may be authored */
+/* Takes the last record back, where the change it tells of failed; nothing may have been handed out since. */
+void authors_withdraw(struct keeper *k);
+/* How far the signer may author: reserved, and with room to keep it. */
+uint64_t authors_signer_limit(const struct keeper *k);
+void authors_tell_room(struct keeper *k);                           /* when it grew by enough to be worth a message */
 RESULT authors_take_signed(struct keeper *k, struct view authored); /* from the signer */
 /* A leaf that the front says is durable. */
 RESULT authors_logged(struct keeper *k, const struct leaf *leaf, struct view leaf_bytes);
 
 /* --- credentials.c */
 struct credential *credentials_find(struct keeper *k, const uint8_t id[static 16]);
-void credentials_settle(struct keeper *k, const uint8_t id[static 16]); /* its record is in the log: set settled */
+/* This version is in force from now on, if it is the pending one; sets settled. */
+void credentials_settle(struct keeper *k, const uint8_t id[static 16], uint64_t version);
 RESULT credentials_add(struct keeper *k, struct credential **ret);
 
 /* --- admins.c */
 RESULT admins_check_approval(const struct keeper *k, const struct approval *a, enum approval_kind kind,
                              const uint8_t object[static 32], const uint8_t previous[static 32],
                              const uint8_t next[static 32]);
+/* For a state that can come back: this approval is used up once save_write has succeeded. ERR_APPROVAL_STALE. */
+RESULT admins_use_approval(struct keeper *k, const struct approval *a, enum approval_kind kind,
+                           const uint8_t object[static 32], const uint8_t previous[static 32],
+                           const uint8_t next[static 32]);
 void admins_hash(const struct admin *admins, size_t count, uint8_t out[static 32]);
 RESULT admins_enrolment_token(struct keeper *k, const char *name, struct arena *arena, struct view *ret_token);
 
-/* --- seal.c */
-RESULT seal_check_authority(struct keeper *k, struct view passphrase, const struct text_list *shares);
+/* --- root.c: the root key and what wraps it */
+#define ROOT_SIZE 32
+bool root_cost_sane(uint32_t passes, uint32_t memory_kib);
+RESULT root_wrap(struct keeper *k, const uint8_t kek[static 32]);
+RESULT root_wrap_passphrase(struct keeper *k, struct view passphrase);
+RESULT root_wrap_shares(struct keeper *k, struct arena *arena, struct text_list *ret_texts);
+RESULT root_from_shares(const struct keeper *k, const struct share *shares, size_t count, struct secret **ret);
+/* ERR_WRONG_SHARE; ERR_BUSY after too many wrong ones in a row, until some seconds have passed. */
+RESULT root_from_passphrase(struct keeper *k, struct view passphrase, struct secret **ret);
+RESULT root_check_authority(struct keeper *k, struct view passphrase, const struct text_list *shares);
 
 /* --- handlers, one for each message: request and answer are the message's entities, answer zeroed, arena for what it
  * points to. */
@@ -181,5 +237,6 @@ HANDLER(credentials_unwrap);
 HANDLER(signer_hello);
 HANDLER(signer_authored);
 HANDLER(signer_reserve);
+HANDLER(signer_closed);
 
 #endif

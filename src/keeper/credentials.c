@@ -31,11 +31,11 @@ RESULT credentials_add(struct keeper *k, struct credential **ret)
     return OK;
 }
 
-void credentials_settle(struct keeper *k, const uint8_t id[static 16])
+void credentials_settle(struct keeper *k, const uint8_t id[static 16], uint64_t version)
 {
     struct credential *c = credentials_find(k, id);
 
-    if (!c || c->pending_version == 0)
+    if (!c || version == 0 || c->pending_version != version)
         return;
     k->settled = true;
     c->version = c->pending_version;
@@ -110,42 +110,95 @@ static RESULT take_bundle(const struct keeper *k, const struct keeper_credential
     return seal_bundle(k, d, writer_view_of(&kept), arena, ret_sealed);
 }
 
-static RESULT check_order(const struct credential *c, const struct keeper_credential_put *q,
+static bool record_waits(const struct keeper *k, const struct credential *c)
+{
+    const struct author *a = &k->authors[0];
+
+    for (size_t i = 0; i < k->kept_count; i++)
+        if (k->kept[i].record.version == c->pending_version && memcmp(k->kept[i].record.credential, c->id, 16) == 0)
+            return true;
+    for (uint64_t s = a->low; s < a->chain.next_sequence; s++) {
+        const struct waiting *w = &a->waiting[s % WAITING_MAX];
+        if (w->sequence == s && w->version == c->pending_version && memcmp(w->credential, c->id, 16) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The version that a change may build on: the pending one; or, if a crash lost that one before the front had stored it,
+ * so that nobody has its bytes any more, the one in force. */
+static RESULT check_order(const struct keeper *k, const struct credential *c, const struct keeper_credential_put *q,
                           const struct credential_descriptor *d, struct problem *why)
 {
     bool pending = c && c->pending_version != 0;
-    const uint8_t *previous = !c ? zero_hash : pending ? c->pending_hash : c->hash;
     uint64_t version = !c ? 0 : pending ? c->pending_version : c->version;
+    const uint8_t *newest = !c ? zero_hash : pending ? c->pending_hash : c->hash;
 
-    if (!ct_eq(previous, q->previous, 32))
+    if (ct_eq(newest, q->previous, 32))
+        return d->version == version + 1 ? OK
+                                         : problem_set(why, ERR_CONFLICT, "version", "the next version is %llu",
+                                                       (unsigned long long)version + 1);
+    if (!pending || !ct_eq(c->hash, q->previous, 32) || d->version != c->version + 1 || record_waits(k, c))
         return problem_set(why, ERR_APPROVAL_STALE, "previous", "the credential is at version %llu now",
                            (unsigned long long)version);
-    if (d->version != version + 1)
-        return problem_set(why, ERR_CONFLICT, "version", "the next version is %llu", (unsigned long long)version + 1);
     return OK;
 }
 
-/* Pending in the anchor first, then the record; both or neither. */
-static RESULT put_pending(struct keeper *k, const struct credential_descriptor *d, const uint8_t hash[static 32])
+static RESULT identity_of(const struct credential_descriptor *d, uint8_t out[static 32])
 {
-    struct credential *c = credentials_find(k, d->id), before;
-    bool added = !c;
-    enum err e;
+    AUTO_WRITER w = writer_new(2048);
 
-    if (added)
+    writer_str(&w, "holdfast-credential-1");
+    writer_var(&w, d->path);
+    writer_var(&w, d->venue);
+    writer_var(&w, d->scheme);
+    writer_u8(&w, d->environment);
+    TRY(writer_done(&w));
+    sha256(writer_view_of(&w), out);
+    return OK;
+}
+
+/* A credential stays what it is: the record, the grants and the bots know it by these. And what is revoked stays so. */
+static RESULT check_identity(const struct credential *c, const struct credential_descriptor *d, struct problem *why)
+{
+    uint8_t identity[32];
+
+    TRY(identity_of(d, identity));
+    if (c && !ct_eq(identity, c->identity, 32))
+        return problem_set(why, ERR_BAD_VALUE, "descriptor",
+                           "path, venue, scheme and environment never change; store a new credential");
+    if (c && c->revoked && !d->revoked)
+        return problem_set(why, ERR_REVOKED, "revoked", "a revoked credential never comes back; store a new one");
+    return OK;
+}
+
+/* Changes the table in memory; *ret_before puts it back. */
+static RESULT set_pending(struct keeper *k, const struct credential_descriptor *d,
+                          const struct keeper_credential_put *q, struct credential *ret_before)
+{
+    struct credential *c = credentials_find(k, d->id);
+
+    *ret_before = c ? *c : (struct credential){0};
+    if (!c)
         TRY(credentials_add(k, &c));
-    before = *c;
-    if (c->pending_version != 0)
-        credentials_settle(k, c->id);
     memcpy(c->id, d->id, 16);
+    if (c->pending_version != 0 && ct_eq(c->pending_hash, q->previous, 32))
+        credentials_settle(k, c->id, c->pending_version); /* the front has stored it, or it could not build on it */
+    TRY(identity_of(d, c->identity));
     c->pending_version = d->version;
-    memcpy(c->pending_hash, hash, 32);
-    e = save_write(k);
-    if (e != OK && added)
-        k->credential_count--;
-    else if (e != OK)
-        *c = before;
-    return e;
+    c->revoked = d->revoked;
+    sha256(q->descriptor, c->pending_hash);
+    return OK;
+}
+
+static void put_back(struct keeper *k, const struct credential_descriptor *d, const struct credential *before)
+{
+    struct credential *c = credentials_find(k, d->id);
+
+    if (c && before->version == 0 && before->pending_version == 0)
+        k->credential_count--; /* it was added last */
+    else if (c)
+        *c = *before;
 }
 
 static RESULT row_change(const struct credential_descriptor *d, const uint8_t hash[static 32], struct leaf_change *ret)
@@ -171,7 +224,7 @@ static RESULT author_put(struct keeper *k, const struct keeper_credential_put *q
                                .change_count = 1,
                                .descriptor = q->descriptor,
                                .sealed = out->sealed,
-                               .credential = d->id};
+                               .credential = d};
     uint8_t hash[32];
 
     sha256(q->descriptor, hash);
@@ -197,62 +250,89 @@ HANDLER(credentials_put)
 {
     const struct keeper_credential_put *q = request;
     struct keeper_sealed *out = answer;
+    struct credential *c, before;
     struct credential_descriptor d;
     uint8_t object[32], hash[32];
+    enum err e;
 
-    TRY(authors_room(k));
     TRY(entity_decode(&credential_descriptor_entity, q->descriptor, arena, &d));
-    TRY(check_order(credentials_find(k, d.id), q, &d, why));
+    c = credentials_find(k, d.id);
+    TRY(check_order(k, c, q, &d, why));
+    TRY(check_identity(c, &d, why));
     sha256(VIEW_OF(d.id), object);
     sha256(q->descriptor, hash);
     TRY(admins_check_approval(k, &q->approval, APPROVE_CREDENTIAL, object, q->previous, hash));
     TRY(take_bundle(k, q, &d, arena, &out->sealed, why));
-    TRY(put_pending(k, &d, hash));
+    if (!c && k->credential_count == CREDENTIALS_MAX)
+        return ERR_LIMIT_REACHED;
+    TRY(author_put(k, q, &d, out, arena));
+    e = set_pending(k, &d, q, &before);
+    if (e == OK)
+        e = save_write(k);
+    if (e != OK) {
+        put_back(k, &d, &before);
+        authors_withdraw(k);
+        return e;
+    }
     tell_signer(k, credentials_find(k, d.id));
-    return author_put(k, q, &d, out, arena);
+    return OK;
 }
 
-static RESULT check_release(const struct keeper *k, const struct credential *c,
-                            const struct keeper_credential_freeze *q)
+/* Whoever approves sees either version while a change is on its way. */
+static RESULT use_release(struct keeper *k, const struct credential *c, const struct keeper_credential_freeze *q)
 {
     uint8_t object[32];
+    enum err e;
 
     if (q->frozen)
         return OK; /* stopping needs nobody's leave */
     sha256(VIEW_OF(c->id), object);
-    return admins_check_approval(k, &q->approval, APPROVE_RELEASE, object, c->hash, c->hash);
+    e = admins_use_approval(k, &q->approval, APPROVE_RELEASE, object, c->hash, c->hash);
+    if (e == ERR_APPROVAL_INVALID && c->pending_version != 0)
+        e = admins_use_approval(k, &q->approval, APPROVE_RELEASE, object, c->pending_hash, c->pending_hash);
+    return e;
+}
+
+static RESULT freeze_save(struct keeper *k, struct credential *c, const struct keeper_credential_freeze *q)
+{
+    TRY(use_release(k, c, q));
+    if (c->frozen == q->frozen)
+        return q->frozen ? OK : save_write(k); /* the approval is used up all the same */
+    c->frozen = q->frozen;
+    return save_write(k);
 }
 
 HANDLER(credentials_freeze)
 {
     const struct keeper_credential_freeze *q = request;
     struct keeper_sealed *out = answer;
-    struct credential *c = credentials_find(k, q->id);
+    struct credential *c = credentials_find(k, q->id), before;
     char id[ID_TEXT_SIZE], resource[16 + ID_TEXT_SIZE];
     struct writer w = writer_fixed(resource, sizeof resource);
     struct authoring record = {.type = q->frozen ? EVENT_CREDENTIAL_FROZEN : EVENT_CREDENTIAL_RELEASED,
                                .outcome = OUTCOME_DONE,
                                .who = q->who};
-    bool before;
+    size_t used = k->people.used_count;
     enum err e;
 
     (void)why;
     if (!c)
         return ERR_NOT_FOUND;
-    TRY(authors_room(k));
-    TRY(check_release(k, c, q));
-    before = c->frozen;
-    c->frozen = q->frozen;
-    e = save_write(k);
-    if (e != OK) {
-        c->frozen = before;
-        return e;
-    }
-    tell_signer(k, c);
+    before = *c;
     id_format((const struct id *)(const void *)c->id, id);
     writer_printf(&w, "credential-id:%s", id);
     record.what.resource = writer_view_of(&w);
-    return authors_write(k, &record, arena, &out->authored);
+    record.anchored = c->frozen != q->frozen;
+    TRY(authors_write(k, &record, arena, &out->authored));
+    e = freeze_save(k, c, q);
+    if (e != OK) {
+        *c = before;
+        k->people.used_count = used;
+        authors_withdraw(k);
+        return e;
+    }
+    tell_signer(k, c);
+    return OK;
 }
 
 /* Which of the two descriptors that may be in force this one is; the pending one comes into force by being used. */
@@ -266,7 +346,7 @@ static RESULT accept_descriptor(struct keeper *k, const struct credential_descri
         return ERR_NOT_FOUND;
     sha256(descriptor, hash);
     if (c->pending_version == d->version && ct_eq(hash, c->pending_hash, 32))
-        credentials_settle(k, c->id);
+        credentials_settle(k, c->id, c->pending_version);
     if (c->version != d->version || !ct_eq(hash, c->hash, 32))
         return ERR_TAMPERED;
     if (k->settled)
@@ -291,7 +371,7 @@ HANDLER(credentials_unwrap)
         return problem_set(why, ERR_TAMPERED, "descriptor",
                            "it is not the version that the administrators approved last");
     TRY(e);
-    if (d.revoked)
+    if (d.revoked || c->revoked)
         return ERR_REVOKED;
     TRY(open_bundle(k, &d, q->sealed, &plain));
     TRY(arena_copy(arena, writer_view_of(&plain), &out->bundle));

@@ -10,6 +10,8 @@ static const struct field credential_fields[] = {
     FIELD(5, struct durable_credential, pending_hash, FIXED, 32),
     FIELD(6, struct durable_credential, frozen, BOOL, 0),
     FIELD(7, struct durable_credential, windows, LIST, WINDOWS_MAX, .nested = &window_mark_entity),
+    FIELD(8, struct durable_credential, identity, FIXED, 32),
+    FIELD(9, struct durable_credential, revoked, BOOL, 0),
 };
 const struct entity durable_credential_entity = ENTITY("DurableCredential", 0x0303, 1, struct durable_credential,
                                                        credential_fields);
@@ -21,6 +23,23 @@ static const struct field enrolment_fields[] = {
 };
 const struct entity durable_enrolment_entity = ENTITY("DurableEnrolment", 0x0304, 1, struct durable_enrolment,
                                                       enrolment_fields);
+
+static const struct field used_fields[] = {
+    FIELD(1, struct durable_used, id, FIXED, 32),
+    FIELD(2, struct durable_used, expiry_ms, U64, 0),
+};
+const struct entity durable_used_entity = ENTITY("DurableUsedApproval", 0x0305, 1, struct durable_used, used_fields);
+
+static const struct field kept_fields[] = {
+    FIELD(1, struct durable_kept, author, U8, 0),
+    FIELD(2, struct durable_kept, sequence, U64, 0),
+    FIELD(3, struct durable_kept, authored, BYTES, 16384),
+    FIELD(4, struct durable_kept, descriptor, BYTES, DESCRIPTOR_MAX),
+    FIELD(5, struct durable_kept, sealed, BYTES, 16384),
+    FIELD(6, struct durable_kept, credential, FIXED, 16),
+    FIELD(7, struct durable_kept, version, U64, 0),
+};
+const struct entity durable_kept_entity = ENTITY("DurableKeptRecord", 0x0306, 1, struct durable_kept, kept_fields);
 
 /* Arrays of two or three are separate fields: the table has no arrays of fixed values. */
 #define AT(number, label, member, kind, limit)                                                                         \
@@ -63,5 +82,19 @@ static const struct field durable_fields[] = {
      .offset = offsetof(struct durable, credentials),
      .max = CREDENTIALS_MAX,
      .nested = &durable_credential_entity},
+    AT(19, "keeper_author_seen", author_seen[0], BYTES, SEEN_BYTES_MAX),
+    AT(20, "signer_author_seen", author_seen[1], BYTES, SEEN_BYTES_MAX),
+    {.no = 21,
+     .name = "used_approvals",
+     .type = FIELD_LIST,
+     .offset = offsetof(struct durable, used),
+     .max = USED_MAX,
+     .nested = &durable_used_entity},
+    {.no = 22,
+     .name = "kept_records",
+     .type = FIELD_LIST,
+     .offset = offsetof(struct durable, kept),
+     .max = KEPT_MAX,
+     .nested = &durable_kept_entity},
 };
 const struct entity durable_entity = ENTITY("Durable", 0x0302, 1, struct durable, durable_fields);

@@ -30,7 +30,17 @@ static const struct {
     {KEEPER_UNWRAP, credentials_unwrap},
     {KEEPER_AUTHORED, signer_authored},
     {KEEPER_RESERVE, signer_reserve},
+    {KEEPER_SIGNER_CLOSED, signer_closed},
 };
+
+/* The head is read before anything can be authenticated: it must not cost memory or time beyond reason. */
+static bool head_sane(const struct anchor_head *h)
+{
+    if (h->method == UNSEAL_PASSPHRASE)
+        return root_cost_sane(h->argon2_passes, h->argon2_memory_kib);
+    return h->method == UNSEAL_SHARES && h->threshold >= 1 && h->threshold <= h->shares &&
+           h->shares <= SHAMIR_MAX_SHARES;
+}
 
 RESULT keeper_reopen(struct keeper *k)
 {
@@ -44,7 +54,7 @@ RESULT keeper_reopen(struct keeper *k)
         return OK;
     TRY(arena_new(ARENA_FIRST, ARENA_MAX, &arena));
     TRY(entity_decode(&anchor_head_entity, anchor_head_bytes(k->anchor), arena, &k->head));
-    if (k->head.wrapped_root.len > sizeof k->wrapped_root)
+    if (!head_sane(&k->head) || k->head.wrapped_root.len > sizeof k->wrapped_root)
         return ERR_TAMPERED;
     memcpy(k->wrapped_root, k->head.wrapped_root.ptr, k->head.wrapped_root.len);
     k->head.wrapped_root.ptr = k->wrapped_root;
@@ -72,6 +82,12 @@ void keeper_free(struct keeper *k)
     anchor_free(k->anchor);
     wipe(k, sizeof *k);
     free(k);
+}
+
+void keeper_stop(struct keeper *k)
+{
+    if (k && k->state == STATE_UNSEALED)
+        authors_stop(k);
 }
 
 enum keeper_state keeper_state_of(const struct keeper *k)

@@ -24,6 +24,9 @@ RESULT keeper_new(const struct keeper_config *config, struct keeper **ret);
 void keeper_free(struct keeper *k); /* wipes everything */
 enum keeper_state keeper_state_of(const struct keeper *k);
 
+/* Before the process ends in good order: what waits is kept, and the next start has no gap to declare. */
+void keeper_stop(struct keeper *k);
+
 /* Checks who may say this and when, decodes body, handles it, and encodes the answer's entity into ret_answer (empty
  * where there is none). KEEPER_CHECKPOINT is not handled here: its answer may have to wait, see below. */
 RESULT keeper_handle(struct keeper *k, enum keeper_peer from, uint16_t type, struct view body,

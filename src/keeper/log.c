@@ -23,16 +23,41 @@ HANDLER(log_hello)
     return OK;
 }
 
-static void pending_fill(const struct waiting *w, struct keeper_pending_record *r)
+struct page {
+    struct keeper_pending_record *records;
+    size_t count, bytes;
+};
+
+static bool page_add(struct page *p, const struct waiting *w)
 {
-    r->authored = VIEW(w->bytes, w->authored_len);
-    r->descriptor = VIEW(w->bytes + w->authored_len, w->descriptor_len);
-    r->sealed = VIEW(w->bytes + w->authored_len + w->descriptor_len, w->sealed_len);
+    size_t size = (size_t)w->authored_len + w->descriptor_len + w->sealed_len;
+
+    if (p->count == PENDING_AT_ONCE || p->bytes + size > PENDING_BYTES)
+        return false;
+    p->bytes += size;
+    p->records[p->count++] = (struct keeper_pending_record){
+        .authored = VIEW(w->bytes, w->authored_len),
+        .descriptor = VIEW(w->bytes + w->authored_len, w->descriptor_len),
+        .sealed = VIEW(w->bytes + w->authored_len + w->descriptor_len, w->sealed_len)};
+    return true;
 }
 
-static size_t waiting_size(const struct waiting *w)
+/* What waits of one author after a sequence, in order; false when the page is full. */
+static bool page_fill(const struct keeper *k, size_t author, uint64_t after, struct page *p)
 {
-    return (size_t)w->authored_len + w->descriptor_len + w->sealed_len;
+    const struct author *a = &k->authors[author];
+
+    for (size_t i = 0; i < k->kept_count; i++) {
+        const struct kept *r = &k->kept[i];
+        if (r->author == author && r->record.sequence > after && !page_add(p, &r->record))
+            return false;
+    }
+    for (uint64_t s = a->low; s < a->chain.next_sequence; s++) {
+        const struct waiting *w = &a->waiting[s % WAITING_MAX];
+        if (s > after && w->sequence == s && !page_add(p, w))
+            return false;
+    }
+    return true;
 }
 
 /* Asking from the start says that everything the front's store had has been fed. */
@@ -40,29 +65,17 @@ HANDLER(log_pending)
 {
     const struct keeper_pending_from *q = request;
     struct keeper_pending *out = answer;
-    struct keeper_pending_record *records = arena_alloc(arena, PENDING_AT_ONCE * sizeof *records);
-    size_t count = 0, bytes = 0;
+    struct page page = {.records = arena_alloc(arena, PENDING_AT_ONCE * sizeof *page.records)};
+    bool more = true;
 
     (void)why;
-    if (!records)
+    if (!page.records)
         return ERR_NO_MEMORY;
     if (q->author == 0)
         authors_close_former(k);
-    for (size_t i = q->author > 1 ? 1 : 0; i < 2; i++) {
-        const struct author *a = &k->authors[i];
-        uint64_t from = q->author == i + 1 && q->sequence >= a->low ? q->sequence + 1 : a->low;
-        for (uint64_t s = from; s < a->chain.next_sequence && count < PENDING_AT_ONCE; s++) {
-            const struct waiting *w = &a->waiting[s % WAITING_MAX];
-            if (w->sequence != s)
-                continue;
-            if (bytes + waiting_size(w) > PENDING_BYTES)
-                goto full;
-            bytes += waiting_size(w);
-            pending_fill(w, &records[count++]);
-        }
-    }
-full:
-    out->records = (struct entity_list){records, count};
+    for (size_t i = q->author > 1 ? 1 : 0; i < 2 && more; i++)
+        more = page_fill(k, i, q->author == i + 1 ? q->sequence : 0, &page);
+    out->records = (struct entity_list){page.records, page.count};
     return OK;
 }
 
@@ -100,6 +113,7 @@ HANDLER(log_append)
     }
     memcpy(k->live_rows, q->state, 32);
     out->size = k->frontier.size;
+    authors_tell_room(k);
     return k->settled ? save_write(k) : OK; /* an approved change is in force, also after a crash */
 }
 
@@ -111,7 +125,7 @@ void keeper_cut_take(const struct keeper *k, uint64_t least_size, struct keeper_
 
 bool keeper_cut_covered(const struct keeper *k, const struct keeper_cut *cut)
 {
-    return k->authors[0].low >= cut->sequence[0] && k->authors[1].low >= cut->sequence[1] &&
+    return k->kept_count == 0 && k->authors[0].low >= cut->sequence[0] && k->authors[1].low >= cut->sequence[1] &&
            k->frontier.size >= cut->size;
 }
 

@@ -1,7 +1,7 @@
 /* Between the keeper's state and the sealed body of the anchor. */
 #include "keeper/core.h"
 
-#define BODY_ARENA_MAX (8u << 20)
+#define BODY_ARENA_MAX (16u << 20)
 
 static const char body_info[] = "holdfast anchor body";
 
@@ -39,6 +39,8 @@ static RESULT fill_credentials(const struct keeper *k, struct arena *arena, stru
         out[i].version = c->version;
         out[i].pending_version = c->pending_version;
         out[i].frozen = c->frozen;
+        out[i].revoked = c->revoked;
+        memcpy(out[i].identity, c->identity, sizeof c->identity);
         TRY(copy_windows(c, arena, &out[i].windows));
     }
     d->credentials = (struct entity_list){out, k->credential_count};
@@ -47,26 +49,33 @@ static RESULT fill_credentials(const struct keeper *k, struct arena *arena, stru
 
 static RESULT fill_people(const struct keeper *k, struct arena *arena, struct durable *d)
 {
-    struct administrator *admins = arena_alloc(arena, (k->admin_count + 1) * sizeof *admins);
-    struct durable_enrolment *enrolments = arena_alloc(arena, (k->enrolment_count + 1) * sizeof *enrolments);
+    const struct people *p = &k->people;
+    struct administrator *admins = arena_alloc(arena, (p->admin_count + 1) * sizeof *admins);
+    struct durable_enrolment *enrolments = arena_alloc(arena, (p->enrolment_count + 1) * sizeof *enrolments);
+    struct durable_used *used = arena_alloc(arena, (p->used_count + 1) * sizeof *used);
 
-    if (!admins || !enrolments)
+    if (!admins || !enrolments || !used)
         return ERR_NO_MEMORY;
-    for (size_t i = 0; i < k->admin_count; i++) {
-        admins[i].name = view_str(k->admins[i].name);
-        memcpy(admins[i].key, k->admins[i].key, 32);
+    for (size_t i = 0; i < p->admin_count; i++) {
+        admins[i].name = view_str(p->admins[i].name);
+        memcpy(admins[i].key, p->admins[i].key, 32);
     }
-    for (size_t i = 0; i < k->enrolment_count; i++) {
-        enrolments[i].name = view_str(k->enrolments[i].name);
-        enrolments[i].expiry_ms = k->enrolments[i].expiry_ms;
-        memcpy(enrolments[i].token_hash, k->enrolments[i].token_hash, 32);
+    for (size_t i = 0; i < p->enrolment_count; i++) {
+        enrolments[i].name = view_str(p->enrolments[i].name);
+        enrolments[i].expiry_ms = p->enrolments[i].expiry_ms;
+        memcpy(enrolments[i].token_hash, p->enrolments[i].token_hash, 32);
     }
-    d->administrators = (struct entity_list){admins, k->admin_count};
-    d->enrolments = (struct entity_list){enrolments, k->enrolment_count};
+    for (size_t i = 0; i < p->used_count; i++) {
+        memcpy(used[i].id, p->used[i].id, 32);
+        used[i].expiry_ms = p->used[i].expiry_ms;
+    }
+    d->administrators = (struct entity_list){admins, p->admin_count};
+    d->enrolments = (struct entity_list){enrolments, p->enrolment_count};
+    d->used = (struct entity_list){used, p->used_count};
     return OK;
 }
 
-static void fill_authors(const struct keeper *k, struct durable *d)
+static RESULT fill_authors(const struct keeper *k, struct arena *arena, struct durable *d)
 {
     for (size_t i = 0; i < 2; i++) {
         const struct author *a = &k->authors[i];
@@ -75,29 +84,32 @@ static void fill_authors(const struct keeper *k, struct durable *d)
         /* While records of former runs may still come in, the low mark stays where they begin. */
         d->author_low[i] = a->former_end > a->former_low ? a->former_low : a->low;
         d->author_mark[i] = a->mark;
+        TRY(kept_fill_seen(a, arena, &d->author_seen[i]));
     }
+    return OK;
 }
 
-static RESULT encode(const struct keeper *k, struct arena *arena, struct writer rings[static RING_COUNT],
+static RESULT fill(const struct keeper *k, bool all, struct arena *arena, struct durable *d)
+{
+    TRY(fill_credentials(k, arena, d));
+    TRY(fill_people(k, arena, d));
+    TRY(fill_authors(k, arena, d));
+    return kept_fill(k, all, arena, d);
+}
+
+/* Everything but the keys, which the caller wipes again. */
+static RESULT encode(const struct keeper *k, struct durable *d, struct writer rings[static RING_COUNT],
                      struct writer *frontier, struct writer *w)
 {
-    struct durable d = {.nonce_mark_ms = k->nonce_mark_ms};
-    enum err e = OK;
-
     for (size_t i = 0; i < RING_COUNT; i++) {
         TRY(keyring_export(k->rings[i], &rings[i]));
-        d.rings[i] = writer_view_of(&rings[i]);
+        d->rings[i] = writer_view_of(&rings[i]);
     }
     TRY(frontier_encode(&k->frontier, frontier));
-    d.frontier = writer_view_of(frontier);
-    TRY(fill_credentials(k, arena, &d));
-    TRY(fill_people(k, arena, &d));
-    memcpy(d.checkpoint_seed, keeper_seeds(k)->checkpoint, 32);
-    memcpy(d.import_seed, keeper_seeds(k)->import_seed, 32);
-    fill_authors(k, &d);
-    e = entity_encode(&durable_entity, &d, w);
-    wipe(&d, sizeof d);
-    return e;
+    d->frontier = writer_view_of(frontier);
+    memcpy(d->checkpoint_seed, keeper_seeds(k)->checkpoint, 32);
+    memcpy(d->import_seed, keeper_seeds(k)->import_seed, 32);
+    return entity_encode(&durable_entity, d, w);
 }
 
 static RESULT seal_and_write(struct keeper *k, struct view plain)
@@ -129,22 +141,36 @@ static RESULT seal_and_write(struct keeper *k, struct view plain)
     return OK;
 }
 
-RESULT save_write(struct keeper *k)
+static RESULT save(struct keeper *k, bool all)
 {
     AUTO(arena_free) struct arena *arena = NULL;
     AUTO_WRITER plain = writer_new(ANCHOR_BODY_MAX - AEAD_NONCE_SIZE - AEAD_TAG_SIZE);
     AUTO_WRITER frontier = writer_new(4096);
+    struct durable d = {.nonce_mark_ms = k->nonce_mark_ms};
     struct writer rings[RING_COUNT];
     enum err e = OK;
 
     TRY(arena_new(64u * 1024, BODY_ARENA_MAX, &arena));
     for (size_t i = 0; i < RING_COUNT; i++)
         rings[i] = writer_new(8192);
-    e = encode(k, arena, rings, &frontier, &plain);
+    e = fill(k, all, arena, &d);
+    if (e == OK)
+        e = encode(k, &d, rings, &frontier, &plain);
+    wipe(&d, sizeof d);
     for (size_t i = 0; i < RING_COUNT; i++)
         writer_free(&rings[i]);
     TRY(e);
     return seal_and_write(k, writer_view_of(&plain));
+}
+
+RESULT save_write(struct keeper *k)
+{
+    return save(k, false);
+}
+
+RESULT save_write_all(struct keeper *k)
+{
+    return save(k, true);
 }
 
 static RESULT take_credentials(struct keeper *k, const struct durable *d)
@@ -161,6 +187,8 @@ static RESULT take_credentials(struct keeper *k, const struct durable *d)
         c->version = in[i].version;
         c->pending_version = in[i].pending_version;
         c->frozen = in[i].frozen;
+        c->revoked = in[i].revoked;
+        memcpy(c->identity, in[i].identity, sizeof c->identity);
         c->window_count = in[i].windows.count;
         for (size_t w = 0; w < c->window_count; w++) {
             c->windows[w].start_ms = marks[w].start_ms;
@@ -175,18 +203,25 @@ static RESULT take_people(struct keeper *k, const struct durable *d)
 {
     const struct administrator *admins = d->administrators.items;
     const struct durable_enrolment *enrolments = d->enrolments.items;
+    const struct durable_used *used = d->used.items;
+    struct people *p = &k->people;
 
     for (size_t i = 0; i < d->administrators.count; i++) {
-        TRY(view_to_str(admins[i].name, k->admins[i].name, NAME_SIZE));
-        memcpy(k->admins[i].key, admins[i].key, 32);
+        TRY(view_to_str(admins[i].name, p->admins[i].name, NAME_SIZE));
+        memcpy(p->admins[i].key, admins[i].key, 32);
     }
-    k->admin_count = d->administrators.count;
+    p->admin_count = d->administrators.count;
     for (size_t i = 0; i < d->enrolments.count; i++) {
-        TRY(view_to_str(enrolments[i].name, k->enrolments[i].name, NAME_SIZE));
-        memcpy(k->enrolments[i].token_hash, enrolments[i].token_hash, 32);
-        k->enrolments[i].expiry_ms = enrolments[i].expiry_ms;
+        TRY(view_to_str(enrolments[i].name, p->enrolments[i].name, NAME_SIZE));
+        memcpy(p->enrolments[i].token_hash, enrolments[i].token_hash, 32);
+        p->enrolments[i].expiry_ms = enrolments[i].expiry_ms;
     }
-    k->enrolment_count = d->enrolments.count;
+    p->enrolment_count = d->enrolments.count;
+    for (size_t i = 0; i < d->used.count; i++) {
+        memcpy(p->used[i].id, used[i].id, 32);
+        p->used[i].expiry_ms = used[i].expiry_ms;
+    }
+    p->used_count = d->used.count;
     return OK;
 }
 
@@ -220,9 +255,12 @@ static RESULT take(struct keeper *k, const struct durable *d)
         memcpy(a->chain.previous, d->author_previous[i], 32);
         a->low = d->author_low[i];
         a->mark = d->author_mark[i];
+        if (d->author_seen[i].len)
+            memcpy(a->former_seen, d->author_seen[i].ptr, d->author_seen[i].len);
     }
     k->nonce_mark_ms = d->nonce_mark_ms;
     TRY(take_people(k, d));
+    TRY(kept_take(k, d));
     return take_credentials(k, d);
 }
 
@@ -279,12 +317,17 @@ void save_forget(struct keeper *k)
     }
     for (size_t i = 0; i < 2; i++)
         author_forget(&k->authors[i]);
-    wipe(k->given, sizeof k->given);
+    secret_free(k->given);
+    k->given = NULL;
     k->given_count = 0;
+    kept_forget(k);
+    k->signer_open = false;
     free(k->credentials);
     k->credentials = NULL;
     k->credential_count = k->credential_cap = 0;
-    k->admin_count = k->enrolment_count = 0;
+    wipe(&k->people, sizeof k->people);
+    memset(k->live_rows, 0, sizeof k->live_rows);
+    k->settled = false;
     k->frontier = (struct frontier){0};
     k->nonce_mark_ms = 0;
 }

@@ -1,24 +1,18 @@
-/* The root key: made once, wrapped by what a person keeps, held in guarded memory while unsealed. */
+/* Initialising, unsealing, sealing, rotating, handing over. */
 #include "keeper/core.h"
-
-#include "crypto/password.h"
-
-#define ROOT_SIZE   32
-#define KEK_CONTEXT "holdfast root key"
 
 static uint64_t now(const struct keeper *k)
 {
     return k->config.clock->wall_ms(k->config.clock);
 }
 
-static RESULT operator_record(struct keeper *k, uint16_t type, const char *resource, struct arena *arena)
+static RESULT operator_record(struct keeper *k, uint16_t type, bool anchored, struct arena *arena)
 {
-    struct authoring record = {.type = type, .outcome = OUTCOME_DONE, .what.resource = view_str(resource)};
+    struct authoring record = {
+        .type = type, .outcome = OUTCOME_DONE, .what.resource = VIEW_STR("installation"), .anchored = anchored};
     struct view authored;
 
-    TRY(authors_write(k, &record, arena, &authored));
-    k->config.event(k->config.context, PEER_FRONT, KEEPER_EVENT_PENDING, NULL, NULL);
-    return OK;
+    return authors_write(k, &record, arena, &authored);
 }
 
 HANDLER(seal_status)
@@ -40,45 +34,7 @@ HANDLER(seal_status)
     s->epoch = keyring_epoch(k->rings[RING_STATE]);
     s->log_size = k->frontier.size;
     s->authored_waiting = k->authors[0].waiting_count + k->authors[1].waiting_count;
-    s->administrators = (uint8_t)k->admin_count;
-    return OK;
-}
-
-/* --- the key that wraps the root key */
-
-static RESULT kek_from_passphrase(const struct keeper *k, struct view passphrase, uint8_t out[static 32])
-{
-    struct argon2_cost cost = {.passes = k->head.argon2_passes, .memory_kib = k->head.argon2_memory_kib};
-
-    return argon2_key(passphrase, k->head.salt, cost, out, 32);
-}
-
-static RESULT wrap_root(struct keeper *k, const uint8_t kek[static 32])
-{
-    struct writer w = writer_fixed(k->wrapped_root, sizeof k->wrapped_root);
-    uint8_t nonce[AEAD_NONCE_SIZE], sealed[ROOT_SIZE + AEAD_TAG_SIZE];
-
-    TRY(k->config.random->fill(k->config.random, nonce, sizeof nonce));
-    TRY(aead_seal(AEAD_XAES_256_GCM, kek, nonce, VIEW_STR(KEK_CONTEXT), secret_view(k->root), sealed));
-    writer_bytes(&w, nonce, sizeof nonce);
-    writer_bytes(&w, sealed, sizeof sealed);
-    TRY(writer_done(&w));
-    k->head.wrapped_root = writer_view_of(&w);
-    return OK;
-}
-
-static RESULT unwrap_root(const struct keeper *k, const uint8_t kek[static 32], struct secret **ret)
-{
-    AUTO(secret_free) struct secret *root = NULL;
-    struct view w = k->head.wrapped_root;
-
-    if (w.len != AEAD_NONCE_SIZE + ROOT_SIZE + AEAD_TAG_SIZE)
-        return ERR_TAMPERED;
-    TRY(secret_new(ROOT_SIZE, &root));
-    if (aead_open(AEAD_XAES_256_GCM, kek, w.ptr, VIEW_STR(KEK_CONTEXT),
-                  VIEW(w.ptr + AEAD_NONCE_SIZE, w.len - AEAD_NONCE_SIZE), secret_ptr(root)) != OK)
-        return ERR_WRONG_SHARE;
-    *ret = TAKE(root);
+    s->administrators = (uint8_t)k->people.admin_count;
     return OK;
 }
 
@@ -96,8 +52,8 @@ static RESULT check_init(const struct keeper_init *q, struct problem *why)
         return problem_set(why, ERR_BAD_VALUE, "method", "1 is passphrase, 2 is shares");
     if (q->cipher != AEAD_XAES_256_GCM && q->cipher != AEAD_XCHACHA20_POLY1305)
         return problem_set(why, ERR_BAD_VALUE, "cipher", "1 is XAES-256-GCM, 2 is XChaCha20-Poly1305");
-    if (q->argon2_passes < 1 || q->argon2_passes > 64 || q->argon2_memory_kib < 8192 || q->argon2_memory_kib > 1048576)
-        return problem_set(why, ERR_OUT_OF_RANGE, "argon2", "1 to 64 passes, 8 MiB to 1 GiB");
+    if (!root_cost_sane(q->argon2_passes, q->argon2_memory_kib))
+        return problem_set(why, ERR_OUT_OF_RANGE, "argon2", "8 MiB to 1 GiB, and passes x memory at most 4 GiB");
     if (q->administrator.len == 0 || q->administrator.len >= NAME_SIZE)
         return problem_set(why, ERR_BAD_VALUE, "administrator", "a name of 1 to %d bytes", NAME_SIZE - 1);
     return OK;
@@ -129,54 +85,21 @@ static RESULT make_keys(struct keeper *k)
     return OK;
 }
 
-static RESULT shares_out(const struct share *shares, size_t count, struct arena *arena, struct text_list *ret)
+/* One write makes the installation, its record included: before it there is none. */
+static RESULT first_save(struct keeper *k, struct arena *arena)
 {
-    struct view *texts = arena_alloc(arena, count * sizeof *texts);
-
-    if (!texts)
-        return ERR_NO_MEMORY;
-    for (size_t i = 0; i < count; i++) {
-        char *text = arena_alloc(arena, SHARE_TEXT_SIZE);
-        if (!text)
-            return ERR_NO_MEMORY;
-        TRY(share_format(&shares[i], text));
-        texts[i] = view_str(text);
+    for (size_t i = 0; i < 2; i++) {
+        struct author *a = &k->authors[i];
+        a->low = a->former_low = a->former_end = a->chain.next_sequence = 1;
+        a->mark = 1 + SEQUENCE_BLOCK;
     }
-    *ret = (struct text_list){texts, count};
-    return OK;
-}
-
-static RESULT wrap_with_shares(struct keeper *k, struct arena *arena, struct text_list *ret_texts)
-{
-    struct share shares[SHAMIR_MAX_SHARES];
-    uint8_t kek[32];
-    enum err e = k->config.random->fill(k->config.random, kek, sizeof kek);
-
-    if (e == OK)
-        e = shamir_split(kek, k->head.threshold, k->head.shares, k->config.random, shares);
-    if (e == OK)
-        e = wrap_root(k, kek);
-    if (e == OK)
-        e = shares_out(shares, k->head.shares, arena, ret_texts);
-    wipe(kek, sizeof kek);
-    wipe(shares, sizeof shares);
-    return e;
-}
-
-static RESULT wrap_with_passphrase(struct keeper *k, struct view passphrase)
-{
-    uint8_t kek[32];
-    enum err e = kek_from_passphrase(k, passphrase, kek);
-
-    if (e == OK)
-        e = wrap_root(k, kek);
-    wipe(kek, sizeof kek);
-    return e;
+    TRY(operator_record(k, EVENT_INSTALLATION_INITIALISED, true, arena));
+    return save_write(k);
 }
 
 static RESULT init(struct keeper *k, const struct keeper_init *q, struct keeper_init_done *done, struct arena *arena)
 {
-    struct admin *first = &k->admins[0];
+    struct admin *first = &k->people.admins[0];
 
     k->head = (struct anchor_head){.method = q->method,
                                    .cipher = q->cipher,
@@ -191,13 +114,13 @@ static RESULT init(struct keeper *k, const struct keeper_init *q, struct keeper_
     TRY(make_keys(k));
     TRY(view_to_str(q->administrator, first->name, NAME_SIZE));
     memcpy(first->key, q->administrator_key, 32);
-    k->admin_count = 1;
+    k->people.admin_count = 1;
     TRY(admins_enrolment_token(k, first->name, arena, &done->enrolment_token));
     if (q->method == UNSEAL_SHARES)
-        TRY(wrap_with_shares(k, arena, &done->shares));
+        TRY(root_wrap_shares(k, arena, &done->shares));
     else
-        TRY(wrap_with_passphrase(k, q->passphrase));
-    return authors_start(k);
+        TRY(root_wrap_passphrase(k, q->passphrase));
+    return first_save(k, arena);
 }
 
 HANDLER(seal_init)
@@ -209,20 +132,27 @@ HANDLER(seal_init)
     e = init(k, request, done, arena);
     if (e != OK) {
         save_forget(k);
+        k->head = (struct anchor_head){0};
         return e;
     }
     k->state = STATE_UNSEALED;
     memcpy(done->installation, k->head.installation, sizeof done->installation);
     memcpy(done->import_key, k->import_public, 32);
     memcpy(done->checkpoint_key, k->checkpoint_public, 32);
-    TRY(operator_record(k, EVENT_INSTALLATION_INITIALISED, "installation", arena));
     k->config.event(k->config.context, PEER_FRONT | PEER_SIGNER, KEEPER_EVENT_UNSEALED, NULL, NULL);
     return OK;
 }
 
 /* --- unseal */
 
-static RESULT open_with_root(struct keeper *k, struct secret *root)
+static void drop_given(struct keeper *k)
+{
+    secret_free(k->given);
+    k->given = NULL;
+    k->given_count = 0;
+}
+
+static RESULT open_with_root(struct keeper *k, struct secret *root, struct arena *arena)
 {
     enum err e;
 
@@ -230,76 +160,67 @@ static RESULT open_with_root(struct keeper *k, struct secret *root)
     e = save_read(k);
     if (e == OK)
         e = authors_start(k);
+    if (e == OK)
+        e = operator_record(k, EVENT_UNSEALED, false, arena);
     if (e != OK) {
         save_forget(k);
         return e;
     }
-    wipe(k->given, sizeof k->given);
-    k->given_count = 0;
+    drop_given(k);
     k->state = STATE_UNSEALED;
     return OK;
 }
 
+static struct share *given_shares(const struct keeper *k)
+{
+    return (struct share *)(void *)secret_ptr(k->given);
+}
+
 static RESULT add_share(struct keeper *k, struct view text, struct problem *why)
 {
-    struct share s;
+    struct share s, *given;
+    enum err e = OK;
 
     if (share_parse(text, &s) != OK)
         return problem_set(why, ERR_MALFORMED, "share", "this is not a whole share; check it for typing errors");
-    if (s.threshold != k->head.threshold)
-        return problem_set(why, ERR_WRONG_SHARE, "share", "this share belongs to another installation");
-    for (size_t i = 0; i < k->given_count; i++) {
-        if (memcmp(k->given[i].set, s.set, sizeof s.set) != 0)
-            return problem_set(why, ERR_WRONG_SHARE, "share",
-                               "this share belongs to another set than those given before");
-        if (k->given[i].x == s.x)
-            return problem_set(why, ERR_SHARE_TWICE, "share", "share %u was given already", s.x);
+    if (!k->given)
+        e = secret_new(SHAMIR_MAX_SHARES * sizeof s, &k->given);
+    if (e == OK && s.threshold != k->head.threshold)
+        e = problem_set(why, ERR_WRONG_SHARE, "share", "this share belongs to another installation");
+    given = e == OK ? given_shares(k) : NULL;
+    for (size_t i = 0; i < k->given_count && e == OK; i++) {
+        if (memcmp(given[i].set, s.set, sizeof s.set) != 0)
+            e = problem_set(why, ERR_WRONG_SHARE, "share",
+                            "this share belongs to another set; start again with the first one");
+        else if (given[i].x == s.x)
+            e = problem_set(why, ERR_SHARE_TWICE, "share", "share %u was given already", s.x);
     }
-    k->given[k->given_count++] = s;
-    return OK;
-}
-
-static RESULT root_from_shares(const struct keeper *k, const struct share *shares, size_t count, struct secret **ret)
-{
-    uint8_t kek[32];
-    enum err e = shamir_join(shares, count, kek);
-
     if (e == OK)
-        e = unwrap_root(k, kek, ret);
-    wipe(kek, sizeof kek);
+        given[k->given_count++] = s;
+    else if (e == ERR_WRONG_SHARE)
+        drop_given(k); /* or one wrong share would keep out the right ones until a restart */
+    wipe(&s, sizeof s);
     return e;
 }
 
-static RESULT root_from_passphrase(const struct keeper *k, struct view passphrase, struct secret **ret)
-{
-    uint8_t kek[32];
-    enum err e = kek_from_passphrase(k, passphrase, kek);
-
-    if (e == OK)
-        e = unwrap_root(k, kek, ret);
-    wipe(kek, sizeof kek);
-    return e;
-}
-
-static RESULT unseal(struct keeper *k, const struct keeper_unseal *q, struct problem *why)
+static RESULT unseal(struct keeper *k, const struct keeper_unseal *q, struct arena *arena, struct problem *why)
 {
     struct secret *root = NULL;
     enum err e;
 
     if (k->head.method == UNSEAL_PASSPHRASE) {
         TRY(root_from_passphrase(k, q->passphrase, &root));
-        return open_with_root(k, root);
+        return open_with_root(k, root, arena);
     }
     TRY(add_share(k, q->share, why));
     if (k->given_count < k->head.threshold)
         return OK;
-    e = root_from_shares(k, k->given, k->given_count, &root);
+    e = root_from_shares(k, given_shares(k), k->given_count, &root);
     if (e != OK) {
-        wipe(k->given, sizeof k->given);
-        k->given_count = 0;
+        drop_given(k);
         return problem_set(why, e, "share", "the shares do not fit this installation; start again with the first one");
     }
-    return open_with_root(k, root);
+    return open_with_root(k, root, arena);
 }
 
 HANDLER(seal_unseal)
@@ -310,38 +231,19 @@ HANDLER(seal_unseal)
     if (by_share ? q->share.len == 0 : q->passphrase.len == 0)
         return problem_set(why, ERR_MISSING_FIELD, by_share ? "share" : "passphrase",
                            "this installation is unsealed by %s", by_share ? "shares" : "a passphrase");
-    TRY(unseal(k, q, why));
+    TRY(unseal(k, q, arena, why));
     if (k->state == STATE_UNSEALED) {
-        TRY(operator_record(k, EVENT_UNSEALED, "installation", arena));
         k->config.event(k->config.context, PEER_FRONT | PEER_SIGNER, KEEPER_EVENT_UNSEALED, NULL, NULL);
     }
     return seal_status(k, NULL, answer, arena, why);
 }
 
-/* What unseals also recovers: given whole and at once, it proves the authority of those who hold it. */
-RESULT seal_check_authority(struct keeper *k, struct view passphrase, const struct text_list *shares)
-{
-    AUTO(secret_free) struct secret *root = NULL;
-    struct share given[SHAMIR_MAX_SHARES];
-    enum err e = OK;
-
-    if (k->head.method == UNSEAL_PASSPHRASE)
-        return root_from_passphrase(k, passphrase, &root);
-    if (shares->count != k->head.threshold)
-        return ERR_WRONG_SHARE;
-    for (size_t i = 0; i < shares->count && e == OK; i++)
-        e = share_parse(shares->items[i], &given[i]);
-    if (e == OK)
-        e = root_from_shares(k, given, shares->count, &root);
-    wipe(given, sizeof given);
-    return e;
-}
-
 /* --- seal, rotate, hand-over */
 
+/* Always succeeds: somebody who wants the keys gone must not be stopped by a full disk. */
 HANDLER(seal_seal)
 {
-    TRY(authors_stop(k));
+    authors_stop(k);
     save_forget(k);
     k->state = STATE_SEALED;
     k->config.event(k->config.context, PEER_FRONT | PEER_SIGNER, KEEPER_EVENT_SEALED, NULL, NULL);
@@ -390,9 +292,16 @@ static RESULT rotate_rings(struct keeper *k)
 
 HANDLER(seal_rotate)
 {
-    TRY(rotate_rings(k));
-    TRY(operator_record(k, EVENT_DATA_KEY_ROTATED, "installation", arena));
+    enum err e;
+
+    TRY(operator_record(k, EVENT_DATA_KEY_ROTATED, true, arena));
+    e = rotate_rings(k);
+    if (e != OK) {
+        authors_withdraw(k);
+        return e;
+    }
     k->config.event(k->config.context, PEER_FRONT, KEEPER_EVENT_ROTATED, NULL, NULL);
+    k->config.event(k->config.context, PEER_FRONT, KEEPER_EVENT_PENDING, NULL, NULL);
     return seal_status(k, request, answer, arena, why);
 }
 
@@ -400,9 +309,9 @@ RESULT keeper_export(struct keeper *k, struct writer *ret_secret)
 {
     if (k->state != STATE_UNSEALED)
         return ERR_SEALED;
-    TRY(authors_stop(k));
     writer_view(ret_secret, secret_view(k->root));
     TRY(writer_done(ret_secret));
+    authors_stop(k);
     save_forget(k);
     k->state = STATE_SEALED;
     return OK;
@@ -410,6 +319,7 @@ RESULT keeper_export(struct keeper *k, struct writer *ret_secret)
 
 RESULT keeper_import(struct keeper *k, struct view secret)
 {
+    AUTO(arena_free) struct arena *arena = NULL;
     struct secret *root = NULL;
 
     if (k->state != STATE_SEALED)
@@ -417,8 +327,9 @@ RESULT keeper_import(struct keeper *k, struct view secret)
     if (secret.len != ROOT_SIZE)
         return ERR_BAD_KEY;
     TRY(keeper_reopen(k)); /* the old keeper wrote since this one started */
+    TRY(arena_new(4096, 64u * 1024, &arena));
     TRY(secret_from(secret, &root));
-    TRY(open_with_root(k, root));
+    TRY(open_with_root(k, root, arena));
     k->config.event(k->config.context, PEER_FRONT | PEER_SIGNER, KEEPER_EVENT_UNSEALED, NULL, NULL);
     return OK;
 }

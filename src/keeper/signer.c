@@ -13,7 +13,9 @@ HANDLER(signer_hello)
     memcpy(w->previous, a->chain.previous, 32);
     memcpy(w->installation, k->head.installation, sizeof w->installation);
     w->next_sequence = a->chain.next_sequence;
+    k->signer_open = true;
     w->nonce_mark_ms = k->nonce_mark_ms;
+    w->sequence_limit = k->room_told = authors_signer_limit(k);
     return OK;
 }
 
@@ -23,6 +25,14 @@ HANDLER(signer_authored)
 
     (void)answer, (void)arena, (void)why;
     return authors_take_signed(k, q->authored);
+}
+
+/* What was authored before it has been read by now. */
+HANDLER(signer_closed)
+{
+    (void)request, (void)answer, (void)arena, (void)why;
+    k->signer_open = false;
+    return OK;
 }
 
 static RESULT take_windows(struct credential *c, const struct entity_list *list)

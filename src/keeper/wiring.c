@@ -11,10 +11,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define OPERATORS_MAX   8
-#define CHECKPOINTS_MAX 64
-#define DRAIN_FRAMES    4096
-#define ANSWER_MAX      (CHANNEL_FRAME_MAX - CHANNEL_HEADER - 2)
+#define OPERATORS_MAX     8
+#define OPERATOR_IDLE_MS  300000u /* a connection that says nothing for so long ends … */
+#define OPERATOR_YIELD_MS 5000u   /* … or for so long, if another operator needs its place */
+#define LOOK_MS           1000u
+#define SIGNER_READS_MS   250u /* for the signer to take an event that it must have before the front is answered */
+#define SIGNER_CLOSES_MS  500u /* for the signer to close its books before the keeper is sealed */
+#define CHECKPOINTS_MAX   64
+#define DRAIN_FRAMES      4096
+#define ANSWER_MAX        (CHANNEL_FRAME_MAX - CHANNEL_HEADER - 2)
 
 struct peer {
     struct wiring *w;
@@ -22,6 +27,8 @@ struct peer {
     enum keeper_peer role;
     uint8_t kind, which; /* of the start descriptor, to know a channel that is replaced */
     struct channel *channel;
+    uint64_t heard_ms; /* when an operator said something last */
+    bool closed_books; /* the signer authors nothing further */
 };
 
 /* A checkpoint that was asked for and is not covered yet. */
@@ -40,7 +47,25 @@ struct wiring {
     struct ask asks[CHECKPOINTS_MAX];
     size_t ask_count;
     unsigned operators;
+    bool asks_due; /* at the end of this turn: one signature for all that are covered */
 };
+
+static uint64_t now_of(const struct wiring *w)
+{
+    return loop_clock(w->loop)->mono_ms(loop_clock(w->loop));
+}
+
+/* A peer that is not told would believe old state: better that it starts anew. The signer reads its channel before each
+ * request of a front, so what has left this process acts before whatever the front asks next. */
+static void tell(struct peer *p, uint16_t type, struct view body)
+{
+    enum err e = channel_send(p->channel, type, 0, body, -1);
+
+    if (e == OK && p->role == PEER_SIGNER)
+        e = channel_flush_within(p->channel, SIGNER_READS_MS);
+    if (e != OK)
+        channel_break(p->channel);
+}
 
 static void event(void *context, enum keeper_peer to, uint16_t type, const struct entity *e, const void *object)
 {
@@ -52,9 +77,7 @@ static void event(void *context, enum keeper_peer to, uint16_t type, const struc
     for (struct peer *p = w->peers; p; p = p->next) {
         if (!(p->role & (unsigned)to))
             continue;
-        /* A peer that is not told would believe old state: better that it starts anew. */
-        if (channel_send(p->channel, type, 0, writer_view_of(&body), -1) != OK || channel_flush(p->channel) != OK)
-            channel_break(p->channel);
+        tell(p, type, writer_view_of(&body));
     }
 }
 
@@ -68,14 +91,13 @@ static RESULT answer(struct channel *c, uint16_t type, uint64_t id, struct view 
     return channel_send(c, type | CHANNEL_ANSWER, id, writer_view_of(&body), -1);
 }
 
-static RESULT sign_and_answer(struct wiring *w, const struct ask *a)
+static void answer_ask(const struct ask *a, enum err e, struct view note)
 {
-    AUTO_WRITER note = writer_new(8192);
-    enum err e = keeper_checkpoint_sign(w->keeper, &note);
+    enum err sent = e == OK ? answer(a->from->channel, KEEPER_CHECKPOINT, a->id, note)
+                            : channel_refuse(a->from->channel, KEEPER_CHECKPOINT, a->id, e, "");
 
-    if (e != OK)
-        return channel_refuse(a->from->channel, KEEPER_CHECKPOINT, a->id, e, "");
-    return answer(a->from->channel, KEEPER_CHECKPOINT, a->id, writer_view_of(&note));
+    if (sent != OK)
+        channel_break(a->from->channel);
 }
 
 static void drop_ask(struct wiring *w, size_t i)
@@ -83,15 +105,31 @@ static void drop_ask(struct wiring *w, size_t i)
     w->asks[i] = w->asks[--w->ask_count];
 }
 
-static void serve_asks(struct wiring *w)
+static bool ask_ready(const struct wiring *w, const struct ask *a)
 {
+    return keeper_state_of(w->keeper) != STATE_UNSEALED || keeper_cut_covered(w->keeper, &a->cut);
+}
+
+/* One write of the anchor and one signature for all, however many ask: a flood of them must not hold up the others. */
+static void serve_asks(void *context)
+{
+    struct wiring *w = context;
+    AUTO_WRITER note = writer_new(8192);
+    enum err e = OK;
+    bool signed_it = false;
+
+    if (!w->asks_due)
+        return;
+    w->asks_due = false;
     for (size_t i = w->ask_count; i > 0; i--) {
         struct ask a = w->asks[i - 1];
-        if (!keeper_cut_covered(w->keeper, &a.cut))
+        if (!ask_ready(w, &a))
             continue;
+        if (!signed_it)
+            e = keeper_checkpoint_sign(w->keeper, &note);
+        signed_it = true;
         drop_ask(w, i - 1);
-        if (sign_and_answer(w, &a) != OK)
-            log_warn("a checkpoint could not be handed to the front");
+        answer_ask(&a, e, writer_view_of(&note));
     }
 }
 
@@ -112,19 +150,52 @@ static RESULT take_ask(struct wiring *w, struct peer *p, const struct frame *f)
 {
     AUTO(arena_free) struct arena *arena = NULL;
     struct keeper_checkpoint q = {0};
-    struct ask *a = &w->asks[w->ask_count];
+    struct ask *a;
 
     TRY(arena_new(1024, 4096, &arena));
     TRY(entity_decode(&keeper_checkpoint_entity, f->body, arena, &q));
+    if (f->id == 0)
+        return ERR_MALFORMED;
     if (w->ask_count == CHECKPOINTS_MAX)
         return ERR_BUSY;
     if (keeper_state_of(w->keeper) != STATE_UNSEALED)
         return ERR_SEALED;
     TRY(drain_signer(w));
+    a = &w->asks[w->ask_count];
     *a = (struct ask){.from = p, .id = f->id};
     keeper_cut_take(w->keeper, q.size, &a->cut);
     w->ask_count++;
     return OK;
+}
+
+static bool books_closed(const struct wiring *w)
+{
+    for (const struct peer *p = w->peers; p; p = p->next)
+        if (p->role == PEER_SIGNER && channel_alive(p->channel) && !p->closed_books)
+            return false;
+    return true;
+}
+
+/* A signature that leaves the signer while the keeper is being sealed would have no record: the signer is told first,
+ * and what it authored until it heard is taken in. Without an answer the next start declares a gap. */
+static void close_signer(struct wiring *w)
+{
+    uint64_t end = now_of(w) + SIGNER_CLOSES_MS;
+
+    if (keeper_state_of(w->keeper) != STATE_UNSEALED)
+        return;
+    for (struct peer *p = w->peers; p; p = p->next)
+        p->closed_books = false;
+    event(w, PEER_SIGNER, KEEPER_EVENT_SEALED, NULL, NULL);
+    while (!books_closed(w) && now_of(w) < end)
+        for (struct peer *p = w->peers; p; p = p->next) {
+            bool drained;
+            if (p->role != PEER_SIGNER || !channel_alive(p->channel))
+                continue;
+            channel_await(p->channel, 10);
+            if (channel_drain(p->channel, DRAIN_FRAMES, &drained) != OK)
+                return;
+        }
 }
 
 static RESULT on_message(struct peer *p, struct channel *c, const struct frame *f)
@@ -133,18 +204,22 @@ static RESULT on_message(struct peer *p, struct channel *c, const struct frame *
     struct problem why = {0};
     enum err e;
 
+    p->heard_ms = now_of(p->w);
+    if (f->type == KEEPER_SEAL && p->role == PEER_OPERATOR)
+        close_signer(p->w);
+    if (f->type == KEEPER_SIGNER_CLOSED && p->role == PEER_SIGNER)
+        p->closed_books = true;
     if (f->type == KEEPER_CHECKPOINT && p->role == PEER_FRONT)
         e = take_ask(p->w, p, f);
     else
         e = keeper_handle(p->w->keeper, p->role, f->type, f->body, &out, &why);
+    p->w->asks_due |= f->type == KEEPER_LOG_APPEND || f->type == KEEPER_CHECKPOINT || f->type == KEEPER_SEAL;
     if (f->id == 0)
         return e; /* one way: an error ends the channel */
     if (e != OK)
         return channel_refuse(c, f->type, f->id, e, why.detail);
     if (f->type != KEEPER_CHECKPOINT)
         TRY(answer(c, f->type, f->id, writer_view_of(&out)));
-    if (f->type == KEEPER_LOG_APPEND || f->type == KEEPER_CHECKPOINT)
-        serve_asks(p->w);
     return OK;
 }
 
@@ -190,8 +265,13 @@ static void replace(struct wiring *w, uint8_t kind, uint8_t which)
 {
     for (struct peer *p = w->peers, *next; p; p = next) {
         next = p->next;
-        if (p->kind == kind && p->which == which)
-            peer_remove(w, p);
+        if (p->kind != kind || p->which != which)
+            continue;
+        /* A signer that died has perhaps sent records that nobody has read yet. */
+        bool drained;
+        if (p->role == PEER_SIGNER && channel_drain(p->channel, DRAIN_FRAMES, &drained) != OK)
+            log_warn("the former signer's channel could not be drained");
+        peer_remove(w, p);
     }
 }
 
@@ -207,7 +287,7 @@ static RESULT new_channel(struct wiring *w, struct frame *f, struct arena *arena
     replace(w, q.kind, q.which);
     TRY(peer_add(w, fd, q.kind == START_FD_FRONT ? PEER_FRONT : PEER_SIGNER, q.kind, q.which));
     if (keeper_state_of(w->keeper) == STATE_UNSEALED)
-        event(w, q.kind == START_FD_FRONT ? PEER_FRONT : PEER_SIGNER, KEEPER_EVENT_UNSEALED, NULL, NULL);
+        tell(w->peers, KEEPER_EVENT_UNSEALED, (struct view){0}); /* the newest one alone */
     return OK;
 }
 
@@ -243,7 +323,7 @@ static RESULT peer_add(struct wiring *w, int fd, enum keeper_peer role, uint8_t 
         close(fd);
         return ERR_NO_MEMORY;
     }
-    *p = (struct peer){.w = w, .role = role, .kind = kind, .which = which};
+    *p = (struct peer){.w = w, .role = role, .kind = kind, .which = which, .heard_ms = now_of(w)};
     e = channel_new(w->loop, fd, &handler, &p->channel);
     if (e != OK) {
         free(p);
@@ -256,20 +336,24 @@ static RESULT peer_add(struct wiring *w, int fd, enum keeper_peer role, uint8_t 
 }
 
 /* The secret crosses one socketpair that only the two keepers hold, and this one is sealed from then on. */
-static RESULT give(struct wiring *w, int fd, struct supervisor_handed_over *ret)
+static void give(struct wiring *w, int fd, struct supervisor_handed_over *ret)
 {
     AUTO_WRITER secret = writer_new(64);
-    enum err e = keeper_export(w->keeper, &secret);
+    enum err e;
+
+    close_signer(w);
+    e = keeper_export(w->keeper, &secret);
 
     if (e == OK && send(fd, writer_view_of(&secret).ptr, writer_view_of(&secret).len, MSG_NOSIGNAL) !=
                        (ssize_t)writer_view_of(&secret).len)
         e = ERR_IO;
     ret->unsealed = e == OK;
     ret->detail = e == OK ? (struct view){0} : view_str(err_sentence(e));
-    return e == ERR_SEALED ? OK : e;
+    if (keeper_state_of(w->keeper) != STATE_UNSEALED)
+        event(w, PEER_FRONT | PEER_SIGNER, KEEPER_EVENT_SEALED, NULL, NULL);
 }
 
-static RESULT take(struct wiring *w, int fd, struct supervisor_handed_over *ret)
+static void take(struct wiring *w, int fd, struct supervisor_handed_over *ret)
 {
     uint8_t secret[64];
     ssize_t n = recv(fd, secret, sizeof secret, 0);
@@ -278,7 +362,6 @@ static RESULT take(struct wiring *w, int fd, struct supervisor_handed_over *ret)
     explicit_bzero(secret, sizeof secret);
     ret->unsealed = e == OK;
     ret->detail = e == OK ? (struct view){0} : view_str(err_sentence(e));
-    return OK;
 }
 
 static RESULT hand_over(struct wiring *w, struct channel *supervisor, const struct frame *f)
@@ -293,14 +376,30 @@ static RESULT hand_over(struct wiring *w, struct channel *supervisor, const stru
     if (f->fd < 0)
         return ERR_MALFORMED;
     if (q.gives)
-        TRY(give(w, f->fd, &done));
+        give(w, f->fd, &done);
     else
-        TRY(take(w, f->fd, &done));
+        take(w, f->fd, &done);
     TRY(entity_encode(&supervisor_handed_over_entity, &done, &body));
     return channel_send(supervisor, SUPERVISOR_HANDED_OVER, 0, writer_view_of(&body), -1);
 }
 
 /* --- the operator */
+
+static void end_idle_operators(struct wiring *w, uint64_t idle_ms)
+{
+    uint64_t now = now_of(w);
+
+    for (struct peer *p = w->peers, *next; p; p = next) {
+        next = p->next;
+        if (p->role == PEER_OPERATOR && now - p->heard_ms > idle_ms)
+            peer_remove(w, p);
+    }
+}
+
+static void look_at_operators(void *context)
+{
+    end_idle_operators(context, OPERATOR_IDLE_MS);
+}
 
 static void on_operator(void *context, uint32_t events)
 {
@@ -310,6 +409,8 @@ static void on_operator(void *context, uint32_t events)
     (void)events;
     if (fd < 0)
         return;
+    if (w->operators >= OPERATORS_MAX)
+        end_idle_operators(w, OPERATOR_YIELD_MS);
     if (w->operators >= OPERATORS_MAX) {
         close(fd);
         return;
@@ -347,6 +448,8 @@ RESULT wiring_new(struct loop *loop, const struct start *start, bool memory_lock
     w->anchor_fd = start_fd_of(start, START_FD_ANCHOR, 0);
     config.anchor_fd = w->anchor_fd;
     TRY(keeper_new(&config, &w->keeper));
+    TRY(loop_each_turn(loop, serve_asks, w));
+    TRY(loop_every(loop, LOOK_MS, look_at_operators, w));
     TRY(add_start_peers(w, start));
     *ret = TAKE(w);
     return OK;
@@ -356,6 +459,9 @@ void wiring_free(struct wiring *w)
 {
     if (!w)
         return;
+    if (w->keeper)
+        close_signer(w);
+    keeper_stop(w->keeper);
     while (w->peers)
         peer_remove(w, w->peers);
     loop_remove(w->listener);

@@ -57,7 +57,7 @@ const struct entity request_context_entity = ENTITY("RequestContext", 0x0401, 1,
                                                     request_context_fields);
 
 static const struct field record_object_fields[] = {
-    FIELD(1, struct record_object, resource, TEXT, 512, .doc = "What it was done to."),
+    FIELD(1, struct record_object, resource, TEXT, 600, .doc = "What it was done to."),
     FIELD(2, struct record_object, detail, TEXT, 4096, .doc = "Further facts, as a sentence or compact JSON."),
     FIELD(3, struct record_object, error, TEXT, 64, .doc = "Stable error code of a refusal."),
 };

@@ -1,6 +1,7 @@
 #include "rig.h"
 
 #include "crypto/aead.h"
+#include "keeper/anchor.h"
 
 #include <sys/mman.h>
 #include <unistd.h>
@@ -188,7 +189,7 @@ struct approval rig_approve(struct rig *r, const uint8_t seed[static 32], enum a
 void rig_offer(struct rig *r, uint64_t version, const char *policy, struct offered *ret)
 {
     struct credential_bundle bundle = {.api_key = VIEW_STR("key"), .secret = VIEW_STR("venue secret")};
-    AUTO_WRITER plain = writer_new(4096), box = writer_new(4096), encoded = writer_new(32768);
+    AUTO_WRITER plain = writer_new(4096), box = writer_new(4096);
 
     assert_int_equal(entity_encode(&credential_bundle_entity, &bundle, &plain), OK);
     assert_int_equal(box_seal(r->done.import_key, writer_view_of(&plain), &box), OK);
@@ -200,9 +201,23 @@ void rig_offer(struct rig *r, uint64_t version, const char *policy, struct offer
                                             .policy = view_str(policy)};
     memset(ret->d.id, 3, sizeof ret->d.id);
     sha256(ret->box, ret->d.box_hash);
-    assert_int_equal(entity_encode(&credential_descriptor_entity, &ret->d, &encoded), OK);
-    assert_int_equal(arena_copy(r->arena, writer_view_of(&encoded), &ret->descriptor), OK);
-    sha256(ret->descriptor, ret->hash);
+    rig_encode(r, ret);
+}
+
+void rig_encode(struct rig *r, struct offered *o)
+{
+    AUTO_WRITER encoded = writer_new(32768);
+
+    assert_int_equal(entity_encode(&credential_descriptor_entity, &o->d, &encoded), OK);
+    assert_int_equal(arena_copy(r->arena, writer_view_of(&encoded), &o->descriptor), OK);
+    sha256(o->descriptor, o->hash);
+}
+
+void rig_slots(struct rig *r, uint8_t out[static 4096])
+{
+    memset(out, 0, 4096);
+    assert_true(pread(r->fd, out, 2048, 0) >= 0);
+    assert_true(pread(r->fd, out + 2048, 2048, ANCHOR_SLOT) >= 0);
 }
 
 enum err rig_put(struct rig *r, const struct offered *o, const uint8_t previous[static 32], struct keeper_sealed *ret)

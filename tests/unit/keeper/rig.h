@@ -42,6 +42,9 @@ size_t rig_log_pending(struct rig *r);
 enum err rig_append(struct rig *r, uint64_t first, const struct view *leaves, size_t count);
 enum err rig_checkpoint(struct rig *r, struct checkpoint *ret);
 
+/* The beginnings of both slots of the anchor. */
+void rig_slots(struct rig *r, uint8_t out[static 4096]);
+
 struct approval rig_approve(struct rig *r, const uint8_t seed[static 32], enum approval_kind kind,
                             const uint8_t object[static 32], const uint8_t previous[static 32],
                             const uint8_t next[static 32]);
@@ -54,6 +57,8 @@ struct offered {
     struct view box;
 };
 void rig_offer(struct rig *r, uint64_t version, const char *policy, struct offered *ret);
+/* After a change of o->d: the bytes and their hash again. */
+void rig_encode(struct rig *r, struct offered *o);
 enum err rig_put(struct rig *r, const struct offered *o, const uint8_t previous[static 32], struct keeper_sealed *ret);
 
 #endif
