@@ -25,10 +25,18 @@ struct loaded *loaded_find(struct signer *s, const uint8_t id[static 16])
     return NULL;
 }
 
+/* Its nonces count as used for whatever comes after it, or a changed policy would begin them anew. */
+static void take_nonces(struct signer *s, const struct loaded *l)
+{
+    if (l->last_nonce > s->nonce_floor)
+        s->nonce_floor = l->last_nonce;
+}
+
 void loaded_drop(struct signer *s, const uint8_t id[static 16])
 {
     for (size_t i = 0; i < s->loaded_count; i++)
         if (memcmp(s->loaded[i]->id, id, 16) == 0) {
+            take_nonces(s, s->loaded[i]);
             loaded_free(s->loaded[i]);
             s->loaded[i] = s->loaded[--s->loaded_count];
             return;
@@ -47,6 +55,24 @@ const struct venue *venue_of(const struct signer *s, struct view name)
         if (view_eq(venue_name(s->venues[i]), name))
             return s->venues[i];
     return NULL;
+}
+
+RESULT signer_add_venues(struct signer *s, struct view files, struct problem *why)
+{
+    struct reader r = reader_new(files);
+
+    while (r.left > 0) {
+        struct view name, text;
+        char file[256];
+        struct venue *v;
+        TRY(reader_var(&r, sizeof file - 1, &name));
+        TRY(reader_var(&r, 1u << 20, &text));
+        TRY(view_to_str(name, file, sizeof file));
+        if (venue_parse(file, text, &v, why) != OK)
+            return ERR_BAD_CONFIG;
+        TRY(signer_add_venue(s, v));
+    }
+    return OK;
 }
 
 static RESULT add(struct signer *s, struct loaded *l)
@@ -165,8 +191,6 @@ RESULT signer_load(struct signer *s, struct view descriptor, const struct keeper
     former = loaded_find(s, l->id);
     if (former && former->version == l->version)
         return OK; /* two threads asked for it; the first one's windows go on */
-    if (former)
-        l->last_nonce = former->last_nonce;
     loaded_drop(s, l->id);
     TRY(add(s, l));
     l = NULL;

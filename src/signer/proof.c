@@ -3,38 +3,61 @@
 
 #include "crypto/hash.h"
 
-#define PROOF_LIFE_MS 30000u
+#define PROOF_LIFE_MS  30000u
+#define PROOF_AHEAD_MS 5000u  /* a bot's clock may be this much fast */
+#define MARK_AHEAD_MS  20000u /* the keeper's nonce mark is at most about this far ahead of the last signature */
 
-static bool seen(const struct loaded *l, const uint8_t hash[static 32], uint64_t now_ms)
+static struct used_proof *set_of(const struct signer *s, const uint8_t hash[static 32])
 {
-    for (size_t i = 0; i < PROOFS_REMEMBERED; i++)
-        if (l->proofs[i].until_ms >= now_ms && memcmp(l->proofs[i].hash, hash, 32) == 0)
+    return s->proofs[(hash[0] << 8 | hash[1]) % PROOF_SETS];
+}
+
+static bool seen(const struct signer *s, const uint8_t hash[static 32], uint64_t now_ms)
+{
+    const struct used_proof *set = set_of(s, hash);
+
+    for (size_t i = 0; i < PROOF_WAYS; i++)
+        if (set[i].until_ms >= now_ms && memcmp(set[i].hash, hash, 32) == 0)
             return true;
     return false;
 }
 
-RESULT proof_use(struct loaded *l, const struct proof *p, uint64_t now_ms)
+RESULT proof_use(struct signer *s, const struct proof *p, uint64_t now_ms)
 {
-    size_t at = l->proof_next % PROOFS_REMEMBERED;
+    struct used_proof *set = set_of(s, p->hash);
 
     if (!p->proven)
         return OK;
-    if (l->proofs[at].until_ms >= now_ms)
-        return ERR_BUSY; /* a memory full of live proofs refuses rather than forgets */
-    memcpy(l->proofs[at].hash, p->hash, 32);
-    l->proofs[at].until_ms = p->time_ms + PROOF_LIFE_MS;
-    l->proof_next++;
-    return OK;
+    for (size_t i = 0; i < PROOF_WAYS; i++)
+        if (set[i].until_ms < now_ms) {
+            memcpy(set[i].hash, p->hash, 32);
+            set[i].until_ms = p->time_ms + PROOF_LIFE_MS;
+            return OK;
+        }
+    return ERR_BUSY; /* a memory full of live proofs refuses rather than forgets */
 }
 
-static RESULT verify(const struct loaded *l, const struct signer_sign *q, uint64_t now_ms, uint8_t ret_hash[static 32])
+void proof_begin(struct signer *s, uint64_t nonce_mark_ms)
+{
+    uint64_t now_ms = s->config.clock->wall_ms(s->config.clock);
+    uint64_t floor = nonce_mark_ms > now_ms + MARK_AHEAD_MS ? nonce_mark_ms : now_ms;
+
+    if (s->proof_floor_ms == 0)
+        s->proof_floor_ms = floor + PROOF_AHEAD_MS;
+}
+
+/* The text names the path and not the id, so the path has to be this credential's: or the front could lead a bot's
+ * request to another credential that knows the same bot. */
+static RESULT verify(const struct signer *s, const struct loaded *l, const struct signer_sign *q, uint64_t now_ms,
+                     uint8_t ret_hash[static 32])
 {
     AUTO_WRITER text = writer_new(8192);
     uint8_t key[32];
 
-    if (policy_proof_key(l->policy, q->bot, key) != OK)
+    if (policy_proof_key(l->policy, q->bot, key) != OK || !view_eq(q->path, l->descriptor.path))
         return ERR_PROOF_INVALID;
-    if (q->proof_time_ms + PROOF_LIFE_MS < now_ms || q->proof_time_ms > now_ms + PROOF_LIFE_MS)
+    if (q->proof_time_ms <= s->proof_floor_ms || q->proof_time_ms > now_ms + PROOF_AHEAD_MS ||
+        q->proof_time_ms + PROOF_LIFE_MS < now_ms)
         return ERR_PROOF_INVALID;
     TRY(signer_proof_text(q, &text));
     if (ed25519_verify(key, writer_view_of(&text), q->proof) != OK)
@@ -43,13 +66,14 @@ static RESULT verify(const struct loaded *l, const struct signer_sign *q, uint64
     return OK;
 }
 
-RESULT proof_check(const struct loaded *l, const struct signer_sign *q, uint64_t now_ms, struct proof *ret)
+RESULT proof_check(const struct signer *s, const struct loaded *l, const struct signer_sign *q, uint64_t now_ms,
+                   struct proof *ret)
 {
     *ret = (struct proof){.time_ms = q->proof_time_ms};
     if (q->proof.len == 0)
         return policy_demands_proof(l->policy) ? ERR_PROOF_NEEDED : OK;
-    TRY(verify(l, q, now_ms, ret->hash));
-    if (seen(l, ret->hash, now_ms))
+    TRY(verify(s, l, q, now_ms, ret->hash));
+    if (seen(s, ret->hash, now_ms))
         return ERR_PROOF_INVALID;
     ret->proven = true;
     return OK;

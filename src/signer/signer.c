@@ -12,6 +12,11 @@ RESULT signer_new(const struct signer_config *config, struct signer **ret)
 
     if (!s)
         return ERR_NO_MEMORY;
+    s->proofs = calloc(PROOF_SETS, sizeof *s->proofs);
+    if (!s->proofs) {
+        free(s);
+        return ERR_NO_MEMORY;
+    }
     s->config = *config;
     *ret = s;
     return OK;
@@ -23,6 +28,7 @@ void signer_free(struct signer *s)
         return;
     loaded_drop_all(s);
     free(s->loaded);
+    free(s->proofs);
     for (size_t i = 0; i < s->venue_count; i++)
         venue_free(s->venues[i]);
     wipe(s, sizeof *s);
@@ -49,7 +55,15 @@ void signer_welcome(struct signer *s, const struct keeper_signer_welcome *w)
     s->nonce_floor = w->nonce_mark_ms;
     s->nonce_reserved = 0;
     s->reserving = false;
+    s->sequence_limit = w->sequence_limit;
+    proof_begin(s, w->nonce_mark_ms);
     s->open = true;
+}
+
+void signer_room(struct signer *s, uint64_t limit)
+{
+    if (limit > s->sequence_limit)
+        s->sequence_limit = limit;
 }
 
 void signer_sealed(struct signer *s)
@@ -107,14 +121,30 @@ static RESULT author(struct signer *s, const struct record *r, struct arena *are
     struct authored_record a;
     AUTO_WRITER w = writer_new(16384);
     struct view bytes;
+    enum err e;
 
-    TRY(leaf_author(&chain, r, NULL, 0, s->config.clock->wall_ms(s->config.clock), s->config.random, arena, &a));
+    if (chain.next_sequence >= s->sequence_limit)
+        return ERR_LOG_BEHIND; /* the keeper could not keep it */
+    e = leaf_author(&chain, r, NULL, 0, s->config.clock->wall_ms(s->config.clock), s->config.random, arena, &a);
+    wipe(chain.key, sizeof chain.key);
+    TRY(e);
     TRY(entity_encode(&authored_record_entity, &a, &w));
     TRY(arena_copy(arena, writer_view_of(&w), &bytes));
     TRY(s->config.authored(s->config.context, bytes));
-    s->chain = chain;
+    s->chain.next_sequence = chain.next_sequence;
+    memcpy(s->chain.previous, chain.previous, sizeof chain.previous);
     *ret = bytes;
     return OK;
+}
+
+/* Never in the middle of a character. */
+static struct view cut(struct view text, size_t most)
+{
+    if (text.len <= most)
+        return text;
+    while (most > 0 && (text.ptr[most] & 0xc0) == 0x80)
+        most--;
+    return VIEW(text.ptr, most);
 }
 
 /* What is said of a request in the record: enough to see what was signed, nothing that is secret. */
@@ -122,28 +152,28 @@ static void describe(const struct signer_sign *q, const struct signer_signed *ou
                      struct writer *w)
 {
     json_open(w, '{');
-    json_text(w, "method", q->method);
-    json_text(w, "path", q->request_path);
+    json_text(w, "method", cut(q->method, 16));
+    json_text(w, "path", cut(q->request_path, 128));
     if (intents->count) {
         const struct intent *first = &intents->items[0];
-        json_text(w, "action", first->endpoint);
+        json_text(w, "action", cut(first->endpoint, 96));
         json_text(w, "class", view_str(intent_class_names[first->class]));
-        json_text(w, "symbol", first->symbol);
+        json_text(w, "symbol", cut(first->symbol, 48));
         json_u64(w, "intents", intents->count);
     }
     if (out->nonce)
         json_u64(w, "nonce", out->nonce);
     if (out->rule.len)
-        json_text(w, "rule", out->rule);
+        json_text(w, "rule", cut(out->rule, 96));
     if (out->sentence.len)
-        json_text(w, "sentence", out->sentence);
+        json_text(w, "sentence", cut(out->sentence, 200));
     json_close(w, '}');
 }
 
 static RESULT record(const struct pass *p, struct signer_signed *out)
 {
     AUTO_WRITER resource = writer_new(1024);
-    AUTO_WRITER detail = writer_new(2048);
+    AUTO_WRITER detail = writer_new(8192); /* what the caller sent, cut, and at worst six times as long in JSON */
     bool done = view_is(out->decision, "ok");
     struct record r = {.type = done ? EVENT_REQUEST_SIGNED : EVENT_SIGNING_REFUSED,
                        .outcome = done ? OUTCOME_DONE : OUTCOME_REFUSED};
@@ -151,6 +181,8 @@ static RESULT record(const struct pass *p, struct signer_signed *out)
     if (p->q->who.len)
         TRY(entity_decode(&request_context_entity, p->q->who, p->arena, &r.who));
     r.who.proof = p->proof.proven;
+    if (p->proof.proven)
+        r.who.actor = p->q->bot; /* whose key verified, whatever the front says */
     writer_str(&resource, "credential:");
     writer_view(&resource, p->l->descriptor.path);
     describe(p->q, out, &p->intents, &detail);
@@ -220,7 +252,7 @@ static RESULT judge(struct pass *p, struct policy_decision *d, struct problem *w
 
     if (p->l->frozen)
         return ERR_FROZEN;
-    TRY(proof_check(p->l, p->q, p->now_ms, &p->proof));
+    TRY(proof_check(p->s, p->l, p->q, p->now_ms, &p->proof));
     caller.proven = p->proof.proven;
     if (p->q->who.len)
         TRY(entity_decode(&request_context_entity, p->q->who, p->arena, &who));
@@ -247,7 +279,7 @@ static RESULT refuse(struct pass *p, enum err code, const struct policy_decision
     out->dry_run = p->q->dry_run;
     if (p->q->dry_run)
         return OK;
-    TRY(proof_use(p->l, &p->proof, p->now_ms));
+    TRY(proof_use(p->s, &p->proof, p->now_ms));
     return record(p, out);
 }
 
@@ -276,7 +308,7 @@ static RESULT sign(struct pass *p, const struct policy_decision *d, struct signe
     out->nonce = p->nonce;
     out->timestamp_ms = p->now_ms;
     TRY(p->scheme->sign(p->l->venue, p->key, &p->request, p->arena, &r, why));
-    TRY(proof_use(p->l, &p->proof, p->now_ms));
+    TRY(proof_use(p->s, &p->proof, p->now_ms));
     TRY(record(p, out));
     memcpy(p->l->used, p->use, sizeof p->l->used);
     p->l->last_nonce = p->nonce;

@@ -15,7 +15,7 @@ struct signer_config {
     const struct clock *clock;
     const struct random *random;
     /* Sends an authored record to the keeper, out of this process before it returns: a result is released only then.
-     * ERR_BUSY, ERR_UNAVAILABLE: the result is not released. */
+     * On an error nothing was sent, nor will be, and the result is not released: ERR_BUSY, ERR_UNAVAILABLE. */
     RESULT (*authored)(void *context, struct view authored);
     /* Asks the keeper to write marks into the anchor; signer_reserved() follows, unless it refuses at once. */
     RESULT (*reserve)(void *context, const struct keeper_reserve *marks);
@@ -26,10 +26,13 @@ RESULT signer_new(const struct signer_config *config, struct signer **ret);
 void signer_free(struct signer *s); /* wipes every key */
 /* Takes the venue. ERR_EXISTS for a second one of the same name. */
 RESULT signer_add_venue(struct signer *s, struct venue *v);
+/* Each file as u32-counted name and u32-counted text. ERR_BAD_CONFIG with why naming file, line and column. */
+RESULT signer_add_venues(struct signer *s, struct view files, struct problem *why);
 
 /* The keeper's welcome starts it; until then, and after signer_sealed(), everything is ERR_SEALED. */
 void signer_welcome(struct signer *s, const struct keeper_signer_welcome *w);
 void signer_sealed(struct signer *s); /* forgets every key */
+void signer_room(struct signer *s, uint64_t limit); /* records with sequences below limit may be authored */
 void signer_changed(struct signer *s, const struct keeper_event_credential *e);
 
 /* Puts an unwrapped credential in memory. The bundle is copied into guarded memory. ERR_UNKNOWN_VENUE,

@@ -8,7 +8,8 @@
 
 #define VENUES_MAX          64
 #define KEYS_PER_CREDENTIAL 4
-#define PROOFS_REMEMBERED   1024
+#define PROOF_SETS          8192 /* of PROOF_WAYS proofs each: several hundred a second */
+#define PROOF_WAYS          8
 
 /* Every field is one of this run; what must survive a restart is reserved at the keeper first. */
 struct loaded {
@@ -31,11 +32,12 @@ struct loaded {
     size_t window_count;
     struct window_use used[POLICY_WINDOWS_MAX];
     struct window_use reserved[POLICY_WINDOWS_MAX];
-    struct {
-        uint8_t hash[32];
-        uint64_t until_ms;
-    } proofs[PROOFS_REMEMBERED];
-    size_t proof_next;
+};
+
+/* Proofs that were used and are still young. Of the whole signer: a credential that is loaded anew forgets nothing. */
+struct used_proof {
+    uint8_t hash[32];
+    uint64_t until_ms;
 };
 
 struct clock_watch {
@@ -48,7 +50,10 @@ struct signer {
     struct signer_config config;
     struct venue *venues[VENUES_MAX];
     size_t venue_count;
-    bool open; /* the keeper has welcomed us */
+    bool open;               /* the keeper has welcomed us */
+    uint64_t sequence_limit; /* records below may be authored, see struct keeper_event_room */
+    struct used_proof (*proofs)[PROOF_WAYS];
+    uint64_t proof_floor_ms; /* proofs up to here may have been used before this process began */
     struct leaf_chain chain;
     uint64_t nonce_floor;    /* nonces up to here count as used */
     uint64_t nonce_reserved; /* nonces up to here are in the anchor */
@@ -84,9 +89,13 @@ struct proof {
     uint64_t time_ms;
 };
 /* OK; ERR_PROOF_NEEDED, ERR_PROOF_INVALID. Changes nothing: a request may be judged again after a wait. */
-RESULT proof_check(const struct loaded *l, const struct signer_sign *q, uint64_t now_ms, struct proof *ret);
+RESULT proof_check(const struct signer *s, const struct loaded *l, const struct signer_sign *q, uint64_t now_ms,
+                   struct proof *ret);
 /* From now on it was used. ERR_BUSY when too many live ones are remembered. */
-RESULT proof_use(struct loaded *l, const struct proof *p, uint64_t now_ms);
+RESULT proof_use(struct signer *s, const struct proof *p, uint64_t now_ms);
+/* Which proofs can't be told from used ones after a start: nonce_mark_ms is the keeper's, which no clock can put back.
+ */
+void proof_begin(struct signer *s, uint64_t nonce_mark_ms);
 
 /* --- watch.c */
 /* ERR_CLOCK_JUMPED while the clock can't be trusted; *ret_noticed once for each jump. */

@@ -3,12 +3,14 @@
 #include "base/log.h"
 #include "ipc/channel.h"
 #include "ipc/supervisor_msg.h"
+#include "signer/parked.h"
 #include "signer/signer.h"
 
 #include <unistd.h>
 
 #define FRONTS_MAX        8
-#define PARKED_MAX        4096
+#define LOADS_MAX         64    /* unwrappings under way for one front */
+#define ORPHAN_MS         5000u /* without a keeper for so long: the supervisor starts us anew, with a channel to it */
 #define DRAIN_FRAMES      4096
 #define REQUEST_ARENA     (64u * 1024)
 #define REQUEST_ARENA_MAX (1u << 20)
@@ -19,22 +21,15 @@ struct front {
     struct channel *channel;
     uint8_t which;
     bool used;
-};
-
-/* A request that waits for marks in the anchor; its bytes are kept and it is judged anew. */
-struct parked {
-    struct parked *next;
-    struct front *from;
-    uint64_t id;
-    size_t len;
-    uint8_t body[];
+    uint64_t generation; /* tells a front from the one that had its place before */
+    size_t loads;
 };
 
 /* A credential that the keeper is unwrapping for a front. */
 struct load {
     struct signer_wiring *w;
     struct front *from;
-    uint64_t id;
+    uint64_t id, generation;
     size_t len;
     uint8_t descriptor[];
 };
@@ -46,9 +41,12 @@ struct signer_wiring {
     struct caller *keeper;
     struct front fronts[FRONTS_MAX];
     struct arena *arena;
-    struct parked *parked, **parked_end;
-    size_t parked_count;
+    struct parked_queue parked;
+    struct loop_timer *orphaned;
 };
+
+static void refuse_parked(struct signer_wiring *w, enum err why);
+static void serve_parked(struct signer_wiring *w);
 
 static RESULT answer(struct channel *c, uint16_t type, uint64_t id, const struct entity *e, const void *object)
 {
@@ -85,14 +83,20 @@ static RESULT on_keeper(void *context, struct channel *c, struct frame *f)
 {
     struct signer_wiring *w = context;
     struct keeper_event_credential changed = {0};
+    struct keeper_event_room room = {0};
 
-    (void)c;
     switch (f->type) {
     case KEEPER_EVENT_UNSEALED:
         say_hello(w);
         return OK;
     case KEEPER_EVENT_SEALED:
         signer_sealed(w->signer);
+        refuse_parked(w, ERR_SEALED);
+        /* From here on nothing is authored until the next welcome. */
+        return channel_send(c, KEEPER_SIGNER_CLOSED, 0, (struct view){0}, -1);
+    case KEEPER_EVENT_ROOM:
+        TRY(entity_decode(&keeper_event_room_entity, f->body, w->arena, &room));
+        signer_room(w->signer, room.limit);
         return OK;
     case KEEPER_EVENT_CREDENTIAL:
         TRY(entity_decode(&keeper_event_credential_entity, f->body, w->arena, &changed));
@@ -110,6 +114,16 @@ static void keeper_gone(void *context, struct channel *c)
 
     (void)c;
     signer_sealed(w->signer);
+    refuse_parked(w, ERR_UNAVAILABLE);
+    loop_timer_arm(w->orphaned, ORPHAN_MS);
+}
+
+static void orphaned(void *context)
+{
+    struct signer_wiring *w = context;
+
+    if (!w->keeper || !caller_alive(w->keeper))
+        loop_stop(w->loop);
 }
 
 static RESULT take_keeper(struct signer_wiring *w, int fd)
@@ -124,7 +138,7 @@ static RESULT take_keeper(struct signer_wiring *w, int fd)
     return OK;
 }
 
-/* Leaves the process before a result does. */
+/* Has left the process when it returns OK, and only then does the result. */
 static RESULT send_authored(void *context, struct view authored)
 {
     struct signer_wiring *w = context;
@@ -134,21 +148,21 @@ static RESULT send_authored(void *context, struct view authored)
     if (!w->keeper || !caller_alive(w->keeper))
         return ERR_UNAVAILABLE;
     TRY(entity_encode(&keeper_authored_entity, &message, &body));
-    TRY(channel_send(caller_channel(w->keeper), KEEPER_AUTHORED, 0, writer_view_of(&body), -1));
-    return channel_flush(caller_channel(w->keeper));
+    return channel_send_now(caller_channel(w->keeper), KEEPER_AUTHORED, 0, writer_view_of(&body));
 }
-
-static void serve_parked(struct signer_wiring *w);
 
 static void reserved(void *context, enum err error, struct view entity, const struct problem *why)
 {
     struct signer_wiring *w = context;
 
     (void)entity;
-    if (error != OK)
-        log_warn("marks could not be written to the anchor: %s %s", err_code(error), why ? why->detail : "");
     signer_reserved(w->signer, error);
-    serve_parked(w);
+    if (error == OK) {
+        serve_parked(w);
+        return;
+    }
+    log_warn("marks could not be written to the anchor: %s %s", err_code(error), why ? why->detail : "");
+    refuse_parked(w, error); /* rather than ask again and again while they wait */
 }
 
 static RESULT ask_reserve(void *context, const struct keeper_reserve *marks)
@@ -162,75 +176,72 @@ static RESULT ask_reserve(void *context, const struct keeper_reserve *marks)
 
 /* --- signing */
 
-static RESULT park(struct front *from, uint64_t id, struct view body)
+/* Judges, signs and answers; or says that it has to wait. */
+static RESULT try(struct front *from, uint64_t id, const struct signer_sign *q, bool *ret_wait)
 {
     struct signer_wiring *w = from->w;
-    struct parked *p;
+    struct signer_signed out = {0};
+    enum signer_outcome outcome = SIGNER_ANSWER;
+    struct problem why = {0};
+    enum err e = signer_sign(w->signer, q, w->arena, &out, &outcome, &why);
 
-    if (w->parked_count == PARKED_MAX)
-        return ERR_BUSY;
-    p = malloc(sizeof *p + body.len);
-    if (!p)
-        return ERR_NO_MEMORY;
-    *p = (struct parked){.from = from, .id = id, .len = body.len};
-    memcpy(p->body, body.ptr, body.len);
-    *w->parked_end = p;
-    w->parked_end = &p->next;
-    w->parked_count++;
-    return OK;
+    *ret_wait = e == OK && outcome == SIGNER_WAIT;
+    if (*ret_wait)
+        return OK;
+    if (e == OK)
+        e = answer(from->channel, SIGNER_SIGN, id, &signer_signed_entity, &out);
+    return e == OK ? OK : channel_refuse(from->channel, SIGNER_SIGN, id, e, why.detail);
 }
 
 static RESULT sign(struct front *from, uint64_t id, struct view body)
 {
     struct signer_wiring *w = from->w;
     struct signer_sign q = {0};
-    struct signer_signed out = {0};
-    enum signer_outcome outcome;
-    struct problem why = {0};
-    enum err e = entity_decode(&signer_sign_entity, body, w->arena, &q);
+    bool wait = true;
+
+    TRY(entity_decode(&signer_sign_entity, body, w->arena, &q));
+    if (!parked_waits(&w->parked, q.id)) /* the order is kept for each credential */
+        TRY(try(from, id, &q, &wait));
+    return wait ? parked_add(&w->parked, from, id, q.id, body) : OK;
+}
+
+/* True if it is done with. */
+static bool retry(struct signer_wiring *w, const struct parked *p)
+{
+    struct signer_sign q = {0};
+    bool wait = false;
+    enum err e = entity_decode(&signer_sign_entity, VIEW(p->body, p->len), w->arena, &q);
 
     if (e == OK)
-        e = signer_sign(w->signer, &q, w->arena, &out, &outcome, &why);
-    if (e == OK && outcome == SIGNER_WAIT)
-        e = park(from, id, body);
-    else if (e == OK)
-        e = answer(from->channel, SIGNER_SIGN, id, &signer_signed_entity, &out);
+        e = try(p->from, p->id, &q, &wait);
     arena_reset(w->arena);
-    return e == OK ? OK : channel_refuse(from->channel, SIGNER_SIGN, id, e, why.detail);
+    if (e != OK)
+        channel_break(((struct front *)p->from)->channel); /* it does not read, and would wait for ever */
+    return !wait;
 }
 
-/* All that waited are judged anew in their order; what has to wait again is put behind. */
+/* All that waited are judged anew in their order; behind one that has to wait on, its credential's others do too. */
 static void serve_parked(struct signer_wiring *w)
 {
-    struct parked *p = w->parked, *next;
+    struct parked *p = parked_take_all(&w->parked), *next;
 
-    w->parked = NULL;
-    w->parked_end = &w->parked;
-    w->parked_count = 0;
     for (; p; p = next) {
         next = p->next;
-        if (p->from->used && sign(p->from, p->id, VIEW(p->body, p->len)) != OK)
-            log_warn("a parked request could not be answered");
-        explicit_bzero(p->body, p->len);
-        free(p);
+        if (!parked_waits(&w->parked, p->credential) && retry(w, p))
+            parked_free(p);
+        else
+            parked_append(&w->parked, p);
     }
 }
 
-static void drop_parked(struct signer_wiring *w, const struct front *of)
+static void refuse_parked(struct signer_wiring *w, enum err why)
 {
-    struct parked **at = &w->parked;
-
-    while (*at) {
-        struct parked *p = *at;
-        if (of && p->from != of) {
-            at = &p->next;
-            continue;
-        }
-        *at = p->next;
-        w->parked_count--;
-        free(p);
+    for (const struct parked *p = w->parked.first; p; p = p->next) {
+        struct front *from = p->from;
+        if (channel_refuse(from->channel, SIGNER_SIGN, p->id, why, "") != OK)
+            channel_break(from->channel);
     }
-    w->parked_end = at;
+    parked_drop(&w->parked, NULL);
 }
 
 /* --- loading */
@@ -247,7 +258,8 @@ static void unwrapped(void *context, enum err error, struct view entity, const s
     if (error == OK)
         error = signer_load(w->signer, VIEW(l->descriptor, l->len), &u, &mine);
     arena_reset(w->arena); /* wipes the bundle */
-    if (l->from->used) {
+    if (l->generation == l->from->generation) {
+        l->from->loads--;
         enum err sent = error == OK ? answer(l->from->channel, SIGNER_LOAD, l->id, NULL, NULL)
                                     : channel_refuse(l->from->channel, SIGNER_LOAD, l->id, error, mine.detail);
         if (sent != OK)
@@ -267,16 +279,21 @@ static RESULT load(struct front *from, uint64_t id, struct view body)
     TRY(entity_decode(&signer_load_entity, body, w->arena, &q));
     if (!w->keeper || !caller_alive(w->keeper))
         return ERR_UNAVAILABLE;
+    if (from->loads == LOADS_MAX)
+        return ERR_BUSY;
     l = malloc(sizeof *l + q.descriptor.len);
     if (!l)
         return ERR_NO_MEMORY;
-    *l = (struct load){.w = w, .from = from, .id = id, .len = q.descriptor.len};
+    *l = (struct load){.w = w, .from = from, .id = id, .generation = from->generation, .len = q.descriptor.len};
     memcpy(l->descriptor, q.descriptor.ptr, q.descriptor.len);
     ask = (struct keeper_unwrap){q.descriptor, q.sealed};
     e = caller_call(w->keeper, KEEPER_UNWRAP, &keeper_unwrap_entity, &ask, KEEPER_TIMEOUT_MS, unwrapped, l);
-    if (e != OK)
+    if (e != OK) {
         free(l);
-    return e;
+        return e;
+    }
+    from->loads++;
+    return OK;
 }
 
 static RESULT venues(struct front *from, uint64_t id, struct view body)
@@ -292,18 +309,17 @@ static RESULT check(struct front *from, uint64_t id, struct view body)
 {
     struct signer_check q = {0};
     struct problem why = {0};
+    char text[512];
+    struct writer w = writer_fixed(text, sizeof text - 1);
     enum err e = entity_decode(&signer_check_entity, body, from->w->arena, &q);
 
     if (e == OK)
         e = signer_check(from->w->signer, q.descriptor, &why);
-    if (e != OK) {
-        char text[512];
-        struct writer w = writer_fixed(text, sizeof text - 1);
-        writer_printf(&w, "%s%s%s", why.where, why.where[0] && why.detail[0] ? ": " : "", why.detail);
-        text[w.len] = '\0';
-        return channel_refuse(from->channel, SIGNER_CHECK, id, e, text);
-    }
-    return answer(from->channel, SIGNER_CHECK, id, NULL, NULL);
+    if (e == OK)
+        return answer(from->channel, SIGNER_CHECK, id, NULL, NULL);
+    writer_printf(&w, "%s%s%s", why.where, why.where[0] && why.detail[0] ? ": " : "", why.detail);
+    text[w.len] = '\0';
+    return channel_refuse(from->channel, SIGNER_CHECK, id, e, text);
 }
 
 /* --- the fronts */
@@ -333,8 +349,10 @@ static void front_gone(void *context, struct channel *c)
 {
     struct front *from = context;
 
-    drop_parked(from->w, from);
+    parked_drop(&from->w->parked, from);
     from->used = false;
+    from->generation++;
+    from->loads = 0;
     from->channel = NULL;
     channel_free(c);
 }
@@ -342,16 +360,18 @@ static void front_gone(void *context, struct channel *c)
 static RESULT take_front(struct signer_wiring *w, int fd, uint8_t which)
 {
     struct channel_handler handler = {.frame = on_front, .closed = front_gone};
-    struct front *f = &w->fronts[which];
+    struct front *f;
 
     if (which >= FRONTS_MAX) {
         close(fd);
         return ERR_OUT_OF_RANGE;
     }
+    f = &w->fronts[which];
     if (f->used)
         front_gone(f, f->channel);
     handler.context = f;
-    *f = (struct front){.w = w, .which = which};
+    f->w = w;
+    f->which = which;
     TRY(channel_new(w->loop, fd, &handler, &f->channel));
     f->used = true;
     return OK;
@@ -370,7 +390,10 @@ static RESULT new_channel(struct signer_wiring *w, struct frame *f)
     f->fd = -1;
     if (q.kind == START_FD_KEEPER)
         return take_keeper(w, fd);
-    return take_front(w, fd, q.which);
+    if (q.kind == START_FD_FRONT)
+        return take_front(w, fd, q.which);
+    close(fd);
+    return ERR_MALFORMED;
 }
 
 static RESULT on_supervisor(void *context, struct channel *c, struct frame *f)
@@ -395,27 +418,6 @@ static void supervisor_gone(void *context, struct channel *c)
 }
 
 /* --- start */
-
-static RESULT add_venues(struct signer_wiring *w, struct view files)
-{
-    struct reader r = reader_new(files);
-
-    while (r.left > 0) {
-        struct view name, text;
-        char file[256];
-        struct venue *v;
-        struct problem why = {0};
-        TRY(reader_var(&r, sizeof file - 1, &name));
-        TRY(reader_var(&r, 1u << 20, &text));
-        TRY(view_to_str(name, file, sizeof file));
-        if (venue_parse(file, text, &v, &why) != OK) {
-            log_error("%s: %s", why.where, why.detail);
-            return ERR_BAD_CONFIG;
-        }
-        TRY(signer_add_venue(w->signer, v));
-    }
-    return OK;
-}
 
 static RESULT take_descriptors(struct signer_wiring *w, const struct start *start)
 {
@@ -442,14 +444,20 @@ RESULT signer_wiring_new(struct loop *loop, const struct start *start, struct si
                                    .authored = send_authored,
                                    .reserve = ask_reserve,
                                    .context = w};
+    struct problem why = {0};
+    enum err e;
 
     if (!w)
         return ERR_NO_MEMORY;
     w->loop = loop;
-    w->parked_end = &w->parked;
+    parked_init(&w->parked);
     TRY(arena_new(REQUEST_ARENA, REQUEST_ARENA_MAX, &w->arena));
+    TRY(loop_timer_new(loop, orphaned, w, &w->orphaned));
     TRY(signer_new(&config, &w->signer));
-    TRY(add_venues(w, start->files));
+    e = signer_add_venues(w->signer, start->files, &why);
+    if (e != OK)
+        log_error("%s: %s", why.where, why.detail);
+    TRY(e);
     TRY(take_descriptors(w, start));
     *ret = TAKE(w);
     return OK;
@@ -459,12 +467,13 @@ void signer_wiring_free(struct signer_wiring *w)
 {
     if (!w)
         return;
-    drop_parked(w, NULL);
+    parked_drop(&w->parked, NULL);
     for (size_t i = 0; i < FRONTS_MAX; i++)
         channel_free(w->fronts[i].channel);
     caller_free(w->keeper);
     channel_free(w->supervisor);
     signer_free(w->signer);
+    loop_timer_free(w->orphaned);
     arena_free(w->arena);
     free(w);
 }

@@ -1,186 +1,5 @@
-/* The signer from message to answer, with real venue files: what a bot meets, and what somebody who owns the front
- * can't. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include "base/text.h"
-#include "crypto/sign.h"
-#include "signer/signer.h"
-
-/* Calls that require no parameter are formed by every Binance signature; an administrator has to accept them. */
-#define CLASSES                                                                                                        \
-    "\"classes\":[\"read\",\"cancel\",\"order\"],\"exceptions\":["                                                     \
-    "{\"endpoint\":\"* /sapi/*\",\"class\":\"transfer\",\"reason\":\"the key has no such right\"},"                    \
-    "{\"endpoint\":\"* /papi/*\",\"class\":\"transfer\",\"reason\":\"the key has no such right\"}]"
-#define POLICY "{" CLASSES ",\"symbols\":[\"LTCBTC\"],\"windows\":[{\"seconds\":3600,\"orders\":32}]}"
-#define ORDER  "symbol=LTCBTC&side=BUY&type=LIMIT&timeInForce=GTC&quantity=1&price=0.1"
-
-struct desk {
-    struct signer *signer;
-    uint64_t wall_ms, mono_ms;
-    struct clock clock;
-    struct arena *arena;
-    size_t authored, reserves;
-    enum err authored_result;
-    struct view last;
-    struct keeper_reserve asked;
-    uint8_t id[16];
-    struct problem why;
-};
-
-static uint64_t wall(const struct clock *c)
-{
-    return ((const struct desk *)c->context)->wall_ms;
-}
-
-static uint64_t mono(const struct clock *c)
-{
-    return ((const struct desk *)c->context)->mono_ms;
-}
-
-static enum err authored(void *context, struct view bytes)
-{
-    struct desk *d = context;
-
-    if (d->authored_result != OK)
-        return d->authored_result;
-    d->authored++;
-    return arena_copy(d->arena, bytes, &d->last);
-}
-
-static enum err reserve(void *context, const struct keeper_reserve *marks)
-{
-    struct desk *d = context;
-
-    d->reserves++;
-    d->asked = *marks;
-    return OK;
-}
-
-static void add_venue(struct desk *d, const char *name)
-{
-    char path[4096], text[262144];
-    const char *root = getenv("HOLDFAST_SOURCE");
-    struct venue *v;
-    size_t n;
-    FILE *f;
-
-    assert_non_null(root);
-    snprintf(path, sizeof path, "%s/spec/venues/%s.yaml", root, name);
-    f = fopen(path, "rb");
-    assert_non_null(f);
-    n = fread(text, 1, sizeof text, f);
-    fclose(f);
-    assert_int_equal(venue_parse(path, VIEW(text, n), &v, &d->why), OK);
-    assert_int_equal(signer_add_venue(d->signer, v), OK);
-}
-
-static int setup(void **state)
-{
-    struct desk *d = calloc(1, sizeof *d);
-    struct signer_config config = {
-        .clock = &d->clock, .random = random_system(), .authored = authored, .reserve = reserve, .context = d};
-    struct keeper_signer_welcome welcome = {.next_sequence = 1};
-    bool locked;
-
-    assert_int_equal(crypto_init(&locked), OK);
-    assert_int_equal(crypto_pk_init(), OK);
-    d->wall_ms = 1790000000000u;
-    d->mono_ms = 1000;
-    d->clock = (struct clock){.wall_ms = wall, .mono_ms = mono, .context = d};
-    assert_int_equal(arena_new(1u << 16, 64u << 20, &d->arena), OK);
-    assert_int_equal(signer_new(&config, &d->signer), OK);
-    add_venue(d, "binance");
-    add_venue(d, "hyperliquid");
-    signer_welcome(d->signer, &welcome);
-    memset(d->id, 5, sizeof d->id);
-    *state = d;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct desk *d = *state;
-
-    signer_free(d->signer);
-    arena_free(d->arena);
-    free(d);
-    return 0;
-}
-
-struct given {
-    const char *venue, *scheme, *policy, *secret;
-    uint64_t version;
-    bool frozen;
-};
-static const struct given binance = {.venue = "binance",
-                                     .scheme = "binance-hmac",
-                                     .policy = POLICY,
-                                     .version = 1,
-                                     .secret = "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j"};
-
-static enum err load(struct desk *d, const struct given *g, const struct window_mark *marks, size_t count)
-{
-    struct credential_descriptor c = {.version = g->version,
-                                      .path = VIEW_STR("exchange/main"),
-                                      .venue = view_str(g->venue),
-                                      .scheme = view_str(g->scheme),
-                                      .policy = view_str(g->policy)};
-    struct credential_bundle b = {.api_key = view_str(strcmp(g->venue, "hyperliquid") == 0 ? "" : "the-key-id"),
-                                  .secret = view_str(g->secret)};
-    AUTO_WRITER descriptor = writer_new(32768), bundle = writer_new(4096);
-    struct keeper_unwrapped u = {.frozen = g->frozen, .windows = {(void *)(uintptr_t)marks, count}};
-
-    memcpy(c.id, d->id, 16);
-    assert_int_equal(entity_encode(&credential_descriptor_entity, &c, &descriptor), OK);
-    assert_int_equal(entity_encode(&credential_bundle_entity, &b, &bundle), OK);
-    u.bundle = writer_view_of(&bundle);
-    return signer_load(d->signer, writer_view_of(&descriptor), &u, &d->why);
-}
-
-static struct signer_sign order(const struct desk *d)
-{
-    struct signer_sign q = {.method = VIEW_STR("POST"),
-                            .request_path = VIEW_STR("/api/v3/order"),
-                            .body = VIEW_STR(ORDER),
-                            .bot = VIEW_STR("key:bot")};
-
-    memcpy(q.id, d->id, 16);
-    return q;
-}
-
-static enum err run(struct desk *d, const struct signer_sign *q, struct signer_signed *ret)
-{
-    enum signer_outcome outcome = SIGNER_WAIT;
-    enum err e = OK;
-
-    for (int tries = 0; tries < 4 && e == OK && outcome == SIGNER_WAIT; tries++) {
-        memset(ret, 0, sizeof *ret);
-        e = signer_sign(d->signer, q, d->arena, ret, &outcome, &d->why);
-        if (d->asked.nonce_mark_ms) {
-            signer_reserved(d->signer, OK);
-            d->asked = (struct keeper_reserve){0};
-        }
-    }
-    assert_true(e != OK || outcome == SIGNER_ANSWER);
-    return e;
-}
-
-static void decides(struct desk *d, const struct signer_sign *q, const char *decision)
-{
-    struct signer_signed out;
-
-    assert_int_equal(run(d, q, &out), OK);
-    if (!view_is(out.decision, decision))
-        fail_msg("%.*s, should be %s: %.*s", (int)out.decision.len, out.decision.ptr, decision, (int)out.sentence.len,
-                 out.sentence.ptr);
-    if (strcmp(decision, "ok") != 0)
-        assert_int_equal(out.signature.len, 0);
-}
+/* The signer from message to answer: what a bot meets. */
+#include "pipeline_rig.h"
 
 static void an_order_is_signed_and_recorded(void **state)
 {
@@ -327,7 +146,7 @@ static void after_a_restart_nonces_begin_above_the_mark(void **state)
     struct desk *d = *state;
     struct signer_sign q = order(d);
     struct signer_signed out;
-    struct keeper_signer_welcome again = {.next_sequence = 9, .nonce_mark_ms = 1790000015000u};
+    struct keeper_signer_welcome again = {.next_sequence = 9, .nonce_mark_ms = 1790000015000u, .sequence_limit = 1000};
 
     signer_sealed(d->signer);
     assert_int_equal(run(d, &q, &out), ERR_SEALED);
@@ -355,51 +174,6 @@ static void a_clock_that_jumps_is_noticed(void **state)
     d->wall_ms += 2000;
     d->mono_ms += 2000;
     decides(d, &q, "ok");
-}
-
-/* --- proofs */
-
-static void prove(struct desk *d, struct signer_sign *q, const uint8_t seed[static 32], const char *nonce,
-                  uint8_t sig[static 64])
-{
-    AUTO_WRITER text = writer_new(8192);
-
-    q->proof_time_ms = d->wall_ms;
-    q->proof_nonce = view_str(nonce);
-    assert_int_equal(signer_proof_text(q, &text), OK);
-    assert_int_equal(ed25519_sign(seed, writer_view_of(&text), sig), OK);
-    q->proof = VIEW(sig, 64);
-}
-
-static void a_bot_proves_itself(void **state)
-{
-    struct desk *d = *state;
-    struct signer_sign q = order(d), bent;
-    struct given g = binance;
-    uint8_t seed[32] = {4}, key[32], sig[64];
-    char hex[65] = "", policy[512];
-    struct writer w = writer_fixed(hex, 64);
-
-    assert_int_equal(ed25519_public(seed, key), OK);
-    hex_put(&w, VIEW_OF(key));
-    snprintf(policy, sizeof policy,
-             "{" CLASSES ",\"proof\":{\"required\":true,\"keys\":[{\"bot\":\"key:bot\",\"key\":\"%s\"}]}}", hex);
-    g.policy = policy;
-    assert_int_equal(load(d, &g, NULL, 0), OK);
-    decides(d, &q, "proof-needed");
-    prove(d, &q, seed, "n1", sig);
-    bent = q;
-    bent.body = VIEW_STR("symbol=LTCBTC&side=SELL&type=LIMIT&timeInForce=GTC&quantity=1&price=0.1");
-    decides(d, &bent, "proof-invalid");
-    bent = q;
-    bent.bot = VIEW_STR("key:other");
-    decides(d, &bent, "proof-invalid");
-    decides(d, &q, "ok");
-    decides(d, &q, "proof-invalid"); /* once */
-    prove(d, &q, seed, "n2", sig);
-    d->wall_ms += 31000;
-    d->mono_ms += 31000;
-    decides(d, &q, "proof-invalid"); /* and for 30 seconds */
 }
 
 static void a_hyperliquid_key_serves_both_its_schemes_under_one_policy(void **state)
@@ -449,7 +223,7 @@ static void a_wrong_kind_of_key_is_refused_at_once(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, pipeline_setup, pipeline_teardown)
     const struct CMUnitTest tests[] = {
         T(an_order_is_signed_and_recorded),
         T(a_withdrawal_is_refused_and_recorded),
@@ -462,7 +236,6 @@ int main(void)
         T(nonces_rise_whatever_the_clock_does),
         T(after_a_restart_nonces_begin_above_the_mark),
         T(a_clock_that_jumps_is_noticed),
-        T(a_bot_proves_itself),
         T(a_hyperliquid_key_serves_both_its_schemes_under_one_policy),
         T(a_wrong_kind_of_key_is_refused_at_once),
     };
