@@ -153,7 +153,7 @@ void auth_find(struct http_request *req, struct api_entry *ret)
 static bool executes(const struct route *r)
 {
     return r->permission == PERMISSION_MEV_EXECUTE || r->permission == PERMISSION_ORDERS_PLACE ||
-           r->permission == PERMISSION_POSITIONS_MANAGE || (r->tag && strcmp(r->tag, "sign") == 0);
+           r->permission == PERMISSION_POSITIONS_MANAGE || (r->tag && strcmp(r->tag, "signing") == 0);
 }
 
 static RESULT allowed_usage(const struct http_request *req, uint8_t usage)
