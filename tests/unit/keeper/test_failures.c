@@ -1,0 +1,248 @@
+/* Every handler is all or nothing: the anchor's writes fail in turn, and the keeper is as if it had not been asked. */
+#include "rig.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+static const uint8_t zero[32];
+
+/* The write that fails, counted from 1 (0: none), and how. The linker sends the keeper's calls here. */
+static int fail_at, fail_errno, writes;
+
+static bool fails(void)
+{
+    if (fail_at == 0 || ++writes < fail_at)
+        return false;
+    errno = fail_errno;
+    return true;
+}
+
+ssize_t __real_pwrite64(int fd, const void *bytes, size_t n, off_t at);
+ssize_t __wrap_pwrite64(int fd, const void *bytes, size_t n, off_t at);
+int __real_fdatasync(int fd);
+int __wrap_fdatasync(int fd);
+
+/* A failing write may have written a part. */
+ssize_t __wrap_pwrite64(int fd, const void *bytes, size_t n, off_t at)
+{
+    if (!fails())
+        return __real_pwrite64(fd, bytes, n, at);
+    int kept = errno;
+    if (__real_pwrite64(fd, bytes, n / 2, at) < 0)
+        fail_msg("the file takes nothing");
+    errno = kept;
+    return -1;
+}
+
+int __wrap_fdatasync(int fd)
+{
+    return fails() ? -1 : __real_fdatasync(fd);
+}
+
+struct snapshot {
+    struct keeper_status status;
+    uint8_t admins[32];
+    bool frozen;
+    enum err first, second; /* which version opens */
+};
+
+struct scene {
+    struct rig *r;
+    struct offered first, second;
+    struct keeper_sealed sealed;
+};
+
+static struct snapshot look(struct scene *s)
+{
+    struct snapshot n = {0};
+    struct administrators list = {0};
+    struct keeper_unwrapped u = {0};
+    struct keeper_unwrap one = {s->first.descriptor, s->sealed.sealed};
+
+    assert_int_equal(rig_call(s->r, PEER_FRONT, KEEPER_STATUS, NULL, &n.status), OK);
+    if (n.status.state != STATE_UNSEALED)
+        return n;
+    assert_int_equal(rig_call(s->r, PEER_FRONT, KEEPER_ADMIN_LIST, NULL, &list), OK);
+    memcpy(n.admins, list.hash, 32);
+    n.first = rig_call(s->r, PEER_SIGNER, KEEPER_UNWRAP, &one, &u);
+    n.frozen = u.frozen;
+    return n;
+}
+
+static enum err do_put(struct scene *s)
+{
+    return rig_put(s->r, &s->second, s->first.hash, NULL);
+}
+
+static enum err do_freeze(struct scene *s)
+{
+    struct keeper_credential_freeze q = {.frozen = true};
+
+    memcpy(q.id, s->first.d.id, 16);
+    return rig_call(s->r, PEER_FRONT, KEEPER_CREDENTIAL_FREEZE, &q, NULL);
+}
+
+static enum err do_enrol(struct scene *s)
+{
+    struct keeper_enrol q = {.name = VIEW_STR("alice"), .token = s->r->done.enrolment_token};
+
+    return rig_call(s->r, PEER_FRONT, KEEPER_ENROL, &q, NULL);
+}
+
+static enum err do_recover(struct scene *s)
+{
+    struct keeper_admin_change q = {
+        .name = VIEW_STR("carol"), .replace_all = true, .key = {5}, .passphrase = VIEW_STR(PASSPHRASE)};
+
+    return rig_call(s->r, PEER_OPERATOR, KEEPER_ADMIN_ADD, &q, NULL);
+}
+
+static enum err do_rotate(struct scene *s)
+{
+    return rig_call(s->r, PEER_OPERATOR, KEEPER_ROTATE, NULL, NULL);
+}
+
+static enum err do_reserve(struct scene *s)
+{
+    struct window_mark marks[1] = {{.start_ms = 1, .orders = 7}};
+    struct keeper_reserve q = {.nonce_mark_ms = s->r->wall_ms + 15000, .has_credential = true, .windows = {marks, 1}};
+
+    memcpy(q.id, s->first.d.id, 16);
+    return rig_call(s->r, PEER_SIGNER, KEEPER_RESERVE, &q, NULL);
+}
+
+static enum err do_checkpoint(struct scene *s)
+{
+    AUTO_WRITER w = writer_new(16384);
+
+    return keeper_checkpoint_sign(s->r->keeper, &w);
+}
+
+static const struct {
+    const char *name;
+    enum err (*act)(struct scene *s);
+} acts[] = {{"put", do_put},       {"freeze", do_freeze},   {"enrol", do_enrol},          {"recover", do_recover},
+            {"rotate", do_rotate}, {"reserve", do_reserve}, {"checkpoint", do_checkpoint}};
+
+static void scene_begin(struct scene *s)
+{
+    s->r = rig_new();
+    rig_init_passphrase(s->r);
+    rig_log_pending(s->r);
+    rig_offer(s->r, 1, "{}", &s->first);
+    assert_int_equal(rig_put(s->r, &s->first, zero, &s->sealed), OK);
+    rig_log_pending(s->r);
+    rig_offer(s->r, 2, "{\"a\":1}", &s->second);
+    (void)look(s); /* brings the first version into force */
+}
+
+static void one(size_t i, int at, int error)
+{
+    struct scene s = {0};
+    struct snapshot before, after;
+    enum err e;
+
+    scene_begin(&s);
+    before = look(&s);
+    fail_at = at;
+    fail_errno = error;
+    writes = 0;
+    e = acts[i].act(&s);
+    fail_at = 0;
+    after = look(&s);
+    if (e != (error == ENOSPC ? ERR_NO_SPACE : ERR_IO))
+        fail_msg("%s: %s", acts[i].name, err_code(e));
+    if (memcmp(&before, &after, sizeof before) != 0)
+        fail_msg("%s left half of its change behind", acts[i].name);
+    rig_restart(s.r); /* the former version is whole, too */
+    assert_int_equal(rig_unseal(s.r), OK);
+    rig_log_pending(s.r);
+    assert_int_equal(acts[i].act(&s), OK);
+    rig_free(s.r);
+}
+
+static void a_failed_write_changes_nothing(void **state)
+{
+    static const int errors[] = {ENOSPC, EIO};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(acts); i++)
+        for (size_t k = 0; k < ARRAY_LEN(errors); k++)
+            one(i, 1, errors[k]); /* the write itself */
+}
+
+/* After a failed sync nobody can say what is on the disk. The keeper goes on with the former state, and works again. */
+static void a_failed_sync_changes_nothing_in_memory(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(acts); i++) {
+        struct scene s = {0};
+        struct snapshot before, after;
+        scene_begin(&s);
+        before = look(&s);
+        fail_at = 2;
+        fail_errno = EIO;
+        writes = 0;
+        assert_int_equal(acts[i].act(&s), ERR_IO);
+        fail_at = 0;
+        after = look(&s);
+        assert_memory_equal(&before, &after, sizeof before);
+        assert_int_equal(acts[i].act(&s), OK);
+        rig_free(s.r);
+    }
+}
+
+static void sealing_succeeds_whatever_the_disk_does(void **state)
+{
+    struct scene s = {0};
+
+    (void)state;
+    scene_begin(&s);
+    fail_at = 1;
+    fail_errno = ENOSPC;
+    writes = 0;
+    assert_int_equal(rig_call(s.r, PEER_OPERATOR, KEEPER_SEAL, NULL, NULL), OK);
+    assert_int_equal(keeper_state_of(s.r->keeper), STATE_SEALED);
+    assert_int_equal(rig_unseal(s.r), ERR_NO_SPACE);
+    assert_int_equal(keeper_state_of(s.r->keeper), STATE_SEALED);
+    fail_at = 0;
+    assert_int_equal(rig_unseal(s.r), OK);
+    rig_free(s.r);
+}
+
+static void an_init_that_fails_can_be_made_again(void **state)
+{
+    struct rig *r = rig_new();
+    struct keeper_init q = {.method = UNSEAL_SHARES,
+                            .threshold = 2,
+                            .shares = 3,
+                            .cipher = 1,
+                            .administrator = VIEW_STR("alice"),
+                            .argon2_passes = 1,
+                            .argon2_memory_kib = 8192};
+    struct keeper_status st = {0};
+
+    (void)state;
+    fail_at = 1;
+    fail_errno = ENOSPC;
+    writes = 0;
+    assert_int_equal(rig_call(r, PEER_OPERATOR, KEEPER_INIT, &q, NULL), ERR_NO_SPACE);
+    fail_at = 0;
+    assert_int_equal(rig_call(r, PEER_OPERATOR, KEEPER_STATUS, NULL, &st), OK);
+    assert_int_equal(st.state, STATE_UNINITIALISED);
+    assert_int_equal(st.shares, 0);
+    rig_init_shares(r, 2, 3);
+    assert_int_equal(keeper_state_of(r->keeper), STATE_UNSEALED);
+    rig_free(r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_failed_write_changes_nothing),
+        cmocka_unit_test(a_failed_sync_changes_nothing_in_memory),
+        cmocka_unit_test(sealing_succeeds_whatever_the_disk_does),
+        cmocka_unit_test(an_init_that_fails_can_be_made_again),
+    };
+    return cmocka_run_group_tests_name("keeper-failures", tests, NULL, NULL);
+}
