@@ -31,7 +31,8 @@ static bool has_any(const struct api_caller *c, const enum permission *any, size
 RESULT sign_may(const struct api_caller *c, const struct credential_rights *rights, struct view path, bool dry_run,
                 struct problem *why)
 {
-    static const enum permission trading[] = {PERMISSION_MEV_EXECUTE, PERMISSION_ORDERS_PLACE};
+    /* For a key: what it may sign is said by the credentials it names and by their policies. */
+    static const enum permission trading[] = {PERMISSION_MEV_API, PERMISSION_MEV_EXECUTE, PERMISSION_ORDERS_PLACE};
     static const enum permission looking[] = {PERMISSION_MEV_VIEW, PERMISSION_MEV_EXECUTE, PERMISSION_ORDERS_PLACE,
                                               PERMISSION_SYSTEM_CONFIG, PERMISSION_SECRETS_ACCESS};
 
@@ -40,7 +41,7 @@ RESULT sign_may(const struct api_caller *c, const struct credential_rights *righ
     if (rights->is_key)
         return has_any(c, trading, ARRAY_LEN(trading))
                    ? OK
-                   : problem_set(why, ERR_FORBIDDEN, "", "%s", "signing needs mev:execute or orders:place");
+                   : problem_set(why, ERR_FORBIDDEN, "", "%s", "signing needs mev:api, mev:execute or orders:place");
     if (permission_has(c->permissions, PERMISSION_MEV_EXECUTE) || (dry_run && has_any(c, looking, ARRAY_LEN(looking))))
         return OK;
     return problem_set(why, ERR_FORBIDDEN, dry_run ? "" : "/dry_run", "%s",

@@ -76,7 +76,7 @@ class Server:
                  "policy.json", "--bundle-file", "bundle.json", "--key-passphrase-file", "approval", "--reason", "bench", "--yes")
         self.write("value", "x" * 64)
         self.run("secret", "put", "bench/secret", "--value-file", "value", "--environment", "development", "--reason", "bench")
-        self.bot = json.loads(self.run("key", "create", "bench-bot", "--role", "trader", "--usage", "execute_only", "--credential",
+        self.bot = json.loads(self.run("key", "create", "bench-bot", "--role", "service-account", "--usage", "execute_only", "--credential",
                                        "exchange/*", "-o", "json"))["key"]
         self.session = json.loads((self.home / "profile/profile.json").read_text())["token"] \
             if (self.home / "profile/profile.json").exists() else self.bot
