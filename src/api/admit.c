@@ -94,10 +94,9 @@ static RESULT object_of(struct http_request *req, struct view resource, struct v
  * stranger, so he can't fill the log; what goes beyond the budget is added up with the others. */
 static enum http_outcome refuse_known(struct http_request *req, const struct api_entry *entry)
 {
-    bool proven = entry->error == ERR_KEY_EXPIRED || entry->error == ERR_KEY_DISABLED || entry->error == ERR_FORBIDDEN;
     struct record_object what;
 
-    if (!proven && !anonymous_budget(api_of(req)))
+    if (!entry->proven && !anonymous_budget(api_of(req)))
         return answer_stranger(req, entry->error);
     if (object_of(req, entry->known, view_str(req->route->name), &what) != OK)
         return http_answer_error(req, ERR_NO_MEMORY);

@@ -1,4 +1,5 @@
 /* Who asks: an API key, a session, or the Unix user at the other end of a local socket. Memory only. */
+#include "api/failure_table.h"
 #include "api/inside.h"
 
 #include "base/text.h"
@@ -60,11 +61,13 @@ static RESULT by_key(struct http_request *req, struct view text, struct api_entr
         ret->caller.way = WAY_API_KEY;
         TRY(printed(req->arena, "key:", found.key.id, &ret->caller.actor));
         ret->known = ret->caller.actor;
+        ret->proven = true;
         return as_key(req, &found.key, &ret->caller);
     }
     /* Which key was named is recorded; the answer does not say whether there is one. */
     if (api_keys_find(t->shared->api_keys, view_str(parts.id), req->arena, &found) == OK)
         TRY(printed(req->arena, "key:", found.key.id, &ret->known));
+    ret->proven = ret->known.len && (e == ERR_KEY_EXPIRED || e == ERR_KEY_DISABLED); /* only with the right secret */
     return e;
 }
 
@@ -80,6 +83,7 @@ static RESULT by_uid(struct http_request *req, struct api_entry *ret)
         return OK; /* nobody in particular */
     writer_printf(&w, "%u", (unsigned)req->peer.uid);
     TRY(printed(req->arena, "unix:", writer_view_of(&w), &ret->known));
+    ret->proven = true;
     TRY(e);
     ret->caller.way = WAY_PEER;
     ret->caller.actor = ret->known;
@@ -144,8 +148,9 @@ void auth_find(struct http_request *req, struct api_entry *ret)
 {
     *ret = (struct api_entry){0};
     ret->error = shown(req, ret);
+    /* Whoever proved himself is named in the record of his refusal, and holds nothing. */
     if (ret->error != OK)
-        ret->caller = (struct api_caller){0};
+        ret->caller = (struct api_caller){.actor = ret->proven ? ret->known : (struct view){0}};
 }
 
 /* --- what a key is for (KEY-2) */
@@ -153,15 +158,16 @@ void auth_find(struct http_request *req, struct api_entry *ret)
 static bool executes(const struct route *r)
 {
     return r->permission == PERMISSION_MEV_EXECUTE || r->permission == PERMISSION_ORDERS_PLACE ||
-           r->permission == PERMISSION_POSITIONS_MANAGE || (r->tag && strcmp(r->tag, "signing") == 0);
+           r->permission == PERMISSION_POSITIONS_MANAGE || failure_class_of(r) == CLASS_SIGN;
 }
 
 static RESULT allowed_usage(const struct http_request *req, uint8_t usage)
 {
     bool reads = req->method == HTTP_GET || req->method == HTTP_HEAD || req->method == HTTP_LIST;
+    bool asks_itself = reads && req->route->permission == PERMISSION_AUTHENTICATED; /* who am I, how are you */
     bool allowed = usage == KEY_FULL_ACCESS || (usage == KEY_READ_ONLY && reads) ||
                    (usage == KEY_READ_WRITE && !executes(req->route)) ||
-                   (usage == KEY_EXECUTE_ONLY && executes(req->route));
+                   (usage == KEY_EXECUTE_ONLY && (executes(req->route) || asks_itself));
 
     return allowed ? OK : ERR_FORBIDDEN;
 }

@@ -22,6 +22,7 @@ static const struct route rows[] = {
     ROUTE(HTTP_GET, "/market", PERMISSION_MARKET_READ, hello, .name = "market"),
     ROUTE(HTTP_POST, "/market", PERMISSION_MARKET_READ, hello, .name = "market-post", .flags = ROUTE_ANY_BODY,
           .body_limit = 1000),
+    ROUTE(HTTP_POST, "/sign", PERMISSION_AUTHENTICATED, hello, .name = "sign"),
     ROUTE(HTTP_POST, "/orders", PERMISSION_ORDERS_PLACE, hello, .name = "orders"),
     ROUTE(HTTP_GET, "/sessions-only", PERMISSION_MARKET_READ, hello, .name = "sessions-only", .ways = WAY_SESSION),
 };
@@ -119,6 +120,8 @@ static void what_a_key_is_for(void **state)
         {KEY_READ_ONLY, "trader", "GET", "/market", 200},     {KEY_READ_ONLY, "trader", "POST", "/market", 403},
         {KEY_READ_WRITE, "trader", "POST", "/market", 200},   {KEY_READ_WRITE, "trader", "POST", "/orders", 403},
         {KEY_EXECUTE_ONLY, "trader", "POST", "/orders", 200}, {KEY_EXECUTE_ONLY, "trader", "GET", "/market", 403},
+        {KEY_EXECUTE_ONLY, "trader", "POST", "/sign", 200},   {KEY_READ_WRITE, "trader", "POST", "/sign", 403},
+        {KEY_EXECUTE_ONLY, "trader", "GET", "/me", 200},      {KEY_READ_ONLY, "trader", "POST", "/sign", 403},
         {KEY_FULL_ACCESS, "trader", "POST", "/orders", 200},  {KEY_FULL_ACCESS, "read_only", "POST", "/orders", 403},
     };
 
