@@ -1,0 +1,498 @@
+/* Enrolment, log-in, users and API keys as a client sees them: a real server, ledger and keeper. */
+#include "api_rig.h"
+
+#include "api/passwords.h"
+#include "api/routes.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PASSWORD "Kq7-vmDt2xPz"
+#define HOUR     (3600ull * 1000)
+
+static struct route rows[32];
+static struct route_table all = {rows, 0};
+static struct rig *rig;
+static struct rig_reply reply;
+
+static int set_up(void **state)
+{
+    static const struct route_table *const tables[] = {&login_routes, &enrol_routes, &users_routes, &keys_routes,
+                                                       &keys_verify_routes};
+    (void)state;
+    all.count = 0;
+    for (size_t i = 0; i < ARRAY_LEN(tables); i++)
+        for (size_t k = 0; k < tables[i]->count; k++)
+            memcpy(&rows[all.count++], &tables[i]->rows[k], sizeof rows[0]);
+    rig = rig_new(&all);
+    rig->config.argon2 = (struct config_argon2){.passes = 1, .memory_kib = 8192};
+    rig->config.sessions = (struct config_sessions){.hours = 8, .idle_minutes = 30, .per_user = 3};
+    assert_int_equal(passwords_new(&rig->config, &rig->shared.passwords), OK);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    passwords_free(rig->shared.passwords);
+    rig_free(rig);
+    return 0;
+}
+
+/* --- short ways */
+
+static int ask(const char *method, const char *path, const char *token, const char *body)
+{
+    char header[512] = "";
+    if (token && *token)
+        (void)snprintf(header, sizeof header, "Authorization: Bearer %s\r\n", token);
+    rig_ask(rig, method, path, header, body, &reply);
+    return reply.status;
+}
+
+/* The text of a member of the last answer. */
+static void member(const char *name, char *out, size_t cap)
+{
+    char quoted[64];
+    (void)snprintf(quoted, sizeof quoted, "\"%s\":\"", name);
+    const char *at = strstr(reply.text, quoted);
+    assert_non_null(at);
+    at += strlen(quoted);
+    size_t n = strcspn(at, "\"");
+    assert_true(n < cap);
+    memcpy(out, at, n);
+    out[n] = '\0';
+}
+
+static bool says(const char *text)
+{
+    return strstr(reply.text, text) != NULL;
+}
+
+/* The administrators are recovered by what unseals: carol is the only one, with a one-time token. */
+static void enrolment_token(char *out, size_t cap)
+{
+    const struct keeper_admin_change q = {
+        .name = VIEW_STR("carol"), .key = {2}, .replace_all = true, .passphrase = VIEW_STR("a passphrase of the test")};
+    AUTO_WRITER body = writer_new(4096), answer = writer_new(16384);
+    AUTO(arena_free) struct arena *arena = NULL;
+    struct keeper_admin_changed changed;
+    struct problem why = {0};
+    assert_int_equal(arena_new(4096, 1u << 20, &arena), OK);
+    assert_int_equal(entity_encode(&keeper_admin_change_entity, &q, &body), OK);
+    assert_int_equal(keeper_handle(rig->keeper, PEER_OPERATOR, KEEPER_ADMIN_ADD, writer_view_of(&body), &answer, &why),
+                     OK);
+    assert_int_equal(entity_decode(&keeper_admin_changed_entity, writer_view_of(&answer), arena, &changed), OK);
+    assert_int_equal(view_to_str(changed.enrolment_token, out, cap), OK);
+}
+
+static void enrol(char session[64])
+{
+    char token[128], body[512];
+    enrolment_token(token, sizeof token);
+    (void)snprintf(body, sizeof body, "{\"name\":\"carol\",\"token\":\"%s\",\"password\":\"%s\"}", token, PASSWORD);
+    assert_int_equal(ask("POST", "/api/v1/enrol", NULL, body), 201);
+    member("token", session, 64);
+}
+
+static int log_in(const char *name, const char *password, char session[64])
+{
+    char body[512];
+    (void)snprintf(body, sizeof body, "{\"name\":\"%s\",\"password\":\"%s\"}", name, password);
+    int status = ask("POST", "/api/v1/login", NULL, body);
+    if (status == 200)
+        member("token", session, 64);
+    return status;
+}
+
+static void add_user(const char *admin, const char *name, const char *role)
+{
+    char body[512];
+    (void)snprintf(body, sizeof body,
+                   "{\"name\":\"%s\",\"roles\":[\"%s\"],\"environments\":[\"production\"],\"password\":\"%s\"}", name,
+                   role, PASSWORD);
+    assert_int_equal(ask("POST", "/api/v1/users", admin, body), 201);
+}
+
+static int change_user(const char *token, const char *name, const char *body)
+{
+    char path[128];
+    (void)snprintf(path, sizeof path, "/api/v1/users/%s", name);
+    return ask("PATCH", path, token, body);
+}
+
+static void make_key(const char *session, const char *more, char text[API_KEY_TEXT_SIZE], char id[32])
+{
+    char body[512];
+    (void)snprintf(
+        body, sizeof body,
+        "{\"name\":\"bot\",\"environment\":\"production\",\"usage\":\"full_access\",\"roles\":[\"trader\"]%s}", more);
+    assert_int_equal(ask("POST", "/api/v1/keys", session, body), 201);
+    member("key", text, API_KEY_TEXT_SIZE);
+    member("id", id, 32);
+}
+
+static int key_step(const char *token, const char *id, const char *step, const char *body)
+{
+    char path[128];
+    (void)snprintf(path, sizeof path, "/api/v1/keys/%s%s", id, step);
+    return ask(*step ? "POST" : "DELETE", path, token, body);
+}
+
+/* --- enrolment */
+
+static void enrolment_makes_an_administrator_once(void **state)
+{
+    char token[128], body[512], session[64];
+    (void)state;
+    enrolment_token(token, sizeof token);
+    (void)snprintf(body, sizeof body, "{\"name\":\"carol\",\"token\":\"%s\",\"password\":\"weak\"}", token);
+    assert_int_equal(ask("POST", "/api/v1/enrol", NULL, body), 400);
+    assert_true(says("weak-password") && says("/password"));
+    (void)snprintf(body, sizeof body, "{\"name\":\"carol\",\"token\":\"hfe_wrong\",\"password\":\"%s\"}", PASSWORD);
+    assert_int_equal(ask("POST", "/api/v1/enrol", NULL, body), 403);
+    assert_true(says("enrolment-invalid"));
+    (void)snprintf(body, sizeof body, "{\"name\":\"dave\",\"token\":\"%s\",\"password\":\"%s\"}", token, PASSWORD);
+    assert_int_equal(ask("POST", "/api/v1/enrol", NULL, body), 403); /* somebody else's */
+    (void)snprintf(body, sizeof body, "{\"name\":\"carol\",\"token\":\"%s\",\"password\":\"%s\"}", token, PASSWORD);
+    assert_int_equal(ask("POST", "/api/v1/enrol", NULL, body), 201);
+    member("token", session, sizeof session);
+    assert_int_equal(rig_records(rig, EVENT_ENROLMENT_USED), 1);
+    assert_int_equal(rig_records(rig, EVENT_USER_CREATED), 1);
+    assert_int_equal(ask("GET", "/api/v1/session", session, NULL), 200);
+    assert_true(says("\"actor\":\"user:carol\"") && says("\"users:manage\"") && says("\"secret_level\":\"admin\""));
+    assert_false(says("orders:place"));
+    assert_int_equal(ask("POST", "/api/v1/enrol", NULL, body), 403); /* one time is one time */
+    assert_int_equal(log_in("carol", PASSWORD, session), 200);
+}
+
+/* --- log-in */
+
+static void refusals_look_alike(void **state)
+{
+    char session[64], first[16384], *at;
+    (void)state;
+    enrol(session);
+    assert_int_equal(log_in("nobody", PASSWORD, session), 401);
+    at = strstr(reply.text, "\r\n\r\n");
+    assert_non_null(at);
+    memcpy(first, reply.text, sizeof first);
+    assert_int_equal(log_in("carol", "Wrong-password-1x", session), 401);
+    /* The same but for the request's id and the date. */
+    assert_int_equal(strlen(first), strlen(reply.text));
+    assert_true(says("bad-credentials"));
+    assert_int_equal(rig_records(rig, EVENT_AUTHENTICATION_FAILED), 2);
+}
+
+static void five_failures_lock_and_time_unlocks(void **state)
+{
+    char session[64], live[64];
+    (void)state;
+    enrol(live);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(log_in("carol", "Wrong-password-1x", session), 401);
+    assert_int_equal(rig_records(rig, EVENT_ACCOUNT_LOCKED), 1);
+    assert_int_equal(log_in("carol", PASSWORD, session), 401); /* the right one does not help */
+    assert_int_equal(rig_records(rig, EVENT_AUTHENTICATION_BLOCKED), 1);
+    assert_int_equal(ask("GET", "/api/v1/session", live, NULL), 200); /* who is in stays in */
+    rig->now_ms += USER_LOCK_MS;
+    assert_int_equal(log_in("carol", PASSWORD, session), 200);
+    assert_int_equal(rig_records(rig, EVENT_AUTHENTICATION_SUCCESS), 1);
+}
+
+/* Guesses that are sent at once count one by one: at most five are judged. */
+static void guesses_at_once_all_count(void **state)
+{
+    char session[64];
+    int fds[20];
+    (void)state;
+    enrol(session);
+    for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+        fds[i] = rig_send(rig, "POST", "/api/v1/login", NULL,
+                          "{\"name\":\"carol\",\"password\":\"Wrong-password-1x\"}");
+    for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
+        assert_true(rig_receive(rig, fds[i], 3000, &reply));
+        assert_int_equal(reply.status, 401);
+    }
+    assert_int_equal(rig_records(rig, EVENT_AUTHENTICATION_FAILED), 5);
+    assert_int_equal(rig_records(rig, EVENT_ACCOUNT_LOCKED), 1);
+}
+
+static void log_ins_at_once_leave_three_sessions(void **state)
+{
+    char session[64], tokens[6][64], body[128];
+    int fds[6], alive = 0;
+    (void)state;
+    enrol(session);
+    rig->now_ms += 1000;
+    (void)snprintf(body, sizeof body, "{\"name\":\"carol\",\"password\":\"%s\"}", PASSWORD);
+    for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+        fds[i] = rig_send(rig, "POST", "/api/v1/login", NULL, body);
+    for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
+        assert_true(rig_receive(rig, fds[i], 3000, &reply));
+        assert_int_equal(reply.status, 200);
+        member("token", tokens[i], sizeof tokens[i]);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+        alive += ask("GET", "/api/v1/session", tokens[i], NULL) == 200;
+    assert_int_equal(alive, 3);
+    assert_int_equal(ask("GET", "/api/v1/session", session, NULL), 401); /* the oldest */
+}
+
+static void sessions_end(void **state)
+{
+    char session[64], again[64];
+    (void)state;
+    enrol(session);
+    assert_int_equal(log_in("carol", PASSWORD, again), 200);
+    assert_int_equal(ask("POST", "/api/v1/logout", again, NULL), 204);
+    assert_int_equal(ask("GET", "/api/v1/session", again, NULL), 401);
+    assert_int_equal(ask("GET", "/api/v1/session", session, NULL), 200);
+    assert_int_equal(rig_records(rig, EVENT_SESSION_ENDED), 1);
+    rig->now_ms += 31 * 60 * 1000;
+    assert_int_equal(ask("GET", "/api/v1/session", session, NULL), 401);
+    assert_true(says("token-expired"));
+}
+
+static void busy_is_said_at_once(void **state)
+{
+    int fds[PASSWORDS_QUEUE + 24], busy = 0;
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+        fds[i] = rig_send(rig, "POST", "/api/v1/login", NULL, "{\"name\":\"x\",\"password\":\"y\"}");
+    for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
+        assert_true(rig_receive(rig, fds[i], 5000, &reply));
+        assert_true(reply.status == 401 || (reply.status == 503 && says("Retry-After: ")));
+        busy += reply.status == 503;
+    }
+    assert_true(busy > 0);
+}
+
+static void bad_input_is_named(void **state)
+{
+    static const struct {
+        const char *body, *code;
+    } cases[] = {
+        {"{", "bad-json"},
+        {"{\"name\":\"a\"}", "missing-field"},
+        {"{\"name\":\"a\",\"password\":1}", "wrong-type"},
+        {"{\"name\":\"a\",\"password\":\"b\",\"otp\":\"1\"}", "unknown-field"},
+        {"{\"name\":\"a\",\"name\":\"a\",\"password\":\"b\"}", "duplicate-field"},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        assert_int_equal(ask("POST", "/api/v1/login", NULL, cases[i].body), 400);
+        assert_true(says(cases[i].code));
+    }
+}
+
+/* --- users */
+
+static void users_are_managed(void **state)
+{
+    char admin[64], alice[64];
+    (void)state;
+    enrol(admin);
+    add_user(admin, "alice", "trader");
+    assert_true(says("\"state\":\"active\"") && says("[\"production\"]"));
+    assert_false(says("argon2"));
+    assert_int_equal(ask("POST", "/api/v1/users", admin, "{\"name\":\"alice\",\"password\":\"" PASSWORD "\"}"), 409);
+    assert_int_equal(ask("POST", "/api/v1/users", admin, "{\"name\":\"bob\"}"), 400);
+    assert_int_equal(
+        ask("POST", "/api/v1/users", admin, "{\"name\":\"bob\",\"roles\":[\"king\"],\"password\":\"" PASSWORD "\"}"),
+        400);
+    assert_int_equal(ask("POST", "/api/v1/users", admin,
+                         "{\"name\":\"bob\",\"environments\":[\"mars\"],\"password\":\"" PASSWORD "\"}"),
+                     400);
+    assert_int_equal(log_in("alice", PASSWORD, alice), 200);
+    assert_int_equal(ask("GET", "/api/v1/users", alice, NULL), 403);
+    assert_int_equal(ask("GET", "/api/v1/users?limit=1", admin, NULL), 200);
+    assert_true(says("\"name\":\"alice\"") && says("\"next\":\"alice\"") && !says("carol"));
+    assert_int_equal(ask("GET", "/api/v1/users?after=alice", admin, NULL), 200);
+    assert_true(says("\"name\":\"carol\"") && !says("next"));
+    assert_int_equal(ask("GET", "/api/v1/users/nobody", admin, NULL), 404);
+    assert_int_equal(change_user(admin, "alice", "{\"roles\":[\"viewer\"]}"), 200);
+    assert_int_equal(ask("GET", "/api/v1/session", alice, NULL), 200);
+    assert_true(says("\"permissions\":[\"mev:view\"]")); /* at once, in a live session */
+    assert_int_equal(change_user(admin, "alice", "{\"state\":\"disabled\"}"), 200);
+    assert_int_equal(ask("GET", "/api/v1/session", alice, NULL), 401);
+    assert_int_equal(log_in("alice", PASSWORD, alice), 401);
+    assert_int_equal(change_user(admin, "alice", "{\"state\":\"active\"}"), 200);
+    assert_int_equal(log_in("alice", PASSWORD, alice), 200);
+    assert_int_equal(change_user(admin, "alice", "{\"password\":\"Zz9!other-Words\"}"), 200);
+    assert_int_equal(ask("GET", "/api/v1/session", alice, NULL), 401); /* a new password ends what the old one began */
+    assert_int_equal(log_in("alice", "Zz9!other-Words", alice), 200);
+    assert_int_equal(change_user(admin, "alice", "{}"), 400);
+}
+
+static void nobody_raises_himself(void **state)
+{
+    char admin[64], sam[64];
+    (void)state;
+    enrol(admin);
+    add_user(admin, "sam", "system_admin");
+    assert_int_equal(log_in("sam", PASSWORD, sam), 200);
+    assert_int_equal(change_user(sam, "sam", "{\"roles\":[\"admin\"]}"), 403);
+    assert_int_equal(change_user(sam, "sam", "{\"roles\":[\"trader\"]}"), 403);
+    assert_int_equal(change_user(admin, "carol", "{\"roles\":[\"admin\",\"trader\"]}"), 403);
+    assert_int_equal(change_user(admin, "carol", "{\"state\":\"disabled\"}"), 403);
+    assert_int_equal(change_user(sam, "carol", "{\"password\":\"Zz9!other-Words\"}"), 403);
+    assert_int_equal(
+        ask("POST", "/api/v1/users", sam, "{\"name\":\"evil\",\"roles\":[\"admin\"],\"password\":\"" PASSWORD "\"}"),
+        403);
+    assert_int_equal(rig_records(rig, EVENT_PERMISSION_DENIED), 6);
+    assert_int_equal(
+        ask("POST", "/api/v1/users", sam, "{\"name\":\"good\",\"roles\":[\"viewer\"],\"password\":\"" PASSWORD "\"}"),
+        201);
+}
+
+/* --- keys */
+
+static void keys_live_and_die(void **state)
+{
+    char admin[64], alice[64], key[API_KEY_TEXT_SIZE], second[API_KEY_TEXT_SIZE], id[32];
+    (void)state;
+    enrol(admin);
+    add_user(admin, "alice", "trader");
+    assert_int_equal(log_in("alice", PASSWORD, alice), 200);
+    make_key(alice, ",\"credentials\":[\"exchange/*\"],\"unix_uid\":4711", key, id);
+    assert_int_equal(ask("GET", "/api/v1/session", key, NULL), 200);
+    assert_true(says("\"way\":\"api-key\"") && says(id));
+    assert_int_equal(ask("GET", "/api/v1/keys", alice, NULL), 200);
+    assert_true(says(id) && !says("\"key\"") && says("\"unix_uid\":4711"));
+    assert_int_equal(key_step(alice, id, "/rotate", "{\"grace_seconds\":60}"), 200);
+    member("key", second, sizeof second);
+    assert_int_equal(ask("GET", "/api/v1/session", key, NULL), 200);
+    assert_int_equal(ask("GET", "/api/v1/session", second, NULL), 200);
+    rig->now_ms += 61000;
+    assert_int_equal(ask("GET", "/api/v1/session", key, NULL), 401);
+    assert_int_equal(key_step(alice, id, "/suspend", NULL), 200);
+    assert_int_equal(ask("GET", "/api/v1/session", second, NULL), 401);
+    assert_int_equal(key_step(alice, id, "/suspend", NULL), 409);
+    assert_int_equal(key_step(alice, id, "/reactivate", NULL), 403); /* whoever suspended it may have had a reason */
+    assert_int_equal(key_step(admin, id, "/reactivate", NULL), 200);
+    assert_int_equal(ask("GET", "/api/v1/session", second, NULL), 200);
+    assert_int_equal(key_step(alice, id, "", NULL), 204);
+    assert_int_equal(ask("GET", "/api/v1/session", second, NULL), 401);
+    assert_int_equal(key_step(admin, id, "/reactivate", NULL), 409);
+    assert_true(says("revoked"));
+    assert_int_equal(key_step(alice, id, "/rotate", NULL), 409);
+    assert_int_equal(rig_records(rig, EVENT_API_KEY_CREATED), 1);
+    assert_int_equal(rig_records(rig, EVENT_KEY_ROTATED), 1);
+    assert_int_equal(rig_records(rig, EVENT_KEY_SUSPENDED), 1);
+    assert_int_equal(rig_records(rig, EVENT_KEY_REACTIVATED), 1);
+    assert_int_equal(rig_records(rig, EVENT_KEY_REVOKED), 1);
+}
+
+static void keys_give_no_more_than_one_has(void **state)
+{
+    static const char body[] =
+        "{\"name\":\"x\",\"environment\":\"production\",\"usage\":\"full_access\",\"roles\":[\"%s\"]%s}";
+    static const struct {
+        const char *role, *more;
+        int status;
+    } cases[] = {
+        {"trader", "", 201},
+        {"read_only", "", 201},
+        {"admin", "", 403},
+        {"service-account", "", 403},
+        {"emergency_responder", "", 403},
+        {"trader", ",\"environments\":[\"production\"]", 201},
+        {"trader", ",\"environments\":[\"staging\"]", 403},
+        {"trader", ",\"owner\":\"carol\"", 403},
+        {"trader", ",\"expires_days\":367", 400},
+        {"trader", ",\"credentials\":[\"a/*/b\"]", 400},
+        {"trader", ",\"proof_key\":\"abc\"", 400},
+        {"nonsense", "", 400},
+    };
+    char admin[64], alice[64], key[API_KEY_TEXT_SIZE], id[32], text[512];
+    (void)state;
+    enrol(admin);
+    add_user(admin, "alice", "trader");
+    assert_int_equal(log_in("alice", PASSWORD, alice), 200);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        (void)snprintf(text, sizeof text, body, cases[i].role, cases[i].more);
+        assert_int_equal(ask("POST", "/api/v1/keys", alice, text), cases[i].status);
+    }
+    make_key(alice, "", key, id);
+    /* A manager of users may stop a trader's key, but never gets it into his hands. */
+    assert_int_equal(key_step(admin, id, "/rotate", NULL), 403);
+    assert_false(says("hfk_"));
+    (void)snprintf(text, sizeof text, body, "trader", "");
+    assert_int_equal(ask("POST", "/api/v1/keys", admin, text), 403);
+    assert_int_equal(ask("POST", "/api/v1/keys", key, text), 403); /* keys make no keys */
+    assert_int_equal(key_step(key, id, "/rotate", NULL), 200);     /* but renew themselves */
+}
+
+static void keys_of_others_are_invisible(void **state)
+{
+    char admin[64], alice[64], bob[64], key[API_KEY_TEXT_SIZE], id[32], path[64];
+    (void)state;
+    enrol(admin);
+    add_user(admin, "alice", "trader");
+    add_user(admin, "bob", "trader");
+    assert_int_equal(log_in("alice", PASSWORD, alice), 200);
+    assert_int_equal(log_in("bob", PASSWORD, bob), 200);
+    make_key(alice, "", key, id);
+    (void)snprintf(path, sizeof path, "/api/v1/keys/%s", id);
+    assert_int_equal(ask("GET", path, bob, NULL), 403);
+    assert_int_equal(ask("GET", "/api/v1/keys/0123456789abcdef", bob, NULL), 403); /* nor whether there is one */
+    assert_int_equal(ask("GET", "/api/v1/keys/0123456789abcdef", admin, NULL), 404);
+    assert_int_equal(ask("GET", "/api/v1/keys/short", admin, NULL), 400);
+    assert_int_equal(key_step(bob, id, "", NULL), 403);
+    assert_int_equal(ask("GET", "/api/v1/keys?owner=alice", bob, NULL), 403);
+    assert_int_equal(ask("GET", "/api/v1/keys", bob, NULL), 200);
+    assert_false(says(id));
+    assert_int_equal(ask("GET", "/api/v1/keys?owner=alice&limit=1", admin, NULL), 200);
+    assert_true(says(id));
+    assert_int_equal(ask("GET", path, key, NULL), 200);
+}
+
+static void keys_are_verified_for_others(void **state)
+{
+    char admin[64], alice[64], key[API_KEY_TEXT_SIZE], id[32], body[256];
+    (void)state;
+    enrol(admin);
+    add_user(admin, "alice", "trader");
+    assert_int_equal(log_in("alice", PASSWORD, alice), 200);
+    make_key(alice, ",\"expires_days\":1", key, id);
+    (void)snprintf(body, sizeof body, "{\"key\":\"%s\"}", key);
+    assert_int_equal(ask("POST", "/api/v1/keys/verify", alice, body), 403);
+    assert_int_equal(ask("POST", "/api/v1/keys/verify", admin, body), 200);
+    assert_true(says("\"valid\":true") && says("\"VALID\"") && says("orders:place") && says(id));
+    (void)snprintf(body, sizeof body, "{\"key\":\"%s\",\"permission\":\"funds:manage\"}", key);
+    assert_int_equal(ask("POST", "/api/v1/keys/verify", admin, body), 200);
+    assert_true(says("\"valid\":false") && says("INSUFFICIENT_PERMISSIONS"));
+    assert_int_equal(ask("POST", "/api/v1/keys/verify", admin, "{\"key\":\"hfk_live_x\"}"), 200);
+    assert_true(says("\"valid\":false") && says("NOT_FOUND"));
+    rig->now_ms += 25 * HOUR;
+    assert_int_equal(log_in("carol", PASSWORD, admin), 200);
+    (void)snprintf(body, sizeof body, "{\"key\":\"%s\"}", key);
+    assert_int_equal(ask("POST", "/api/v1/keys/verify", admin, body), 200);
+    assert_true(says("EXPIRED") && !says("orders:place"));
+    assert_int_equal(change_user(admin, "alice", "{\"state\":\"disabled\"}"), 200);
+    assert_int_equal(rig_records(rig, EVENT_API_KEY_AUTHENTICATED), 1);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        T(enrolment_makes_an_administrator_once),
+        T(refusals_look_alike),
+        T(five_failures_lock_and_time_unlocks),
+        T(guesses_at_once_all_count),
+        T(log_ins_at_once_leave_three_sessions),
+        T(sessions_end),
+        T(busy_is_said_at_once),
+        T(bad_input_is_named),
+        T(users_are_managed),
+        T(nobody_raises_himself),
+        T(keys_live_and_die),
+        T(keys_give_no_more_than_one_has),
+        T(keys_of_others_are_invisible),
+        T(keys_are_verified_for_others),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
