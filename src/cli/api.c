@@ -186,7 +186,7 @@ static RESULT failed(struct cli *c, CURLcode code, bool changes)
     }
 }
 
-static enum err code_named(const char *name)
+enum err api_code(const char *name)
 {
     for (int e = OK + 1; name && e < ERR_COUNT; e++)
         if (strcmp(err_code((enum err)e), name) == 0)
@@ -210,7 +210,7 @@ RESULT api_problem(struct cli *c, const struct api_answer *answer)
     if (json_read(answer->body, &json, NULL) != OK || !(code = json_string_value(json_object_get(json, "code"))))
         return cli_fail(c, answer->status >= 500 ? ERR_UNAVAILABLE : ERR_BAD_REQUEST, c->api->address,
                         "the server answered %ld without saying why; is it a Holdfast server?", answer->status);
-    c->why.code = code_named(code);
+    c->why.code = api_code(code);
     copy_member(json, "detail", c->why.detail, sizeof c->why.detail);
     copy_member(json, "title", c->title, sizeof c->title);
     copy_member(json, "requestId", c->request_id, sizeof c->request_id);

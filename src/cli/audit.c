@@ -336,6 +336,18 @@ static RESULT show_verified(struct cli *c, const struct verify_summary *s)
     return output_object(c, writer_view_of(&w), columns, ARRAY_LEN(columns));
 }
 
+/* A line that can't be read is an altered one, like any other that does not fit; only a file that is no export at all
+ * is somebody's mistake. */
+static RESULT disproved(struct cli *c, enum err e)
+{
+    bool record = strncmp(c->why.where, "record ", 7) == 0;
+
+    return err_exit(e) == 2 && (record || e == ERR_TRUNCATED)
+               ? problem_set(&c->why, ERR_LOG_MISMATCH, cli_text(c, "%s", c->why.where), "%s",
+                             cli_text(c, "%s", c->why.detail))
+               : e;
+}
+
 RESULT audit_verify(struct cli *c)
 {
     AUTO(verify_free) struct verify *v = NULL;
@@ -357,7 +369,7 @@ RESULT audit_verify(struct cli *c)
     e = verify_lines(c, in, v);
     if (in != stdin)
         (void)fclose(in);
-    TRY(e);
-    TRY(verify_finish(v, &summary, &c->why));
-    return show_verified(c, &summary);
+    if (e == OK)
+        e = verify_finish(v, &summary, &c->why);
+    return e == OK ? show_verified(c, &summary) : disproved(c, e);
 }

@@ -23,7 +23,7 @@ struct cli {
     struct profile *profile; /* read on demand by profile_of */
     struct api *api;         /* connected on demand by api_call */
     char *const *argv;
-    int exit_code;       /* of a run without an error: the server's own */
+    int exit_code;       /* of a run without an error: the server's own, or a dry run's that is refused */
     struct problem why;  /* what a handler's error means; may be empty */
     char title[256];     /* the server's sentence for it, "" for the catalogue's */
     char request_id[40]; /* of the request that failed, or "" */
@@ -44,17 +44,18 @@ int cli_run(int argc, char **argv, FILE *out, FILE *err);
     X(server_run)                                                                                                      \
     X(operator_init)                                                                                                   \
     X(operator_unseal)                                                                                                 \
-    X(operator_seal) X(operator_status) X(operator_rotate) X(administrators_list) X(administrators_key)                \
-        X(administrators_add) X(administrators_remove) X(administrators_recover) X(sessions_enrol) X(sessions_login)   \
-            X(sessions_logout) X(sessions_whoami) X(secrets_put) X(secrets_get) X(secrets_list) X(secrets_rotate)      \
-                X(secrets_revoke) X(secrets_history) X(secrets_delete) X(secrets_undelete) X(secrets_destroy)          \
-                    X(credentials_put) X(credentials_policy) X(credentials_list) X(credentials_show)                   \
-                        X(credentials_freeze) X(credentials_release) X(credentials_revoke) X(credentials_test)         \
-                            X(credentials_venues) X(signing_run) X(keys_create) X(keys_list) X(keys_show)              \
-                                X(keys_rotate) X(keys_suspend) X(keys_reactivate) X(keys_revoke) X(users_list)         \
-                                    X(users_create) X(users_show) X(users_change) X(audit_tail) X(audit_search)        \
-                                        X(audit_show) X(audit_verify) X(audit_export) X(audit_checkpoint)              \
-                                            X(status_show) X(completion_run) X(help_run) X(help_version)
+    X(operator_seal)                                                                                                   \
+    X(operator_status) X(operator_rotate) X(administrators_list) X(administrators_key) X(administrators_add)           \
+        X(administrators_remove) X(administrators_recover) X(sessions_enrol) X(sessions_login) X(sessions_logout)      \
+            X(sessions_whoami) X(secrets_put) X(secrets_get) X(secrets_list) X(secrets_rotate) X(secrets_revoke)       \
+                X(secrets_history) X(secrets_delete) X(secrets_undelete) X(secrets_destroy) X(credentials_put)         \
+                    X(credentials_policy) X(credentials_list) X(credentials_show) X(credentials_freeze)                \
+                        X(credentials_release) X(credentials_revoke) X(credentials_test) X(credentials_venues)         \
+                            X(signing_run) X(keys_create) X(keys_list) X(keys_show) X(keys_rotate) X(keys_suspend)     \
+                                X(keys_reactivate) X(keys_revoke) X(users_list) X(users_create) X(users_show)          \
+                                    X(users_change) X(audit_tail) X(audit_search) X(audit_show) X(audit_verify)        \
+                                        X(audit_export) X(audit_checkpoint) X(status_show) X(completion_run)           \
+                                            X(help_run) X(help_version)
 #define DECLARE_HANDLER(name) RESULT name(struct cli *c);
 HANDLERS(DECLARE_HANDLER)
 #undef DECLARE_HANDLER

@@ -2,6 +2,7 @@
 #include "base/text.h"
 #include "cli/api.h"
 #include "cli/ask.h"
+#include "cli/fields_json.h"
 #include "cli/grant.h"
 #include "cli/output.h"
 #include "cli/signing.h"
@@ -207,8 +208,12 @@ RESULT credentials_test(struct cli *c)
     static const struct column columns[] = {
         {"decision", "Decision"}, {"rule", "Rule"}, {"sentence", "Because"}, {"method", "Method"}, {"url", "URL"},
     };
-    struct view answer;
+    struct view answer, decision;
 
     TRY(signing_ask(c, true, &answer));
-    return output_object(c, answer, columns, ARRAY_LEN(columns));
+    TRY(output_object(c, answer, columns, ARRAY_LEN(columns)));
+    TRY(fields_json_get(c, answer, "decision", &decision));
+    if (view_is(decision, "ok"))
+        return OK;
+    return cli_fail(c, api_code(arena_str(c->arena, decision)), "", "%s", "");
 }

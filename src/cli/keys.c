@@ -64,6 +64,8 @@ static RESULT put_unix_user(struct cli *c, struct writer *body)
     uid = user ? user->pw_uid : strtoul(name, &end, 10);
     if (!user && (*end || uid > UINT32_MAX - 1))
         return cli_fail(c, ERR_USAGE, "--unix-user", "'%s' is no user of this host, and no user id", name);
+    if (uid == 0)
+        return cli_fail(c, ERR_USAGE, "--unix-user", "root can't be a bot: give the bot a user of its own");
     json_u64(body, "unix_uid", uid);
     return OK;
 }
@@ -115,7 +117,7 @@ RESULT keys_create(struct cli *c)
     json_text(&body, "usage", view_str(usage));
     fields_json_texts(&body, a, "role", "roles");
     fields_json_texts(&body, a, "credential", "credentials");
-    fields_json_texts(&body, a, "secrets", "environments");
+    fields_json_texts(&body, a, "access", "environments");
     json_u64(&body, "expires_days", (life + DAY_SECONDS - 1) / DAY_SECONDS);
     TRY(put_unix_user(c, &body));
     TRY(put_proof_key(c, &body));

@@ -165,7 +165,7 @@ static void show(const struct dev *d, const struct config *config, bool temporar
            DEV_USER, d->password);
     printf("Try, in another terminal:\n\n  export HOLDFAST_HOME=%s\n", d->home);
     printf("  holdfast whoami\n  holdfast secret put demo/password --environment development\n"
-           "  holdfast key create my-bot --role trader --credential 'exchange/*'\n  holdfast audit tail\n\n"
+           "  holdfast key create my-service --role viewer\n  holdfast audit tail\n\n"
            "Stop it with Ctrl-C. Never put a real exchange's key into it.\n");
     (void)fflush(stdout);
 }

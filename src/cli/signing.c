@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "cli/api.h"
 #include "cli/ask.h"
+#include "cli/fields_json.h"
 #include "cli/output.h"
 #include "crypto/sign.h"
 
@@ -166,6 +167,15 @@ RESULT signing_ask(struct cli *c, bool dry_run, struct view *ret_answer)
     return OK;
 }
 
+RESULT signing_exit(struct cli *c, struct view answer)
+{
+    struct view decision;
+
+    TRY(fields_json_get(c, answer, "decision", &decision));
+    c->exit_code = view_is(decision, "ok") ? 0 : err_exit(ERR_POLICY_REFUSED);
+    return OK;
+}
+
 /* --- forms of output */
 
 static const char *text_of(const json_t *root, const char *name)
@@ -229,7 +239,7 @@ RESULT signing_run(struct cli *c)
     TRY(signing_ask(c, args_has(&c->args, "dry-run"), &answer));
     if (!form || strcmp(form, "json") == 0) {
         output_json(c, answer);
-        return OK;
+        return signing_exit(c, answer);
     }
     TRY(json_read(answer, &root, &c->why));
     if (strcmp(form, "headers") == 0)

@@ -7,6 +7,8 @@
 
 /* Asks the server; the answer's body lives until the next call. */
 RESULT signing_ask(struct cli *c, bool dry_run, struct view *ret_answer);
+/* A dry run that is refused exits like the refusal. */
+RESULT signing_exit(struct cli *c, struct view answer);
 /* What POST /api/v1/sign is sent: --request's JSON with the options over it. Texts live in the arena. */
 RESULT signing_read(struct cli *c, bool dry_run, struct signer_sign *ret);
 /* Adds the proof of --proof-key, if it was given. */

@@ -15,9 +15,6 @@ static const struct column columns[] = {
     {"rewrapping", "Rewrapping"},
     {"tampered", "Tampering found"},
     {"store_bytes", "Size on disk (bytes)"},
-    {"installation", "Installation"},
-    {"import_key", "Import key"},
-    {"checkpoint_key", "Checkpoint key"},
 };
 
 static RESULT not_serving(struct cli *c, struct view body)

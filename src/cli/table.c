@@ -282,7 +282,7 @@ const struct cli_command command_table[] = {
                 VALUE("description", TEXT, "TEXT", "for people"), ENVIRONMENT,
                 CHOICE("usage", "USAGE", usages, "what for; execute_only with --credential, else read_write"), ROLE,
                 VALUE("credential", TEXTS, "PATH", "it may sign with; * at the end; may be repeated"),
-                VALUE("secrets", TEXTS, "ENVIRONMENT", "whose secrets it may touch; may be repeated"),
+                VALUE("access", TEXTS, "ENVIRONMENT", "whose secrets it may touch; may be repeated"),
                 VALUE("expires", DURATION, "TIME", "from now, in whole days (90d)"),
                 VALUE("unix-user", TEXT, "USER", "the Unix user on the server's host that is this bot"),
                 VALUE("proof-key", FILE, "FILE", "the bot's Ed25519 key (PEM): its public half is noted")),
