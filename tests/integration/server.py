@@ -1,0 +1,395 @@
+"""A real `holdfast server` with its real processes, the command line, and a client for its API."""
+import base64
+import contextlib
+import http.client
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import sqlite3
+import ssl
+import subprocess
+import tempfile
+import time
+
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("HOLDFAST_BUILD", SOURCE / "build")).resolve()
+PROGRAM = BUILD / "src" / "cli" / "holdfast"
+VENUES = SOURCE / "spec" / "venues"
+PASSPHRASE = "correct horse battery staple"
+KEY_PASSPHRASE = "an approval key of its own"
+PASSWORD = "Tr4ding-desk-open!"
+ROLES = ("keeper", "signer", "front")
+
+running = []  # servers whose logs are shown when a test fails
+
+
+class Failed(AssertionError):
+    """What was promised did not come."""
+
+
+def until(what, condition, seconds=10.0, every=0.02):
+    """Waits for condition() to be true; returns what it returned."""
+    end = time.monotonic() + seconds
+    while True:
+        got = condition()
+        if got:
+            return got
+        if time.monotonic() > end:
+            raise Failed(f"not within {seconds} s: {what}")
+        time.sleep(every)
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def yaml(value, indent=0):
+    lines = []
+    for key, v in value.items():
+        if isinstance(v, dict):
+            lines.append(" " * indent + f"{key}:")
+            lines.append(yaml(v, indent + 2))
+        else:
+            lines.append(" " * indent + f"{key}: {v}")
+    return "\n".join(lines)
+
+
+# --- processes
+
+
+def stat_of(pid):
+    """(command, state, parent) or None when there is no such process."""
+    try:
+        text = pathlib.Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    head, _, rest = text.rpartition(")")
+    fields = rest.split()
+    return head.partition("(")[2], fields[0], int(fields[1])
+
+
+def alive(pid):
+    s = stat_of(pid)
+    return s is not None and s[1] != "Z"
+
+
+def children_of(parent):
+    found = {}
+    for entry in os.listdir("/proc"):
+        if not entry.isdigit():
+            continue
+        s = stat_of(entry)
+        if s and s[2] == parent and s[1] != "Z":
+            found.setdefault(s[0].removeprefix("holdfast-"), int(entry))
+    return found
+
+
+# --- the API
+
+
+class Answer:
+    def __init__(self, status, headers, body):
+        self.status, self.headers, self.body = status, headers, body
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+    @property
+    def code(self):
+        """The stable code of a problem document, '' for a good answer."""
+        if self.status < 400 or not self.body:
+            return ""
+        try:
+            return self.json.get("type", "").removeprefix("/errors/")
+        except ValueError:
+            return "?"
+
+    def __repr__(self):
+        return f"<{self.status} {self.body[:600]!r}>"
+
+
+class UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path, timeout):
+        super().__init__("localhost", timeout=timeout)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
+
+
+class Api:
+    """One connection at a time; not for several threads at once."""
+
+    def __init__(self, server, token=None, unix=False, timeout=20.0):
+        self.server, self.token, self.unix, self.timeout = server, token, unix, timeout
+        self.connection = None
+
+    def _connect(self):
+        if self.unix:
+            return UnixConnection(self.server.unix_socket, self.timeout)
+        return http.client.HTTPSConnection("127.0.0.1", self.server.port, timeout=self.timeout,
+                                           context=self.server.tls())
+
+    def close(self):
+        if self.connection:
+            self.connection.close()
+        self.connection = None
+
+    def call(self, method, path, body=None, headers=None, raw=None):
+        """raw: body bytes as they are. Raises OSError or HTTPException when the server goes away."""
+        h = dict(headers or {})
+        if self.token and not any(k.lower() in ("authorization", "x-api-key") for k in h):
+            h["Authorization"] = f"Bearer {self.token}"
+        if body is not None:
+            raw = json.dumps(body, separators=(",", ":")).encode()
+        if raw is not None:
+            h.setdefault("Content-Type", "application/json")
+        if not self.connection:
+            self.connection = self._connect()
+        try:
+            self.connection.request(method, path, body=raw, headers=h)
+            r = self.connection.getresponse()
+            answer = Answer(r.status, {k.lower(): v for k, v in r.getheaders()}, r.read())
+        except (OSError, http.client.HTTPException):
+            self.close()
+            raise
+        if r.will_close:
+            self.close()
+        return answer
+
+    def ok(self, method, path, body=None, **more):
+        a = self.call(method, path, body, **more)
+        if a.status >= 400:
+            raise Failed(f"{method} {path}: {a}")
+        return a.json if a.body else None
+
+    def refused(self, code, method, path, body=None, **more):
+        a = self.call(method, path, body, **more)
+        if a.code != code:
+            raise Failed(f"{method} {path}: {a}, should be refused with {code}")
+        assert a.headers["content-type"] == "application/problem+json", a.headers
+        assert a.json["requestId"] == a.headers["x-request-id"], a
+        return a
+
+
+# --- the server
+
+
+class Server:
+    def __init__(self, config=None, directory=None):
+        self.home = pathlib.Path(directory or tempfile.mkdtemp(prefix="hf-", dir="/tmp"))
+        self.owned = directory is None
+        self.data = self.home / "data"
+        self.profile = self.home / "profile"
+        self.profile.mkdir(exist_ok=True, mode=0o700)
+        self.port = free_port()
+        self.unix_socket = str(self.home / "api.sock")  # where other users of the host can reach it
+        self.home.chmod(0o755)
+        self.log_file = self.home / "log"
+        self.config_file = self.home / "holdfast.yaml"
+        self.config = {"data_dir": self.data, "listen": f"127.0.0.1:{self.port}", "unix_socket": self.unix_socket, "venues_dir": VENUES,
+                       "log_level": "info", "argon2": {"passes": 1, "memory_kib": 8192},
+                       "sessions": {"per_user": 100}, "http": {"connections": 4096, "connections_per_address": 4096}}
+        for key, value in (config or {}).items():
+            if isinstance(value, dict):
+                self.config.setdefault(key, {}).update(value)
+            else:
+                self.config[key] = value
+        self.write_config()
+        self.file("passphrase", PASSPHRASE)
+        self.file("key-passphrase", KEY_PASSPHRASE)
+        self.file("password", PASSWORD)
+        self.process = None
+        self.ready_seconds = None
+        self._tls = None
+        running.append(self)
+
+    def write_config(self):
+        self.config_file.write_text(yaml(self.config) + "\n")
+
+    def file(self, name, text):
+        path = self.home / name
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        path.chmod(0o600)
+        return str(path)
+
+    # starting and ending
+
+    def start(self, seconds=15.0, arguments=(), env=None, pass_fds=(), **more):
+        """Starts it and waits until it says that it is ready."""
+        out, into = os.pipe()
+        began = time.monotonic()
+        with open(self.log_file, "ab") as log:
+            self.process = subprocess.Popen(
+                [PROGRAM, "server", "--config", self.config_file, "--ready-fd", str(into), *arguments], stdout=log,
+                stderr=log, stdin=subprocess.DEVNULL, pass_fds=(into, *pass_fds), env={**os.environ, **(env or {})},
+                **more)
+        os.close(into)
+        try:
+            self._wait_ready(out, began + seconds)
+        finally:
+            os.close(out)
+        self.ready_seconds = time.monotonic() - began
+        return self
+
+    def _wait_ready(self, fd, end):
+        import select
+        while True:
+            left = end - time.monotonic()
+            if left <= 0:
+                raise Failed(f"not ready in time:\n{self.log()}")
+            if select.select([fd], [], [], min(left, 0.2))[0]:
+                if os.read(fd, 64) == b"ready\n":
+                    return
+                raise Failed(f"it did not start, exit code {self.process.wait(10)}:\n{self.log()}")
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def child(self, role, seconds=10.0, other_than=None):
+        """The process id of keeper, signer or front; waits for it."""
+        def look():
+            pid = children_of(self.pid).get(role)
+            return pid if pid != other_than else None
+        return until(f"a {role}", look, seconds)
+
+    def kill(self, role):
+        pid = self.child(role)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        until(f"{role} {pid} to be gone", lambda: not alive(pid))
+        return pid
+
+    def stop(self, seconds=20.0, how=signal.SIGTERM):
+        if not self.process:
+            return None
+        children = list(children_of(self.pid).values()) if self.process.poll() is None else []
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+        try:
+            code = self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(5)
+            raise Failed(f"it did not stop within {seconds} s:\n{self.log()}") from None
+        self.process = None
+        for pid in children:
+            until(f"child {pid} to be gone", lambda pid=pid: not alive(pid))
+        return code
+
+    def crash(self):
+        """Everything dies at once, as far as signals can do that."""
+        pids = [self.pid, *children_of(self.pid).values()]
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.process.wait(10)
+        self.process = None
+        for pid in pids[1:]:
+            until(f"child {pid} to be gone", lambda pid=pid: not alive(pid))
+
+    def remove(self):
+        with contextlib.suppress(Failed):
+            self.stop()
+        if self in running:
+            running.remove(self)
+        if self.owned:
+            shutil.rmtree(self.home, ignore_errors=True)
+
+    def log(self, lines=60):
+        if not self.log_file.exists():
+            return ""
+        return "\n".join(self.log_file.read_text(errors="replace").splitlines()[-lines:])
+
+    # the command line
+
+    def cli(self, *arguments, stdin=None, code=0, env=None, seconds=30.0, profile=None, text=True):
+        """Runs the command; code: what it must exit with, None for anything. Returns what it printed."""
+        e = {k: v for k, v in os.environ.items() if not k.startswith("HOLDFAST_")}
+        e.update({"HOLDFAST_HOME": str(profile or self.profile), "HOLDFAST_DATA_DIR": str(self.data)}, **(env or {}))
+        r = subprocess.run([PROGRAM, *map(str, arguments)], input=stdin, capture_output=True, text=text,
+                           timeout=seconds, env=e, stdin=None if stdin is not None else subprocess.DEVNULL,
+                           start_new_session=True, check=False)
+        if code is not None and r.returncode != code:
+            raise Failed(f"holdfast {' '.join(map(str, arguments))}: exit {r.returncode}, should be {code}\n"
+                         f"{r.stdout}{r.stderr}")
+        return r
+
+    def cli_json(self, *arguments, **more):
+        return json.loads(self.cli(*arguments, "-o", "json", **more).stdout)
+
+    def init(self, shares=None, threshold=None):
+        how = ("--passphrase-file", self.home / "passphrase")
+        if shares:
+            how = ("--shares", shares, "--threshold", threshold)
+        self.made = self.cli_json("operator", "init", "--config", self.config_file, "--key-passphrase-file",
+                                  self.home / "key-passphrase", *how)
+        return self.made
+
+    def unseal(self):
+        return self.cli("operator", "unseal", "--passphrase-file", self.home / "passphrase")
+
+    def serving(self, seconds=15.0):
+        api = self.api(timeout=5.0)
+        def look():
+            try:
+                a = api.call("GET", "/api/v1/health")
+            except (OSError, http.client.HTTPException):
+                return None
+            return a.json if a.status == 200 else None
+        try:
+            return until("it to serve", look, seconds, 0.02)
+        finally:
+            api.close()
+
+    def enrol(self, name="admin"):
+        """The administrator's first session; the command line of self.profile has it as well."""
+        token = self.file("enrolment-token", self.made["enrolment_token"])
+        self.cli("enrol", name, "--enrolment-file", token, "--password-file", self.home / "password", "--yes")
+
+    def login(self, name="admin", password=PASSWORD):
+        return self.api().ok("POST", "/api/v1/login", {"name": name, "password": password})["token"]
+
+    # the API
+
+    def tls(self):
+        if self._tls is None:
+            c = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            c.minimum_version = ssl.TLSVersion.TLSv1_3
+            c.load_verify_locations(self.data / "tls" / "server.crt")
+            self._tls = c
+        return self._tls
+
+    def api(self, token=None, unix=False, timeout=20.0):
+        return Api(self, token, unix, timeout)
+
+    def health(self):
+        api = self.api(timeout=5.0)
+        try:
+            return api.call("GET", "/api/v1/health").json
+        finally:
+            api.close()
+
+    # the files
+
+    @property
+    def database(self):
+        return self.data / "holdfast.db"
+
+    def sql(self):
+        """The store of a stopped server, by another program."""
+        assert self.process is None, "stop it first"
+        return sqlite3.connect(self.database)
+
+
+def b64(data):
+    return base64.b64encode(data).decode()
