@@ -91,7 +91,8 @@ static void on_closed(void *context, struct channel *channel)
     struct child *c = context;
     channel_free(channel);
     c->channel = NULL;
-    if (c->pid > 0)
+    /* One that was told to end closes it on its way out and has its own deadline; any other is of no more use. */
+    if (c->pid > 0 && c->state != CHILD_STOPPING)
         (void)kill(c->pid, SIGKILL);
 }
 
