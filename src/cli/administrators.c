@@ -83,7 +83,8 @@ RESULT administrators_key(struct cli *c)
 
     TRY(approver_create(c, view_str(c->args.arguments[0]), &key, &path));
     TRY(show_key(c, &key, path));
-    cli_note(c, "Have an administrator add it: holdfast operator admin add %s --key KEY", c->args.arguments[0]);
+    if (!c->json)
+        cli_note(c, "Have an administrator add it: holdfast operator admin add %s --key KEY", c->args.arguments[0]);
     return OK;
 }
 

@@ -169,10 +169,10 @@ static RESULT failed(struct cli *c, CURLcode code, bool changes)
         return cli_fail(c, ERR_BAD_VALUE, "--cacert", "there is no certificate in the file for it (PEM is needed)");
     case CURLE_COULDNT_CONNECT:
     case CURLE_COULDNT_RESOLVE_HOST:
-        return cli_fail(c, ERR_UNAVAILABLE, address,
-                        "nothing answers at %s (%s); is the server running, and is this its "
-                        "address? --address or HOLDFAST_ADDR name another",
-                        address, text);
+        return cli_unreachable(c, address,
+                               "nothing answers at %s (%s); is the server running, and is this its "
+                               "address? --address or HOLDFAST_ADDR name another",
+                               address, text);
     case CURLE_OPERATION_TIMEDOUT:
         return cli_fail(c, changes ? ERR_OUTCOME_UNKNOWN : ERR_TIMEOUT, address, "%s did not answer in time", address);
     case CURLE_WRITE_ERROR:

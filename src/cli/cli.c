@@ -23,10 +23,23 @@ RESULT cli_fail(struct cli *c, enum err code, const char *where, const char *for
     return problem_set(&c->why, code, where ? where : "", "%s", detail);
 }
 
+RESULT cli_unreachable(struct cli *c, const char *where, const char *format, ...)
+{
+    char detail[sizeof c->why.detail];
+    va_list list;
+
+    va_start(list, format);
+    (void)vsnprintf(detail, sizeof detail, format, list);
+    va_end(list);
+    (void)snprintf(c->title, sizeof c->title, "The server can't be reached.");
+    return cli_fail(c, ERR_UNAVAILABLE, where, "%s", detail);
+}
+
 void cli_note(struct cli *c, const char *format, ...)
 {
     va_list list;
 
+    (void)fflush(c->out); /* both may be one terminal */
     va_start(list, format);
     (void)vfprintf(c->err, format, list);
     va_end(list);

@@ -121,6 +121,8 @@ const char *command_nearest(const char *text)
 
     while (*bare == '-')
         bare++;
+    if (bare == text + 1)
+        return NULL; /* one letter is like any other */
     least = strlen(bare) / 3 + 2;
     for (size_t i = 0; i < command_count; i++) {
         const struct cli_option *o;

@@ -61,9 +61,9 @@ static RESULT dial(struct cli *c, int *ret)
     if (code == EACCES || code == EPERM)
         return cli_fail(c, ERR_FORBIDDEN, path, "only the server's own user may use %s: run this as that user (sudo)",
                         path);
-    return cli_fail(c, ERR_UNAVAILABLE, path,
-                    "no server listens at %s (%s): start it with 'holdfast server', or name its --data-dir or --socket",
-                    path, strerrordesc_np(code));
+    return cli_unreachable(
+        c, path, "no server listens at %s (%s): start it with 'holdfast server', or name its --data-dir or --socket",
+        path, strerrordesc_np(code));
 }
 
 RESULT keeper_link_ask(struct cli *c, uint16_t type, const void *question, void *answer)

@@ -39,6 +39,7 @@ static const struct column status_columns[] = {
     {"state", "State"},
     {"unsealed_by", "Unsealed by"},
     {"shares_given", "Shares given"},
+    {"certificate", "TLS certificate"},
     {"installation", "Installation"},
     {"import_key", "Import key"},
     {"verifier", "Checkpoint verifier"},
@@ -64,7 +65,22 @@ static RESULT put_identity(struct cli *c, struct writer *w, const uint8_t instal
     return OK;
 }
 
-static RESULT status_json(struct cli *c, const struct keeper_status *s, struct writer *w)
+/* For those who log in from elsewhere the first time. Nothing, if the file can't be read by this user. */
+static const char *certificate_of(struct cli *c)
+{
+    AUTO_WRITER pem = writer_new(CERTIFICATE_MAX);
+    const char *fingerprint = NULL, *path;
+    struct config config;
+    enum err e = keeper_link_config(c, &config);
+
+    path = e == OK ? arena_str(c->arena, config.tls.certificate) : NULL;
+    if (path && file_read(path, CERTIFICATE_MAX, &pem, NULL) == OK)
+        e = profile_certificate(c, writer_view_of(&pem), &fingerprint);
+    c->why = (struct problem){0};
+    return fingerprint;
+}
+
+static RESULT status_json(struct cli *c, const struct keeper_status *s, const char *certificate, struct writer *w)
 {
     json_open(w, '{');
     json_text(w, "state", view_str(state_name(s->state)));
@@ -76,6 +92,8 @@ static RESULT status_json(struct cli *c, const struct keeper_status *s, struct w
     }
     if (s->state == STATE_SEALED && s->method == UNSEAL_SHARES)
         json_u64(w, "shares_given", s->given);
+    if (certificate)
+        json_text(w, "certificate", view_str(certificate));
     if (s->state == STATE_UNSEALED) {
         TRY(put_identity(c, w, s->installation, s->import_key, s->checkpoint_key));
         json_u64(w, "epoch", s->epoch);
@@ -92,7 +110,7 @@ static RESULT show_status(struct cli *c, const struct keeper_status *s)
 {
     AUTO_WRITER body = writer_new(8192);
 
-    TRY(status_json(c, s, &body));
+    TRY(status_json(c, s, certificate_of(c), &body));
     return output_object(c, writer_view_of(&body), status_columns, ARRAY_LEN(status_columns));
 }
 

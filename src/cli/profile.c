@@ -175,6 +175,36 @@ RESULT profile_fingerprint(struct cli *c, struct view bytes, const char **ret)
     return *ret ? OK : ERR_NO_MEMORY;
 }
 
+static RESULT pem_to_der(struct view pem, struct writer *der)
+{
+    static const char begin[] = "-----BEGIN CERTIFICATE-----", end[] = "-----END CERTIFICATE-----";
+    AUTO_WRITER text = writer_new(FILE_MAX);
+    AUTO_WRITER packed = writer_new(FILE_MAX);
+    const char *from, *to;
+
+    writer_view(&text, pem);
+    writer_u8(&text, 0);
+    TRY(writer_done(&text));
+    from = strstr((const char *)text.ptr, begin);
+    to = from ? strstr(from, end) : NULL;
+    if (!to)
+        return ERR_MALFORMED;
+    for (from += sizeof begin - 1; from < to; from++)
+        if (*from > ' ')
+            writer_u8(&packed, (uint8_t)*from);
+    TRY(writer_done(&packed));
+    return base64_get(writer_view_of(&packed), der);
+}
+
+RESULT profile_certificate(struct cli *c, struct view pem, const char **ret)
+{
+    AUTO_WRITER der = writer_new(FILE_MAX);
+
+    if (pem_to_der(pem, &der) != OK)
+        return cli_fail(c, ERR_MALFORMED, "certificate", "the server's certificate can't be read");
+    return profile_fingerprint(c, writer_view_of(&der), ret);
+}
+
 static RESULT compare(struct cli *c, const struct profile *p, const struct profile_pin *pin)
 {
     static const char other[] = "the server is not the one that is pinned in %s: its %s is another. Do not send it "

@@ -36,6 +36,8 @@ RESULT profile_put(struct cli *c, const char *name, struct view contents);
 RESULT profile_remove(struct cli *c, const char *name); /* fine if it is not there */
 /* SHA-256 as people compare it: "ab12:cd34:…", 16 groups; text is in the arena. */
 RESULT profile_fingerprint(struct cli *c, struct view bytes, const char **ret);
+/* The same of the first certificate in a PEM text. */
+RESULT profile_certificate(struct cli *c, struct view pem, const char **ret);
 /* What the server says it is, against what was pinned. Pins it if nothing was, after showing it and asking; a mismatch
  * is ERR_PIN_MISMATCH and says so loudly. */
 struct profile_pin {

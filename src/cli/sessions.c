@@ -11,42 +11,22 @@
 
 /* --- whom we speak to */
 
-static RESULT pem_to_der(struct view pem, struct writer *der)
-{
-    static const char begin[] = "-----BEGIN CERTIFICATE-----", end[] = "-----END CERTIFICATE-----";
-    AUTO_WRITER text = writer_new(PEM_MAX);
-    AUTO_WRITER packed = writer_new(PEM_MAX);
-    const char *from, *to;
-
-    writer_view(&text, pem);
-    writer_u8(&text, 0);
-    TRY(writer_done(&text));
-    from = strstr((const char *)text.ptr, begin);
-    to = from ? strstr(from, end) : NULL;
-    if (!to)
-        return ERR_MALFORMED;
-    for (from += sizeof begin - 1; from < to; from++)
-        if (*from > ' ')
-            writer_u8(&packed, (uint8_t)*from);
-    TRY(writer_done(&packed));
-    return base64_get(writer_view_of(&packed), der);
-}
-
 /* A certificate that nothing vouches for is shown, and pinned when the person says so. */
 static RESULT meet_certificate(struct cli *c, const char *address)
 {
     AUTO_WRITER pem = writer_new(PEM_MAX);
-    AUTO_WRITER der = writer_new(PEM_MAX);
     const char *fingerprint;
+    struct profile *p;
 
     TRY(api_certificate(c, &pem));
-    if (pem_to_der(writer_view_of(&pem), &der) != OK)
-        return cli_fail(c, ERR_MALFORMED, address, "the server's certificate can't be read");
-    TRY(profile_fingerprint(c, writer_view_of(&der), &fingerprint));
+    TRY(profile_certificate(c, writer_view_of(&pem), &fingerprint));
     cli_note(c, "%s is met for the first time. Its certificate's SHA-256:", address);
     cli_note(c, "  %s", fingerprint);
     TRY(ask_confirm(c, "Trust this certificate from now on?"));
     writer_u8(&pem, '\n');
+    TRY(profile_of(c, &p));
+    p->address = view_str(address);
+    TRY(profile_save(c, p));
     return profile_put(c, "ca.pem", writer_view_of(&pem));
 }
 

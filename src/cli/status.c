@@ -4,7 +4,7 @@
 
 static const struct column columns[] = {
     {"state", "State"},
-    {"sentence", ""},
+    {"sentence", "In words"},
     {"keeper", "Keeper"},
     {"signer", "Signer"},
     {"log", "Log"},

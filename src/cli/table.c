@@ -166,7 +166,7 @@ const struct cli_command command_table[] = {
             NULL),
     COMMAND("operator admin list", administrators_list, COMMAND_OPERATOR, "whose keys approve changes", NULL, NULL,
             NO_ARGUMENTS, NULL),
-    COMMAND("operator admin key", administrators_key, COMMAND_PLAIN, "make an approval key for yourself",
+    COMMAND("operator admin key", administrators_key, 0, "make an approval key for yourself",
             "The key stays in your profile, encrypted under a passphrase. Its public half is shown, for an "
             "administrator to "
             "add.",
