@@ -6,14 +6,15 @@
 #include "base/log.h"
 #include "ledger/note.h"
 
-#define MESSAGE_MAX   (100u * 1024)
-#define TILE          256
-#define CHECKPOINT_MS 1000
-#define LATE_MS       2000 /* a checkpoint that waits so long may miss a record that nobody brought */
-#define CALL_MS       30000
-#define RESYNC_MS     500
-#define FAILURES_MAX  5
-#define QUEUE_LEAVES  200000 /* kept for a keeper that is away; the rest is read back later */
+#define MESSAGE_MAX     (100u * 1024)
+#define TILE            256
+#define CHECKPOINT_MS   1000
+#define LATE_MS         2000 /* a checkpoint that waits so long may miss a record that nobody brought */
+#define CALL_MS         30000
+#define RESYNC_MS       500
+#define FIRST_RESYNC_MS 10
+#define FAILURES_MAX    5
+#define QUEUE_LEAVES    200000 /* kept for a keeper that is away; the rest is read back later */
 
 /* One commit's leaves, each u16-counted. */
 struct batch {
@@ -191,12 +192,15 @@ static void on_taken(void *context, enum err error, struct view entity, const st
     d->on = false;
     if (error == ERR_UNAVAILABLE || error == ERR_SEALED || d->front->stop_by_ms)
         return; /* the next hello goes on */
-    log_warn("the keeper did not take %llu leaves from %llu on: %s", (unsigned long long)d->sending,
-             (unsigned long long)d->next, why->detail);
+    /* Once is no news: a leaf of the signer's can be here before the keeper has read what the signer told it. */
+    if (d->failures > 0)
+        log_warn("the keeper did not take %llu leaves from %llu on: %s", (unsigned long long)d->sending,
+                 (unsigned long long)d->next, why->detail);
     if (++d->failures > FAILURES_MAX && error == ERR_LOG_MISMATCH)
         life_mismatch(d->front, "the keeper refuses a leaf: it is not what its author wrote");
     else
-        loop_timer_arm(d->resync, RESYNC_MS); /* where it stands now, only it can tell */
+        loop_timer_arm(d->resync,
+                       d->failures > 1 ? RESYNC_MS : FIRST_RESYNC_MS); /* where it stands now, only it can tell */
 }
 
 static bool send_leaves(struct feed *d, struct view leaves)
