@@ -174,7 +174,7 @@ void *table_value_new(size_t size, struct view key)
     v->key_len = key.len;
     if (key.len)
         memcpy(v->bytes + room, key.ptr, key.len);
-    return v->bytes;
+    return (void *)((uintptr_t)v + offsetof(struct value, bytes));
 }
 
 struct view table_key(const void *value)

@@ -1,5 +1,5 @@
-/* Users and sessions: what the store has of them, and the memory tables that the hot path reads. Pure rules; commits are
- * the caller's (api/), through changes that these functions fill in. */
+/* Users and sessions: what the store has of them, and the memory tables that the hot path reads. Pure rules; commits
+ * are the caller's (api/), through changes that these functions fill in. */
 #ifndef HOLDFAST_DOMAIN_IDENTITY_IDENTITY_H
 #define HOLDFAST_DOMAIN_IDENTITY_IDENTITY_H
 
@@ -23,10 +23,10 @@ struct user { /* entity User, TABLE_USER, key by name */
     struct view email;
     struct text_list roles;
     uint8_t state;
-    struct view password_hash;   /* FIELD_HIDDEN */
+    struct view password_hash; /* FIELD_HIDDEN */
     uint64_t created_ms, last_login_ms, locked_until_ms, password_changed_ms;
     uint32_t failed_attempts;
-    uint8_t environments;        /* for secrets */
+    uint8_t environments; /* for secrets */
 };
 extern const struct entity user_entity;
 bool user_name_valid(struct view name);
@@ -37,11 +37,11 @@ bool user_login_failed(struct user *u, uint64_t now_ms); /* counts it; true if t
 void user_login_succeeded(struct user *u, uint64_t now_ms);
 void user_unlock(struct user *u);
 
-struct session { /* entity Session, TABLE_SESSION, key by token hash */
-    uint8_t token_hash[32];      /* FIELD_HIDDEN: HMAC(pepper, SHA-256(token)) */
+struct session {            /* entity Session, TABLE_SESSION, key by token hash */
+    uint8_t token_hash[32]; /* FIELD_HIDDEN: HMAC(pepper, SHA-256(token)) */
     struct view user;
     uint64_t created_ms, expires_ms;
-    uint64_t idle_ms;            /* a duration: how long it may be unused; 0 = as long as it lasts */
+    uint64_t idle_ms; /* a duration: how long it may be unused; 0 = as long as it lasts */
     struct view source, user_agent;
 };
 extern const struct entity session_entity;
@@ -76,7 +76,8 @@ RESULT identity_session(struct identity *i, const uint8_t token_hash[static 32],
 /* Changes: fill one txn_change (key, expect, version, value in arena); apply the same to the tables once durable. */
 RESULT identity_put_user(const struct row_keys *keys, const struct user *user, const struct user_found *before,
                          struct arena *arena, struct txn_change *ret);
-RESULT identity_put_session(const struct row_keys *keys, const struct session *s, struct arena *arena, struct txn_change *ret);
+RESULT identity_put_session(const struct row_keys *keys, const struct session *s, struct arena *arena,
+                            struct txn_change *ret);
 RESULT identity_remove_session(struct identity *i, const struct row_keys *keys, const uint8_t token_hash[static 32],
                                struct arena *arena, struct txn_change *ret);
 /* What ends a user's sessions: all that are over, and the oldest, until at most keep are left. Not more than fit one
@@ -87,7 +88,8 @@ RESULT identity_end_sessions(struct identity *i, struct view user, uint64_t now_
 /* In any order: a change that is older than what the tables hold does nothing. */
 RESULT identity_applied(struct identity *i, const struct txn_change *change); /* after the commit */
 
-/* IAM-2: at least 12 characters, upper, lower, digit, symbol, not the name, not common. ERR_WEAK_PASSWORD with what to mend. */
+/* IAM-2: at least 12 characters, upper, lower, digit, symbol, not the name, not common. ERR_WEAK_PASSWORD with what to
+ * mend. */
 RESULT password_acceptable(struct view password, struct view user_name, struct problem *why);
 
 AUTO_DEFINE(struct identity *, identity_free);

@@ -6,15 +6,15 @@
 #include "domain/identity/permission.h"
 #include "ledger/ledger.h"
 
-/* hfk_<env>_<id 16><secret 43… with its own separator '_'><check 6>: "hfk_live_<16 base62>_<43 base62><6 base62 CRC32>".
- * env is dev, stg or live. The check is the CRC32 of everything before it. */
-#define API_KEY_ID_LEN 16
+/* hfk_<env>_<id 16><secret 43… with its own separator '_'><check 6>: "hfk_live_<16 base62>_<43 base62><6 base62
+ * CRC32>". env is dev, stg or live. The check is the CRC32 of everything before it. */
+#define API_KEY_ID_LEN    16
 #define API_KEY_TEXT_SIZE 96
 
 struct api_key_parts {
     uint8_t environment; /* 1 development, 2 staging, 3 production */
     char id[API_KEY_ID_LEN + 1];
-    uint8_t hash[32];    /* SHA-256 of the whole text */
+    uint8_t hash[32]; /* SHA-256 of the whole text */
 };
 RESULT api_key_make(const struct random *random, uint8_t environment, char out[static API_KEY_TEXT_SIZE],
                     struct api_key_parts *ret);
@@ -35,22 +35,22 @@ bool api_key_proof_valid(struct view base64);
 enum api_key_status { KEY_ACTIVE = 1, KEY_SUSPENDED, KEY_EXPIRED, KEY_REVOKED };
 enum api_key_usage { KEY_READ_ONLY = 1, KEY_READ_WRITE, KEY_EXECUTE_ONLY, KEY_FULL_ACCESS };
 
-struct api_key { /* entity ApiKey, TABLE_KEY, key by id */
+struct api_key {             /* entity ApiKey, TABLE_KEY, key by id */
     struct view id;          /* 16 characters */
     struct view name, owner; /* owner: a user */
     struct view description;
     uint8_t environment, status, usage;
-    struct text_list roles;  /* what it may do: built-in roles, never more than its creator's permissions */
+    struct text_list roles;       /* what it may do: built-in roles, never more than its creator's permissions */
     struct text_list credentials; /* paths it may sign with; a star as the last component allowed; empty = none */
-    uint8_t verifier[32];    /* FIELD_HIDDEN */
-    uint32_t pepper_epoch;   /* FIELD_HIDDEN */
-    uint8_t old_verifier[32]; /* FIELD_HIDDEN: of the key before rotation, until */
+    uint8_t verifier[32];         /* FIELD_HIDDEN */
+    uint32_t pepper_epoch;        /* FIELD_HIDDEN */
+    uint8_t old_verifier[32];     /* FIELD_HIDDEN: of the key before rotation, until */
     uint32_t old_pepper_epoch;
     uint64_t old_until_ms;
     uint64_t created_ms, expires_ms, rotated_ms, last_used_ms;
     uint8_t secret_environments; /* environments whose secrets it may touch */
-    struct view proof_key;   /* base64 Ed25519 public key of the bot, for people; what counts is in the policy */
-    uint32_t unix_uid;       /* with has_unix_uid: the Unix user that is this bot (SGN-10) */
+    struct view proof_key;       /* base64 Ed25519 public key of the bot, for people; what counts is in the policy */
+    uint32_t unix_uid;           /* with has_unix_uid: the Unix user that is this bot (SGN-10) */
     bool has_unix_uid;
 };
 extern const struct entity api_key_entity;
@@ -69,25 +69,28 @@ struct api_key_found {
     uint8_t commitment[32];
     bool by_old; /* the key before rotation, in its grace period */
 };
-/* Constant work for unknown id, wrong secret, suspended: ERR_BAD_CREDENTIALS, ERR_KEY_EXPIRED, ERR_KEY_DISABLED (only with
- * the right secret). */
-RESULT api_keys_verify(struct api_keys *k, const struct row_keys *keys, const struct api_key_parts *parts, uint64_t now_ms,
-                       struct arena *arena, struct api_key_found *ret);
+/* Constant work for unknown id, wrong secret, suspended: ERR_BAD_CREDENTIALS, ERR_KEY_EXPIRED, ERR_KEY_DISABLED (only
+ * with the right secret). */
+RESULT api_keys_verify(struct api_keys *k, const struct row_keys *keys, const struct api_key_parts *parts,
+                       uint64_t now_ms, struct arena *arena, struct api_key_found *ret);
 RESULT api_keys_find(struct api_keys *k, struct view id, struct arena *arena, struct api_key_found *ret);
 /* The key of a Unix user: ERR_NOT_FOUND, ERR_KEY_EXPIRED, ERR_KEY_DISABLED. */
-RESULT api_keys_by_uid(struct api_keys *k, uint32_t uid, uint64_t now_ms, struct arena *arena, struct api_key_found *ret);
-RESULT api_keys_list(struct api_keys *k, struct view owner, struct arena *arena, struct entity_list *ret); /* of struct api_key */
+RESULT api_keys_by_uid(struct api_keys *k, uint32_t uid, uint64_t now_ms, struct arena *arena,
+                       struct api_key_found *ret);
+RESULT api_keys_list(struct api_keys *k, struct view owner, struct arena *arena,
+                     struct entity_list *ret); /* of struct api_key */
 struct api_keys_range {
     struct view owner; /* empty = all */
     struct view after; /* an id; empty = from the start */
     size_t limit;
 };
 RESULT api_keys_page(struct api_keys *k, const struct api_keys_range *range, struct arena *arena,
-                     struct entity_list *ret); /* of struct api_key, by id */
+                     struct entity_list *ret);             /* of struct api_key, by id */
 bool api_keys_uid_taken(struct api_keys *k, uint32_t uid); /* by a key that is not revoked */
 RESULT api_key_put(const struct row_keys *keys, const struct api_key *key, const struct api_key_found *before,
                    struct arena *arena, struct txn_change *ret);
-RESULT api_key_verifier(const struct row_keys *keys, uint32_t epoch, const uint8_t hash[static 32], uint8_t out[static 32]);
+RESULT api_key_verifier(const struct row_keys *keys, uint32_t epoch, const uint8_t hash[static 32],
+                        uint8_t out[static 32]);
 /* In any order: a change that is older than what the table holds does nothing. */
 RESULT api_keys_applied(struct api_keys *k, const struct txn_change *change);
 
