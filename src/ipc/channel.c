@@ -227,20 +227,6 @@ RESULT channel_send(struct channel *c, uint16_t type, uint64_t id, struct view b
     return send_frame(c, writer_view_of(&w), body, fd);
 }
 
-RESULT channel_send_now(struct channel *c, uint16_t type, uint64_t id, struct view body)
-{
-    if (c->count > 0)
-        TRY(channel_flush(c));
-    if (c->count > 0)
-        return ERR_BUSY;
-    TRY(channel_send(c, type, id, body, -1));
-    TRY(channel_flush(c));
-    if (c->count == 0)
-        return OK;
-    out_done(c); /* the only one there is */
-    return ERR_BUSY;
-}
-
 static void await(const struct channel *c, short events, uint64_t ms)
 {
     struct pollfd p = {.fd = c->fd, .events = events};
@@ -266,6 +252,18 @@ RESULT channel_flush_within(struct channel *c, uint64_t ms)
             return ERR_TIMEOUT;
         await(c, POLLOUT, end - now);
     }
+}
+
+RESULT channel_send_now(struct channel *c, uint16_t type, uint64_t id, struct view body, uint64_t patience_ms)
+{
+    if (c->count > 0 && channel_flush_within(c, patience_ms) != OK)
+        return ERR_BUSY;
+    TRY(channel_send(c, type, id, body, -1));
+    enum err e = channel_flush_within(c, patience_ms);
+    if (e != ERR_TIMEOUT)
+        return e;
+    out_done(c); /* the only one there is */
+    return ERR_BUSY;
 }
 
 static enum err send_answer(struct channel *c, uint16_t type, uint64_t id, enum err code, struct view body)

@@ -12,15 +12,15 @@
 #include "ipc/loop.h"
 
 #define CHANNEL_FRAME_MAX (128u * 1024)
-#define CHANNEL_HEADER 12
-#define CHANNEL_ANSWER 0x8000u
+#define CHANNEL_HEADER    12
+#define CHANNEL_ANSWER    0x8000u
 #define CHANNEL_QUEUE_MAX 4096 /* frames waiting for a peer, and at most 8 MiB */
 
 struct frame {
     uint16_t type;
     uint64_t id;
     struct view body; /* lives until the callback returns */
-    int fd;           /* a descriptor that came along, or -1; the callback takes it by setting -1 here, or it is closed */
+    int fd; /* a descriptor that came along, or -1; the callback takes it by setting -1 here, or it is closed */
 };
 
 struct channel;
@@ -46,15 +46,15 @@ bool channel_alive(const struct channel *c); /* the peer is there, as far as is 
 /* Queues a frame, to leave at the end of the turn (many frames, one system call). ERR_BUSY when the peer does not read:
  * then nothing is queued. fd (or -1) is duplicated. */
 RESULT channel_send(struct channel *c, uint16_t type, uint64_t id, struct view body, int fd);
-RESULT channel_flush(struct channel *c);       /* now, where order across channels matters */
-/* Out of this process when it returns OK, behind what was queued before. ERR_BUSY when that can't be done without
- * waiting: then the frame is not queued. */
-RESULT channel_send_now(struct channel *c, uint16_t type, uint64_t id, struct view body);
+RESULT channel_flush(struct channel *c); /* now, where order across channels matters */
+/* Out of this process when it returns OK, behind what was queued before. Waits for that at most patience_ms, twice;
+ * then ERR_BUSY, and the frame is not queued. */
+RESULT channel_send_now(struct channel *c, uint16_t type, uint64_t id, struct view body, uint64_t patience_ms);
 /* Flushes and waits, at most ms in all, until the last queued frame is out of this process. ERR_TIMEOUT. */
 RESULT channel_flush_within(struct channel *c, uint64_t ms);
 /* Waits at most ms until something can be read, for an owner who then drains. */
 void channel_await(struct channel *c, uint64_t ms);
-void channel_break(struct channel *c);         /* both ends see it closed at their next turn */
+void channel_break(struct channel *c); /* both ends see it closed at their next turn */
 /* Takes everything that has arrived, up to a bound, as the loop would: a keeper drains the signer this way before it
  * signs a checkpoint. ret_drained is false if the bound ended it. ERR_BUSY from inside c's own frame callback. */
 RESULT channel_drain(struct channel *c, size_t max_frames, bool *ret_drained);

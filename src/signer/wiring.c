@@ -14,7 +14,9 @@
 #define DRAIN_FRAMES      4096
 #define REQUEST_ARENA     (64u * 1024)
 #define REQUEST_ARENA_MAX (1u << 20)
-#define KEEPER_TIMEOUT_MS 10000u
+/* A keeper that is busy with a long stretch of the log reads again soon; a dead one ends the channel. */
+#define AUTHORED_PATIENCE_MS 500u
+#define KEEPER_TIMEOUT_MS    10000u
 
 struct front {
     struct signer_wiring *w;
@@ -148,7 +150,7 @@ static RESULT send_authored(void *context, struct view authored)
     if (!w->keeper || !caller_alive(w->keeper))
         return ERR_UNAVAILABLE;
     TRY(entity_encode(&keeper_authored_entity, &message, &body));
-    return channel_send_now(caller_channel(w->keeper), KEEPER_AUTHORED, 0, writer_view_of(&body));
+    return channel_send_now(caller_channel(w->keeper), KEEPER_AUTHORED, 0, writer_view_of(&body), AUTHORED_PATIENCE_MS);
 }
 
 static void reserved(void *context, enum err error, struct view entity, const struct problem *why)

@@ -78,8 +78,8 @@ class Server:
         self.run("secret", "put", "bench/secret", "--value-file", "value", "--environment", "development", "--reason", "bench")
         self.bot = json.loads(self.run("key", "create", "bench-bot", "--role", "service-account", "--usage", "execute_only", "--credential",
                                        "exchange/*", "-o", "json"))["key"]
-        self.session = json.loads((self.home / "profile/profile.json").read_text())["token"] \
-            if (self.home / "profile/profile.json").exists() else self.bot
+        self.reader = json.loads(self.run("key", "create", "bench-reader", "--role", "admin", "--usage", "full_access", "--access",
+                                          "development", "-o", "json"))["key"]
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
@@ -136,7 +136,7 @@ def result(value, baseline, unit):
 def measure(server, home):
     sign = request("POST", "/api/v1/sign", server.bot, json.dumps(
         {"credential": "exchange/hyperliquid/main", "network": "mainnet"})[:-1] + ',"params":' + ORDER + "}")
-    read = request("GET", "/api/v1/secrets/data/bench/secret", server.session)
+    read = request("GET", "/api/v1/secrets/data/bench/secret", server.reader)
     web, static = nginx(home, 64), request("GET", "/file")
     rows = {"median": [], "ccxt_median": [], "rate": [], "ccxt_rate": [], "secret": [], "nginx": []}
     try:
