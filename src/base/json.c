@@ -21,7 +21,7 @@ static void use_wiping_free(void)
     json_set_alloc_funcs(malloc, wiping_free);
 }
 
-static enum err refuse_at(struct problem *why, struct view text, size_t at, const char *detail)
+static enum err refuse_at(struct problem *why, enum err code, struct view text, size_t at, const char *detail)
 {
     unsigned line = 1, column = 1;
     char where[64];
@@ -33,7 +33,7 @@ static enum err refuse_at(struct problem *why, struct view text, size_t at, cons
     }
     writer_printf(&w, "line %u, column %u", line, column);
     where[w.len] = '\0';
-    return problem_set(why, ERR_BAD_JSON, where, "%s", detail);
+    return problem_set(why, code, where, "%s", detail);
 }
 
 /* jansson recurses as deep as the input says (2048 levels), so depth is bounded before it sees the text. */
@@ -42,14 +42,17 @@ static enum err check_shape(struct view text, struct problem *why)
     size_t end;
     enum err e = json_scan(text, &end);
 
+    if (e == ERR_BAD_UTF8)
+        return refuse_at(why, e, text, end, "This is no UTF-8, a NUL, or half of a surrogate pair.");
     if (e == ERR_OUT_OF_RANGE)
-        return refuse_at(why, text, end, "Objects and arrays may be nested 32 deep.");
+        return refuse_at(why, ERR_BAD_JSON, text, end, "Objects and arrays may be nested 32 deep.");
     if (e)
-        return refuse_at(why, text, end, end >= text.len ? "The text ends too early." : "This is not JSON here.");
+        return refuse_at(why, ERR_BAD_JSON, text, end,
+                         end >= text.len ? "The text ends too early." : "This is not JSON here.");
     while (end < text.len && strchr(" \t\r\n", text.ptr[end]) && text.ptr[end])
         end++;
     if (end < text.len)
-        return refuse_at(why, text, end, "Something follows the end of the JSON value.");
+        return refuse_at(why, ERR_BAD_JSON, text, end, "Something follows the end of the JSON value.");
     return OK;
 }
 

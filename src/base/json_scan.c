@@ -85,13 +85,13 @@ static enum err scan_escape(struct scan *s)
         return OK;
     TRY(scan_hex4(s, &unit));
     if (unit == 0 || (unit >= 0xdc00 && unit <= 0xdfff))
-        return ERR_BAD_JSON;
+        return ERR_BAD_UTF8;
     if (unit < 0xd800 || unit > 0xdbff)
         return OK;
     if (!take(s, '\\') || !take(s, 'u'))
-        return ERR_BAD_JSON;
+        return ERR_BAD_UTF8;
     TRY(scan_hex4(s, &low));
-    return low >= 0xdc00 && low <= 0xdfff ? OK : ERR_BAD_JSON;
+    return low >= 0xdc00 && low <= 0xdfff ? OK : ERR_BAD_UTF8;
 }
 
 static enum err scan_text(struct scan *s)
@@ -102,8 +102,12 @@ static enum err scan_text(struct scan *s)
         uint32_t c;
         size_t n = utf8_next(VIEW(s->text.ptr + s->at, s->text.len - s->at), &c);
 
-        if (n == 0 || c < 0x20)
+        if (n == 0 && s->at < s->text.len)
+            return ERR_BAD_UTF8;
+        if (n == 0 || (c < 0x20 && c != 0))
             return ERR_BAD_JSON;
+        if (c == 0)
+            return ERR_BAD_UTF8;
         s->at += n;
         if (c == '\\')
             TRY(scan_escape(s));
