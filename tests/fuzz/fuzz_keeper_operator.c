@@ -1,0 +1,9 @@
+/* What a hostile operator may say to the keeper. */
+#include "keeper_desk.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    return desk_play(PEER_OPERATOR, data, size);
+}
