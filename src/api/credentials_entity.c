@@ -23,7 +23,7 @@ const struct entity import_key_entity = ENTITY("ImportKey", 0x0650, 1, struct im
 
 static const struct field put_fields[] = {
     FIELD(1, struct credential_put_request, descriptor, BYTES, DESCRIPTOR_MAX, .flags = FIELD_REQUIRED, .min = 1,
-          .doc = "Entity CredentialDescriptor in its wire form: what the administrator approved, byte for byte."),
+          .doc = "Entity CredentialDescriptor in its wire form: what the administrator approved, byte for byte"),
     FIELD(2, struct credential_put_request, box, BYTES, 16384,
           .doc = "The key material, encrypted to the import key. Absent: a change that keeps the key."),
     FIELD(3, struct credential_put_request, previous, FIXED, 32,

@@ -27,9 +27,9 @@
 
 static const struct field new_fields[] = {
     FIELD(1, struct secret_new, path, TEXT, SECRET_PATH_MAX, .flags = FIELD_REQUIRED, .check = secret_path_valid,
-          .rule = PATH_RULE, .doc = "Its name: exchange/binance/main."),
+          .rule = PATH_RULE, .doc = "its name, such as exchange/binance/main"),
     FIELD(2, struct secret_new, kind, ENUM, 0, .flags = FIELD_REQUIRED, .min = 1, .names = secret_kind_names,
-          .doc = "database_credentials are one JSON object with username and password."),
+          .doc = "database_credentials are one JSON object with username and password"),
     FIELD(3, struct secret_new, environment, ENUM, 0, .flags = FIELD_REQUIRED, .min = 1,
           .names = secret_environment_names),
     VALUE_FIELDS(4, struct secret_new),

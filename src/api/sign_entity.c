@@ -7,7 +7,7 @@
 
 static const struct field wanted_fields[] = {
     FIELD(1, struct sign_wanted, credential, TEXT, SECRET_PATH_MAX, .flags = FIELD_REQUIRED, .check = secret_path_valid,
-          .rule = "names of A-Z a-z 0-9 . _ - with '/' between them", .doc = "The credential's name."),
+          .rule = "names of A-Z a-z 0-9 . _ - with '/' between them", .doc = "the credential's name"),
     FIELD(2, struct sign_wanted, scheme, TEXT, 64, .doc = "Another scheme of its venue; its own if absent."),
     FIELD(3, struct sign_wanted, method, TEXT, 64, .doc = "HTTP method, or the method of a WebSocket call."),
     FIELD(4, struct sign_wanted, host, TEXT, 256),

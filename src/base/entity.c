@@ -117,7 +117,7 @@ bool entity_empty(const struct entity *e, const void *object)
 enum err entity_check_number(const struct field *f, uint64_t v)
 {
     if (f->type == FIELD_ENUM)
-        return v < entity_names_count(f->names) ? OK : ERR_BAD_VALUE;
+        return v >= f->min && v < entity_names_count(f->names) ? OK : ERR_BAD_VALUE;
     if (f->type == FIELD_BOOL)
         return v <= 1 ? OK : ERR_MALFORMED;
     return v >= f->min && v <= entity_max(f) ? OK : ERR_OUT_OF_RANGE;

@@ -58,9 +58,9 @@ struct field {
     enum field_type type;
     unsigned flags;
     size_t offset;
-    uint64_t min, max;               /* numbers: range; TEXT, BYTES, JSON: length in bytes; FIXED: max is the size;
-                                        TEXTS, LIST: count. max 0 means the type's own limit (text 4096, bytes 65536,
-                                        texts and lists 256) */
+    uint64_t min, max;               /* numbers: range; ENUM: min is the first name that may be said; TEXT, BYTES,
+                                        JSON: length in bytes; FIXED: max is the size; TEXTS, LIST: count. max 0 means
+                                        the type's own limit (text 4096, bytes 65536, texts and lists 256) */
     const char *const *names;        /* ENUM: NULL-terminated. TEXT with names: must be one of them */
     bool (*check)(struct view text); /* TEXT, TEXTS: further rule, or NULL */
     const char *rule;                /* what check wants, for the error message */

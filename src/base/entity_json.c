@@ -149,13 +149,13 @@ static enum err read_enum(const struct input *in, const struct place *p, const s
 {
     if (!json_is_string(v.json))
         return wrong_type(in, p, "one of the names as text");
-    for (uint64_t i = 0; f->names[i]; i++) {
+    for (uint64_t i = f->min; f->names[i]; i++) {
         if (!view_is(text_of(v.json), f->names[i]))
             continue;
         entity_set_number(f, object, i);
         return OK;
     }
-    return refuse_name(in, p, f->names);
+    return refuse_name(in, p, f->names + f->min);
 }
 
 /* A text into the arena, after the rules of the field. */

@@ -78,7 +78,7 @@ static void put_limits(const struct field *f, struct writer *w, unsigned depth)
         json_text(w, "format", VIEW_STR("date-time"));
         break;
     case FIELD_ENUM:
-        put_names(f->names, w);
+        put_names(f->names + f->min, w);
         break;
     case FIELD_TEXT:
         put_text(f, w);
