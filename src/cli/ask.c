@@ -164,24 +164,33 @@ bool ask_possible(void)
     return true;
 }
 
+/* An option by its dashes; an argument, which is in capitals, by its name. */
+static const char *shown(struct cli *c, const char *option)
+{
+    const char *text = *option >= 'A' && *option <= 'Z' ? option : cli_text(c, "--%s", option);
+
+    return text ? text : option;
+}
+
 static RESULT prompt_on(struct cli *c, const char *option, const char *prompt, bool hidden, struct secret **ret)
 {
     int tty = open_tty();
     enum err e;
 
     if (tty < 0)
-        return cli_fail(c, ERR_USAGE, option, "there is no terminal to ask for the %s: give --%s", prompt, option);
+        return cli_fail(c, ERR_USAGE, shown(c, option), "there is no terminal to ask (%s): give %s", prompt,
+                        shown(c, option));
     (void)dprintf(tty, "%s: ", prompt);
     e = hidden ? read_hidden(tty, ret) : read_line(tty, ret);
     if (hidden || e != OK)
         (void)dprintf(tty, "\n");
     close(tty);
-    return e == ERR_TRUNCATED || e == ERR_IO ? cli_fail(c, ERR_USAGE, option, "nothing was typed") : e;
+    return e == ERR_TRUNCATED || e == ERR_IO ? cli_fail(c, ERR_USAGE, shown(c, option), "nothing was typed") : e;
 }
 
 static RESULT not_empty(struct cli *c, const char *option, struct secret *s)
 {
-    return s ? OK : cli_fail(c, ERR_TOO_SHORT, option, "it is empty");
+    return s ? OK : cli_fail(c, ERR_TOO_SHORT, shown(c, option), "it is empty");
 }
 
 RESULT ask_secret(struct cli *c, const char *option, const char *prompt, struct secret **ret)
@@ -204,7 +213,7 @@ RESULT ask_new_secret(struct cli *c, const char *option, const char *prompt, str
     if (!args_text(&c->args, option)) {
         TRY(prompt_on(c, option, "Once more", true, &again));
         if (!again || !ct_eq_view(secret_view(first), secret_view(again)))
-            return cli_fail(c, ERR_USAGE, option, "the two are not the same; nothing was done");
+            return cli_fail(c, ERR_USAGE, shown(c, option), "the two are not the same; nothing was done");
     }
     *ret = TAKE(first);
     return OK;
@@ -241,5 +250,8 @@ RESULT ask_confirm(struct cli *c, const char *question)
         return cli_fail(c, ERR_USAGE, "--yes", "there is no terminal to ask \"%s\": give --yes", question);
     TRY(prompt_on(c, "yes", cli_text(c, "%s [yes/no]", question), false, &answer));
     v = answer ? secret_view(answer) : (struct view){0};
-    return view_is(v, "yes") || view_is(v, "y") ? OK : cli_fail(c, ERR_USAGE, "", "nothing was done");
+    if (view_is(v, "yes") || view_is(v, "y"))
+        return OK;
+    (void)snprintf(c->title, sizeof c->title, "Nothing was done.");
+    return cli_fail(c, ERR_USAGE, "", "%s", "");
 }

@@ -96,8 +96,8 @@ static void put_record(struct cli *c, const json_t *record)
         free(text);
         return;
     }
-    if (output_member(record, "what.error"))
-        (void)fputs(output_style(c, STYLE_BAD), c->out);
+    bool bad = output_member(record, "what.error") != NULL;
+    (void)fputs(bad ? output_style(c, STYLE_BAD) : "", c->out);
     for (size_t i = 0; i < ARRAY_LEN(tail_columns); i++) {
         AUTO_WRITER raw = writer_new(8192);
         AUTO_WRITER clean = writer_new(32768);
@@ -107,7 +107,7 @@ static void put_record(struct cli *c, const json_t *record)
             (void)fprintf(c->out, "%s%-*.*s", i ? " " : "", tail_columns[i].width, (int)clean.len,
                           clean.ptr ? (const char *)clean.ptr : "");
     }
-    (void)fprintf(c->out, "%s\n", output_style(c, STYLE_NONE));
+    (void)fprintf(c->out, "%s\n", bad ? output_style(c, STYLE_NONE) : "");
 }
 
 static size_t severity_rank(const char *name)

@@ -55,6 +55,5 @@ RESULT fields_json_get(struct cli *c, struct view body, const char *member, stru
     value = json_object_get(root, member);
     e = arena_copy(c->arena, VIEW(json_string_value(value), json_string_length(value)), ret);
     json_wipe(root);
-    json_decref(root);
     return e;
 }

@@ -124,7 +124,6 @@ static RESULT put_raw(struct cli *c, struct view body)
     else
         writer_bytes(&value, json_string_value(text), json_string_length(text));
     json_wipe(root);
-    json_decref(root);
     TRY(e);
     TRY(writer_done(&value));
     (void)fwrite(value.ptr ? value.ptr : (const uint8_t *)"", 1, value.len, c->out);

@@ -132,7 +132,6 @@ static int enrol(const struct dev *d, struct view init_output)
         code = run("holdfast enrol " DEV_USER " --enrolment-file - --password-file - --yes", input, NULL, stderr);
     explicit_bzero(input, sizeof input);
     json_wipe(root);
-    json_decref(root);
     return code;
 }
 

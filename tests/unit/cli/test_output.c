@@ -1,6 +1,7 @@
 /* What people and programs see. */
 #include "support.h"
 
+#include "cli/fields_json.h"
 #include "cli/output.h"
 
 struct screen {
@@ -141,6 +142,37 @@ static void details_line_up(void **state)
     close_screen(&s);
 }
 
+static void members_of_answers(void **state)
+{
+    struct screen s;
+    struct view v;
+
+    (void)state;
+    open_screen(&s, 0, false);
+    assert_int_equal(fields_json_get(&s.c, view_str("{\"token\":\"hfs_x\",\"n\":1}"), "token", &v), OK);
+    assert_true(view_is(v, "hfs_x"));
+    assert_int_equal(fields_json_get(&s.c, view_str("{\"n\":1}"), "token", &v), OK);
+    assert_int_equal(v.len, 0);
+    assert_int_equal(fields_json_get(&s.c, view_str("[1"), "token", &v), ERR_BAD_JSON);
+    close_screen(&s);
+}
+
+static void values_keep_their_bytes(void **state)
+{
+    AUTO_WRITER w = writer_new(256);
+
+    (void)state;
+    json_open(&w, '{');
+    fields_json_value(&w, VIEW("\xff\0", 2));
+    json_close(&w, '}');
+    assert_true(view_is(writer_view_of(&w), "{\"value_base64\":\"/wA=\"}"));
+    writer_reset(&w);
+    json_open(&w, '{');
+    fields_json_value(&w, VIEW_STR("zo\xc3\xab\n"));
+    json_close(&w, '}');
+    assert_true(view_is(writer_view_of(&w), "{\"value\":\"zo\xc3\xab\\n\"}"));
+}
+
 static void problem_is_a_sentence(void **state)
 {
     struct screen s;
@@ -165,6 +197,7 @@ int main(void)
         cmocka_unit_test(table_lines_up),        cmocka_unit_test(table_fits_the_terminal),
         cmocka_unit_test(nothing_escapes),       cmocka_unit_test(json_is_as_it_came),
         cmocka_unit_test(empty_and_more),        cmocka_unit_test(details_line_up),
+        cmocka_unit_test(members_of_answers),    cmocka_unit_test(values_keep_their_bytes),
         cmocka_unit_test(problem_is_a_sentence),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
