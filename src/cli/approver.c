@@ -21,7 +21,7 @@ static const struct field approver_fields[] = {
     FIELD(7, struct approver, sealed, FIXED, ED25519_SEED_SIZE + AEAD_TAG_SIZE, .flags = FIELD_REQUIRED),
     FIELD(8, struct approver, check, FIXED, 8, .flags = FIELD_REQUIRED),
 };
-const struct entity approver_entity = ENTITY("AdministratorKey", 0x0502, 1, struct approver, approver_fields);
+const struct entity approver_entity = ENTITY("AdministratorKey", 0x0a02, 1, struct approver, approver_fields);
 
 static RESULT context_of(const struct approver *a, struct writer *w)
 {

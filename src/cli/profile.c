@@ -21,7 +21,7 @@ static const struct field profile_fields[] = {
     FIELD(3, struct profile, user, TEXT, 128),       FIELD(4, struct profile, installation, FIXED, 32),
     FIELD(5, struct profile, import_key, FIXED, 32), FIELD(6, struct profile, verifier, TEXT, 512),
 };
-const struct entity profile_entity = ENTITY("Profile", 0x0501, 1, struct profile, profile_fields);
+const struct entity profile_entity = ENTITY("Profile", 0x0a01, 1, struct profile, profile_fields);
 
 static RESULT find_dir(struct cli *c, const char **ret)
 {

@@ -32,7 +32,7 @@ static const struct field request_fields[] = {
     {16, "dry_run", FIELD_BOOL, 0, MEMBER(struct signer_sign, dry_run)},
     {17, "credential", FIELD_TEXT, 0, MEMBER(struct signer_sign, path), 0, 800},
 };
-static const struct entity request_entity = ENTITY("SignRequest", 0x0503, 1, struct signer_sign, request_fields);
+static const struct entity request_entity = ENTITY("SigningRequest", 0x0a03, 1, struct signer_sign, request_fields);
 
 static const struct {
     const char *option;

@@ -61,7 +61,7 @@ static const struct field tls_fields[] = {
     FIELD(3, struct config_tls, names, TEXTS, 32, .check = is_host, .rule = "a DNS name or an IP address",
           .doc = "further names in the certificate that is made at the first start"),
 };
-const struct entity config_tls_entity = ENTITY("ConfigTls", 0x0402, 1, struct config_tls, tls_fields);
+const struct entity config_tls_entity = ENTITY("ConfigTls", 0x0812, 1, struct config_tls, tls_fields);
 
 static const struct field http_fields[] = {
     FIELD(1, struct config_http, header_bytes, U32, 65536, .min = 1024, .doc = "of one request's head"),
@@ -71,20 +71,20 @@ static const struct field http_fields[] = {
     FIELD(5, struct config_http, connections, U32, 100000, .min = 8, .doc = "at the same time"),
     FIELD(6, struct config_http, connections_per_address, U32, 100000, .min = 1, .doc = "from one address"),
 };
-const struct entity config_http_entity = ENTITY("ConfigHttp", 0x0403, 1, struct config_http, http_fields);
+const struct entity config_http_entity = ENTITY("ConfigHttp", 0x0813, 1, struct config_http, http_fields);
 
 static const struct field argon2_fields[] = {
     FIELD(1, struct config_argon2, passes, U32, 64, .min = 1, .doc = "over the memory"),
     FIELD(2, struct config_argon2, memory_kib, U32, 1048576, .min = 8192, .doc = "for one password"),
 };
-const struct entity config_argon2_entity = ENTITY("ConfigArgon2", 0x0404, 1, struct config_argon2, argon2_fields);
+const struct entity config_argon2_entity = ENTITY("ConfigArgon2", 0x0814, 1, struct config_argon2, argon2_fields);
 
 static const struct field session_fields[] = {
     FIELD(1, struct config_sessions, hours, U32, 8, .min = 1, .doc = "a session lasts at most"),
     FIELD(2, struct config_sessions, idle_minutes, U32, 480, .min = 1, .doc = "without a request"),
     FIELD(3, struct config_sessions, per_user, U32, 100, .min = 1, .doc = "at the same time"),
 };
-const struct entity config_sessions_entity = ENTITY("ConfigSessions", 0x0405, 1, struct config_sessions,
+const struct entity config_sessions_entity = ENTITY("ConfigSessions", 0x0815, 1, struct config_sessions,
                                                     session_fields);
 
 static const char *const cipher_names[] = {"default", "xaes-256-gcm", "xchacha20-poly1305", NULL};
@@ -111,7 +111,7 @@ static const struct field config_fields[] = {
     FIELD(15, struct config, memory_lock_kib, U32, 16777216, .min = 1024, .doc = "of secrets kept out of swap"),
     FIELD(16, struct config, dev, BOOL, 0, .flags = FIELD_HIDDEN),
 };
-const struct entity config_entity = ENTITY("Config", 0x0401, 1, struct config, config_fields);
+const struct entity config_entity = ENTITY("Config", 0x0811, 1, struct config, config_fields);
 
 /* --- addresses */
 

@@ -10,39 +10,39 @@ static const struct field ready_fields[] = {
     FIELD(3, struct supervisor_ready, landlock_abi, U8, 0),
     FIELD(4, struct supervisor_ready, note, TEXT, 200),
 };
-const struct entity supervisor_ready_entity = ENTITY("SupervisorReady", 0x0301, 1, struct supervisor_ready,
+const struct entity supervisor_ready_entity = ENTITY("SupervisorReady", 0x0801, 1, struct supervisor_ready,
                                                      ready_fields);
 
 static const struct field status_fields[] = {
     FIELD(1, struct supervisor_status, text, TEXT, 200),
 };
-const struct entity supervisor_status_entity = ENTITY("SupervisorStatus", 0x0302, 1, struct supervisor_status,
+const struct entity supervisor_status_entity = ENTITY("SupervisorStatus", 0x0802, 1, struct supervisor_status,
                                                       status_fields);
 
 static const struct field new_channel_fields[] = {
     FIELD(1, struct supervisor_new_channel, kind, U8, 0),
     FIELD(2, struct supervisor_new_channel, which, U8, 0),
 };
-const struct entity supervisor_new_channel_entity = ENTITY("SupervisorNewChannel", 0x0303, 1,
+const struct entity supervisor_new_channel_entity = ENTITY("SupervisorNewChannel", 0x0803, 1,
                                                            struct supervisor_new_channel, new_channel_fields);
 
 static const struct field shutdown_fields[] = {
     FIELD(1, struct supervisor_shutdown, grace_ms, U32, 0),
 };
-const struct entity supervisor_shutdown_entity = ENTITY("SupervisorShutdown", 0x0304, 1, struct supervisor_shutdown,
+const struct entity supervisor_shutdown_entity = ENTITY("SupervisorShutdown", 0x0804, 1, struct supervisor_shutdown,
                                                         shutdown_fields);
 
 static const struct field handover_fields[] = {
     FIELD(1, struct supervisor_handover, gives, BOOL, 0),
 };
-const struct entity supervisor_handover_entity = ENTITY("SupervisorHandover", 0x0305, 1, struct supervisor_handover,
+const struct entity supervisor_handover_entity = ENTITY("SupervisorHandover", 0x0805, 1, struct supervisor_handover,
                                                         handover_fields);
 
 static const struct field handed_over_fields[] = {
     FIELD(1, struct supervisor_handed_over, unsealed, BOOL, 0),
     FIELD(2, struct supervisor_handed_over, detail, TEXT, 200),
 };
-const struct entity supervisor_handed_over_entity = ENTITY("SupervisorHandedOver", 0x0306, 1,
+const struct entity supervisor_handed_over_entity = ENTITY("SupervisorHandedOver", 0x0806, 1,
                                                            struct supervisor_handed_over, handed_over_fields);
 
 const struct supervisor_message supervisor_messages[] = {

@@ -1,6 +1,8 @@
 /* The policy's schema: what docs, command line and OpenAPI show. */
 #include "signer/policy_model.h"
 
+#include "base/fields.h"
+
 #define TEXTS(n, m, most, d)                                                                                           \
     {                                                                                                                  \
         n, #m, FIELD_TEXTS, 0, MEMBER(struct policy_doc, m), 1, most, .doc = d                                         \
@@ -18,15 +20,13 @@ static const struct field size_fields[] = {
     NEED(1, policy_size, symbol, 64, "symbol as the venue writes it, or * for all others"),
     NEED(2, policy_size, size, 40, "largest size of one order, decimal"),
 };
-static const struct entity size_entity = {"PolicySize",          321, 1, sizeof(struct policy_size), size_fields,
-                                          ARRAY_LEN(size_fields)};
+static const struct entity size_entity = ENTITY("PolicySize", 0x0912, 1, struct policy_size, size_fields);
 
 static const struct field price_fields[] = {
     NEED(1, policy_price, symbol, 64, "symbol as the venue writes it"),
     NEED(2, policy_price, price, 40, "what one unit of size is worth at most, in quote currency"),
 };
-static const struct entity price_entity = {"PolicyPrice",          322, 1, sizeof(struct policy_price), price_fields,
-                                           ARRAY_LEN(price_fields)};
+static const struct entity price_entity = ENTITY("PolicyPrice", 0x0913, 1, struct policy_price, price_fields);
 
 static const struct field span_fields[] = {
     {1, "days", FIELD_TEXTS, 0, MEMBER(struct policy_span, days), 1, 7,
@@ -35,8 +35,7 @@ static const struct field span_fields[] = {
     {3, "to", FIELD_TEXT, FIELD_REQUIRED, MEMBER(struct policy_span, to), 5, 5,
      .doc = "HH:MM in UTC, up to 24:00, not included"},
 };
-static const struct entity span_entity = {"PolicyHours",         323, 1, sizeof(struct policy_span), span_fields,
-                                          ARRAY_LEN(span_fields)};
+static const struct entity span_entity = ENTITY("PolicyHours", 0x0914, 1, struct policy_span, span_fields);
 
 static const struct field limit_fields[] = {
     {1, "seconds", FIELD_U64, FIELD_REQUIRED, MEMBER(struct policy_limit, seconds), 1, 2678400,
@@ -45,15 +44,13 @@ static const struct field limit_fields[] = {
      .doc = "most orders and amendments"},
     {3, "notional", FIELD_TEXT, 0, MEMBER(struct policy_limit, notional), 1, 40, .doc = "largest sum of notionals"},
 };
-static const struct entity limit_entity = {"PolicyWindow",         324, 1, sizeof(struct policy_limit), limit_fields,
-                                           ARRAY_LEN(limit_fields)};
+static const struct entity limit_entity = ENTITY("PolicyWindow", 0x0915, 1, struct policy_limit, limit_fields);
 
 static const struct field key_fields[] = {
     NEED(1, policy_key, bot, 128, "the bot"),
     {2, "key", FIELD_FIXED, FIELD_REQUIRED, MEMBER(struct policy_key, key), 0, 32, .doc = "its Ed25519 public key"},
 };
-static const struct entity key_entity = {"PolicyProofKey",          325,        1,
-                                         sizeof(struct policy_key), key_fields, ARRAY_LEN(key_fields)};
+static const struct entity key_entity = ENTITY("PolicyProofKey", 0x0916, 1, struct policy_key, key_fields);
 
 static const struct field proof_fields[] = {
     {1, "required", FIELD_BOOL, 0, MEMBER(struct policy_proof, required),
@@ -61,8 +58,7 @@ static const struct field proof_fields[] = {
     {2, "keys", FIELD_LIST, 0, MEMBER(struct policy_proof, keys), 1, 64, .nested = &key_entity,
      .doc = "keys of the bots"},
 };
-static const struct entity proof_entity = {"PolicyProof",          326, 1, sizeof(struct policy_proof), proof_fields,
-                                           ARRAY_LEN(proof_fields)};
+static const struct entity proof_entity = ENTITY("PolicyProof", 0x0917, 1, struct policy_proof, proof_fields);
 
 static const struct field exception_fields[] = {
     NEED(1, policy_exception, endpoint, 128, "endpoint that signed bytes may also form; * stands for any text"),
@@ -71,8 +67,8 @@ static const struct field exception_fields[] = {
     {3, "reason", FIELD_TEXT, FIELD_REQUIRED, MEMBER(struct policy_exception, reason), 8, 256,
      .doc = "why this is no danger here"},
 };
-static const struct entity exception_entity = {
-    "PolicyException", 327, 1, sizeof(struct policy_exception), exception_fields, ARRAY_LEN(exception_fields)};
+static const struct entity exception_entity = ENTITY("PolicyException", 0x0918, 1, struct policy_exception,
+                                                     exception_fields);
 
 static const struct field policy_fields[] = {
     TEXTS(1, classes, 8, "what requests may do: read, cancel, amend, order, account, session, transfer, withdraw"),
@@ -95,5 +91,4 @@ static const struct field policy_fields[] = {
     {16, "proof", FIELD_ENTITY, 0, MEMBER(struct policy_doc, proof), .nested = &proof_entity,
      .doc = "the bots' own signatures"},
 };
-const struct entity policy_entity = {"SigningPolicy",           320,           1,
-                                     sizeof(struct policy_doc), policy_fields, ARRAY_LEN(policy_fields)};
+const struct entity policy_entity = ENTITY("SigningPolicy", 0x0911, 1, struct policy_doc, policy_fields);

@@ -1,6 +1,8 @@
 /* How a venue file is written: one table for each kind of row. */
 #include "signer/venue_model.h"
 
+#include "base/fields.h"
+
 static const char *const type_names[] = {"text", "decimal", "integer", "boolean", "json", NULL};
 static const char *const role_names[] = {"none",       "symbol",      "side",       "order_type", "size",
                                          "quote_size", "price",       "price_rule", "stop_price", "trailing",
@@ -39,22 +41,20 @@ static const struct field param_fields[] = {
     {6, "legs", FIELD_U8, 0, MEMBER(struct venue_param, legs), 0, 255,
      .doc = "bit n: belongs to leg n of an order list"},
 };
-static const struct entity param_entity = {"VenueParameter",           301,          1,
-                                           sizeof(struct venue_param), param_fields, ARRAY_LEN(param_fields)};
+static const struct entity param_entity = ENTITY("VenueParameter", 0x0902, 1, struct venue_param, param_fields);
 
 static const struct field order_type_fields[] = {
     NEED(1, venue_order_type, name, 64, "order type as the venue writes it"),
     TEXTS(2, venue_order_type, needs, 4, "roles it can't do without, alternatives joined by |"),
 };
-static const struct entity order_type_entity = {
-    "VenueOrderType", 302, 1, sizeof(struct venue_order_type), order_type_fields, ARRAY_LEN(order_type_fields)};
+static const struct entity order_type_entity = ENTITY("VenueOrderType", 0x0903, 1, struct venue_order_type,
+                                                      order_type_fields);
 
 static const struct field set_fields[] = {
     NEED(1, venue_set, name, 64, "named as +name in a list of parameters"),
     TEXTS(2, venue_set, params, 128, "parameters"),
 };
-static const struct entity set_entity = {"VenueSet",           303, 1, sizeof(struct venue_set), set_fields,
-                                         ARRAY_LEN(set_fields)};
+static const struct entity set_entity = ENTITY("VenueSet", 0x0904, 1, struct venue_set, set_fields);
 
 static const char *const transport_names[] = {"https", "wss", NULL};
 static const struct field host_fields[] = {
@@ -64,8 +64,7 @@ static const struct field host_fields[] = {
     TEXTS(3, venue_host, serves, 32, "beginnings of the paths it serves"),
     TEXT(4, venue_host, network, 32, "network it belongs to, where a venue has several"),
 };
-static const struct entity host_entity = {"VenueHost",           304, 1, sizeof(struct venue_host), host_fields,
-                                          ARRAY_LEN(host_fields)};
+static const struct entity host_entity = ENTITY("VenueHost", 0x0905, 1, struct venue_host, host_fields);
 
 static const struct field scheme_fields[] = {
     NEED(1, venue_scheme, name, 64, "scheme"),
@@ -86,8 +85,7 @@ static const struct field scheme_fields[] = {
     FLAG(15, venue_scheme, numeric_id, "the frame's id is a number"),
     FLAG(16, venue_scheme, json_body, "bodies are JSON objects, not forms"),
 };
-static const struct entity scheme_entity = {"VenueScheme",           305, 1, sizeof(struct venue_scheme), scheme_fields,
-                                            ARRAY_LEN(scheme_fields)};
+static const struct entity scheme_entity = ENTITY("VenueScheme", 0x0906, 1, struct venue_scheme, scheme_fields);
 
 static const struct field endpoint_fields[] = {
     NEED(1, venue_endpoint, call, 128, "method and path, or WebSocket method"),
@@ -104,8 +102,7 @@ static const struct field endpoint_fields[] = {
     FLAG(11, venue_endpoint, contracts, "size counts contracts"),
     FLAG(12, venue_endpoint, also_cancels, "cancels an order as well"),
 };
-static const struct entity endpoint_entity = {
-    "VenueEndpoint", 306, 1, sizeof(struct venue_endpoint), endpoint_fields, ARRAY_LEN(endpoint_fields)};
+static const struct entity endpoint_entity = ENTITY("VenueEndpoint", 0x0907, 1, struct venue_endpoint, endpoint_fields);
 
 #define ROWS(n, m, entity, least, most, d)                                                                             \
     {                                                                                                                  \
@@ -121,5 +118,4 @@ static const struct field decl_fields[] = {
     ROWS(7, sets, set_entity, 0, 64, "named sets of parameters"),
     ROWS(8, endpoints, endpoint_entity, 1, 2000, "every call"),
 };
-const struct entity venue_decl_entity = {
-    "Venue", 300, 1, sizeof(struct venue_decl), decl_fields, ARRAY_LEN(decl_fields)};
+const struct entity venue_decl_entity = ENTITY("VenueFile", 0x0901, 1, struct venue_decl, decl_fields);
