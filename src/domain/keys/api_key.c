@@ -198,12 +198,12 @@ RESULT api_key_remake(const struct random *random, const struct api_key *key, ch
 
 static uint8_t environment_of(struct view *rest)
 {
-    for (uint8_t e = 1; e < ARRAY_LEN(marks); e++) {
+    for (size_t e = 1; e < ARRAY_LEN(marks); e++) {
         if (!view_starts(*rest, marks[e]))
             continue;
         size_t n = strlen(marks[e]);
         *rest = VIEW(rest->ptr + n, rest->len - n);
-        return e;
+        return (uint8_t)e;
     }
     return 0;
 }
