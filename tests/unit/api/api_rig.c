@@ -311,7 +311,8 @@ void rig_key(struct rig *r, const struct rig_key *k, char text[static API_KEY_TE
                           .created_ms = r->now_ms,
                           .expires_ms = k->expires_ms ? k->expires_ms : r->now_ms + 86400000,
                           .has_unix_uid = k->has_uid,
-                          .unix_uid = k->uid};
+                          .unix_uid = k->uid,
+                          .secret_environments = k->environments};
     assert_int_equal(api_key_verifier(keys, 1, parts.hash, key.verifier), OK);
     assert_int_equal(api_key_put(keys, &key, NULL, arena, &change), OK);
     struct txn t = {.arena = arena,

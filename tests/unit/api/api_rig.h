@@ -51,6 +51,7 @@ struct rig_key {
     uint64_t expires_ms; /* 0: in a day */
     bool has_uid;
     uint32_t uid;
+    uint8_t environments; /* whose secrets it may touch: bits */
 };
 void rig_key(struct rig *r, const struct rig_key *k, char text[static API_KEY_TEXT_SIZE]);
 /* How many records of this type are in the log. */
