@@ -89,6 +89,73 @@ def children_of(parent):
     return found
 
 
+# --- clocks
+
+CLOCK_SOURCE = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+static const volatile int64_t *shift_ms;
+static int (*real)(clockid_t, struct timespec *);
+
+__attribute__((constructor)) static void begin(void)
+{
+    int fd = open(getenv("CLOCK_SHIFT"), O_RDONLY);
+
+    real = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
+    shift_ms = mmap(NULL, 8, PROT_READ, MAP_SHARED, fd, 0);
+    close(fd);
+}
+
+int clock_gettime(clockid_t id, struct timespec *t)
+{
+    if (!real)
+        begin();
+    int e = real(id, t);
+    if (e == 0 && id == CLOCK_REALTIME) {
+        int64_t ns = t->tv_nsec + (*shift_ms % 1000) * 1000000;
+        t->tv_sec += *shift_ms / 1000 + (ns >= 1000000000) - (ns < 0);
+        t->tv_nsec = ns >= 1000000000 ? ns - 1000000000 : ns < 0 ? ns + 1000000000 : ns;
+    }
+    return e;
+}
+"""
+
+
+class Clock:
+    """Lets the wall clock of a part jump, while its programs and its sandbox are the real ones: each part is started with
+    a library before it that adds what a mapped file says."""
+
+    def __init__(self):
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="hf-clock-", dir="/tmp"))
+        source, library = self.directory / "clock.c", self.directory / "clock.so"
+        source.write_text(CLOCK_SOURCE)
+        subprocess.run([os.environ.get("CC", "cc"), "-shared", "-fPIC", "-O1", "-o", library, source, "-ldl"], check=True,
+                       timeout=30)
+        for role in ROLES:
+            self.shift(role, 0)
+            program = self.directory / f"holdfast-{role}"
+            program.write_text(f"#!/bin/sh\nexport LD_PRELOAD={library} CLOCK_SHIFT={self.directory}/{role}\n"
+                               f"exec {BUILD}/src/{role}/holdfast-{role} \"$@\"\n")
+            program.chmod(0o755)
+
+    def shift(self, role, ms):
+        path = self.directory / role
+        if not path.exists():
+            path.write_bytes(bytes(8))
+        with open(path, "r+b") as f:
+            f.write(int(ms).to_bytes(8, "little", signed=True))
+
+    def remove(self):
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
 # --- the API
 
 
@@ -184,7 +251,8 @@ class Api:
 
 
 class Server:
-    def __init__(self, config=None, directory=None):
+    def __init__(self, config=None, directory=None, clock=None):
+        self.clock = clock
         self.home = pathlib.Path(directory or tempfile.mkdtemp(prefix="hf-", dir="/tmp"))
         self.owned = directory is None
         self.data = self.home / "data"
@@ -227,6 +295,8 @@ class Server:
         """Starts it and waits until it says that it is ready."""
         out, into = os.pipe()
         began = time.monotonic()
+        if self.clock:
+            arguments = (*arguments, "--libexec-dir", self.clock.directory)
         with open(self.log_file, "ab") as log:
             self.process = subprocess.Popen(
                 [PROGRAM, "server", "--config", self.config_file, "--ready-fd", str(into), *arguments], stdout=log,
@@ -302,6 +372,8 @@ class Server:
             self.stop()
         if self in running:
             running.remove(self)
+        if self.clock:
+            self.clock.remove()
         if self.owned:
             shutil.rmtree(self.home, ignore_errors=True)
 

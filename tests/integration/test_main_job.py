@@ -139,12 +139,14 @@ def test_freezing_needs_nothing_and_releasing_needs_an_approval(trading):
 
 
 @pytest.mark.parametrize("change, code", [
-    ({"called": "nowhere"}, "not known"), ({"bundle": {"api_key": "k", "secret": "0x12"}}, None),
+    ({"called": "nowhere"}, "unknown-venue"), ({"bundle": {"secret": "0x12"}}, "wrong-key-for-venue"),
+    ({"scheme": "binance-hmac"}, "wrong-key-for-venue"), ({"policy": {"classes": ["everything"]}}, "bad-policy"),
+    ({"policy": {"classes": ["read"], "max_notional": "5"}}, "bad-policy"),
+    ({"policy": {"classes": ["withdraw"]}}, "bad-policy"), ({"policy": {"clases": []}}, "bad-policy"),
 ])
 def test_wrong_credentials_are_refused_when_they_are_stored(trading, change, code):
     r = job.store(trading, "hyperliquid", "exchange/wrong/main", code=2, **change)
-    if code:
-        assert code in r.stderr
+    assert f"code:  {code}\n" in r.stderr, r.stderr
 
 
 def test_nobody_reads_a_secret_back_over_any_route(trading):

@@ -32,8 +32,8 @@ def routes_of(document):
             address = path
             for p in operation.get("parameters", []):
                 if p["in"] == "path":
-                    address = address.replace("{%s}" % p["name"], "nothing-here").replace(
-                        "{%s...}" % p["name"], "nothing-here")
+                    value = "0123456789abcdef" if p["name"] == "id" else "7" if p["name"] == "index" else "nothing-here"
+                    address = address.replace("{%s}" % p["name"], value).replace("{%s...}" % p["name"], value)
             yield method.upper(), address, operation
 
 
