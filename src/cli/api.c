@@ -61,8 +61,9 @@ RESULT api_address(struct cli *c, const char **ret)
 
 RESULT api_token(struct cli *c, struct secret **ret)
 {
-    const char *file = args_text(&c->args, "token-file"), *text = getenv("HOLDFAST_TOKEN");
+    const char *file = args_text(&c->args, "token-file"), *text = getenv("HOLDFAST_TOKEN"), *address;
     AUTO_WRITER session = writer_new(TOKEN_MAX);
+    struct profile *p;
     struct view v;
 
     *ret = NULL;
@@ -70,6 +71,10 @@ RESULT api_token(struct cli *c, struct secret **ret)
         return ask_secret(c, "token-file", "Token", ret);
     if (text && *text)
         return secret_from(view_str(text), ret);
+    TRY(profile_of(c, &p));
+    TRY(api_address(c, &address));
+    if (!view_is(p->address, address) && strncmp(address, UNIX, strlen(UNIX)) != 0)
+        return OK; /* the session is the pinned server's: no other one gets to see it */
     TRY(profile_path(c, "session", &file));
     if (file_read(file, TOKEN_MAX, &session, NULL) != OK)
         return OK;

@@ -42,25 +42,14 @@ const char *cli_text(struct cli *c, const char *format, ...) __attribute__((form
 int cli_run(int argc, char **argv, FILE *out, FILE *err);
 
 /* The handlers, by the table's rows (table.c). */
-#define HANDLERS(X)                                                                                                    \
-    X(server_run)                                                                                                      \
-    X(operator_init)                                                                                                   \
-    X(operator_unseal)                                                                                                 \
-    X(operator_seal)                                                                                                   \
-    X(operator_status)                                                                                                 \
-    X(operator_rotate)                                                                                                 \
-    X(administrators_list) X(administrators_key) X(administrators_add) X(administrators_remove)                        \
-        X(administrators_recover) X(sessions_enrol) X(sessions_login) X(sessions_logout) X(sessions_whoami)            \
-            X(secrets_put) X(secrets_get) X(secrets_list) X(secrets_rotate) X(secrets_revoke) X(secrets_history)       \
-                X(secrets_delete) X(secrets_undelete) X(secrets_destroy) X(credentials_put) X(credentials_policy)      \
-                    X(credentials_list) X(credentials_show) X(credentials_freeze) X(credentials_release)               \
-                        X(credentials_revoke) X(credentials_test) X(credentials_venues) X(signing_run) X(keys_create)  \
-                            X(keys_list) X(keys_show) X(keys_rotate) X(keys_suspend) X(keys_reactivate) X(keys_revoke) \
-                                X(users_list) X(users_create) X(users_show) X(users_change) X(audit_tail)              \
-                                    X(audit_search) X(audit_show) X(audit_verify) X(audit_export) X(audit_checkpoint)  \
-                                        X(status_show) X(completion_run) X(help_run) X(help_version)
-#define DECLARE_HANDLER(name) RESULT name(struct cli *c);
-HANDLERS(DECLARE_HANDLER)
-#undef DECLARE_HANDLER
+typedef enum err cli_handler(struct cli *c);
+extern cli_handler server_run, operator_init, operator_unseal, operator_seal, operator_status, operator_rotate,
+    administrators_list, administrators_key, administrators_add, administrators_remove, administrators_recover,
+    sessions_enrol, sessions_login, sessions_logout, sessions_whoami, secrets_put, secrets_get, secrets_list,
+    secrets_rotate, secrets_revoke, secrets_history, secrets_delete, secrets_undelete, secrets_destroy, credentials_put,
+    credentials_policy, credentials_list, credentials_show, credentials_freeze, credentials_release, credentials_revoke,
+    credentials_test, credentials_venues, signing_run, keys_create, keys_list, keys_show, keys_rotate, keys_suspend,
+    keys_reactivate, keys_revoke, users_list, users_create, users_show, users_change, audit_tail, audit_search,
+    audit_show, audit_verify, audit_export, audit_checkpoint, status_show, completion_run, help_run, help_version;
 
 #endif

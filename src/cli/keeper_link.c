@@ -72,7 +72,7 @@ RESULT keeper_link_ask(struct cli *c, uint16_t type, const void *question, void 
     AUTO_WRITER bytes = writer_new(CHANNEL_FRAME_MAX);
     struct view kept;
     enum err e;
-    int fd;
+    int fd = -1;
 
     TRY(dial(c, &fd));
     e = call_blocking(fd, type, m->request, question, ANSWER_MS, &bytes, &c->why);

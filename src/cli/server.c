@@ -45,9 +45,9 @@ static int run(const char *words, const char *input, struct writer *ret_out, FIL
     char copy[512], *argv[WORDS_MAX] = {copy}, *text = NULL;
     size_t len = 0;
     int argc = 0, code;
-    FILE *out = open_memstream(&text, &len);
+    FILE *out = view_to_str(view_str(words), copy, sizeof copy) == OK ? open_memstream(&text, &len) : NULL;
 
-    if (!out || view_to_str(view_str(words), copy, sizeof copy) != OK)
+    if (!out)
         return 1;
     for (char *at = copy; *at && argc < WORDS_MAX - 1;) {
         argv[argc++] = at;

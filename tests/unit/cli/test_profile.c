@@ -1,6 +1,7 @@
 /* Files of the profile: private, whole or not there, and a server that changed is refused. */
 #include "support.h"
 
+#include "cli/api.h"
 #include "cli/approver.h"
 #include "cli/grant.h"
 #include "crypto/hash.h"
@@ -106,6 +107,38 @@ static void pins_hold(void **state)
     assert_int_equal(profile_check_pin(&d.c, &other), ERR_PIN_MISMATCH);
     assert_int_equal(err_exit(ERR_PIN_MISMATCH), 8);
     close_desk(&d);
+    support_home_done();
+}
+
+/* The session is a password for one server: naming another address must not send it there. */
+static void session_stays_with_its_server(void **state)
+{
+    struct desk d;
+    struct profile p = {.address = VIEW_STR("https://desk.example:8450")};
+    struct secret *token = NULL;
+
+    (void)state;
+    (void)support_home();
+    open_desk(&d, &command_table[0]);
+    assert_int_equal(profile_save(&d.c, &p), OK);
+    assert_int_equal(profile_put(&d.c, "session", VIEW_STR("hfs_abc\n")), OK);
+    d.c.profile = NULL;
+    assert_int_equal(api_token(&d.c, &token), OK);
+    assert_non_null(token);
+    assert_true(view_is(secret_view(token), "hfs_abc"));
+    secret_free(token);
+    assert_int_equal(setenv("HOLDFAST_ADDR", "https://desk.example:8451", 1), 0);
+    assert_int_equal(api_token(&d.c, &token), OK);
+    assert_null(token);
+    assert_int_equal(setenv("HOLDFAST_ADDR", "http://desk.example", 1), 0);
+    assert_int_equal(api_token(&d.c, &token), ERR_USAGE);
+    assert_int_equal(setenv("HOLDFAST_TOKEN", "hfk_x", 1), 0);
+    assert_int_equal(api_token(&d.c, &token), OK);
+    assert_true(view_is(secret_view(token), "hfk_x"));
+    secret_free(token);
+    close_desk(&d);
+    (void)unsetenv("HOLDFAST_ADDR");
+    (void)unsetenv("HOLDFAST_TOKEN");
     support_home_done();
 }
 
@@ -269,10 +302,15 @@ static void checkpoints_must_be_of_the_pinned_key(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(files_are_private),   cmocka_unit_test(pins_hold),
-        cmocka_unit_test(damaged_profile),     cmocka_unit_test(key_opens_with_its_passphrase_alone),
-        cmocka_unit_test(damaged_key_is_told), cmocka_unit_test(approval_is_over_exactly_this),
-        cmocka_unit_test(key_command),         cmocka_unit_test(checkpoints_must_be_of_the_pinned_key),
+        cmocka_unit_test(files_are_private),
+        cmocka_unit_test(pins_hold),
+        cmocka_unit_test(session_stays_with_its_server),
+        cmocka_unit_test(damaged_profile),
+        cmocka_unit_test(key_opens_with_its_passphrase_alone),
+        cmocka_unit_test(damaged_key_is_told),
+        cmocka_unit_test(approval_is_over_exactly_this),
+        cmocka_unit_test(key_command),
+        cmocka_unit_test(checkpoints_must_be_of_the_pinned_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
