@@ -192,6 +192,40 @@ static void a_failed_sync_changes_nothing_in_memory(void **state)
     }
 }
 
+static void freeze_leaf(struct scene *s, struct leaf *ret, uint8_t ret_hash[static 32])
+{
+    struct keeper_credential_freeze q = {.frozen = true};
+    struct keeper_sealed out = {0};
+    struct authored_record a = {0};
+
+    memcpy(q.id, s->first.d.id, 16);
+    assert_int_equal(rig_call(s->r, PEER_FRONT, KEEPER_CREDENTIAL_FREEZE, &q, &out), OK);
+    assert_int_equal(entity_decode(&authored_record_entity, out.authored, s->r->arena, &a), OK);
+    assert_int_equal(leaf_decode(a.leaf, ret), OK);
+    leaf_hash(a.leaf, ret_hash);
+}
+
+/* A record that was taken back has left no hole and no number behind. */
+static void the_chain_goes_on_after_a_change_that_failed(void **state)
+{
+    struct scene s = {0};
+    struct leaf before, after;
+    uint8_t hash[32], ignored[32];
+
+    (void)state;
+    scene_begin(&s);
+    freeze_leaf(&s, &before, hash);
+    fail_at = 1;
+    fail_errno = EIO;
+    writes = 0;
+    assert_int_equal(do_rotate(&s), ERR_IO);
+    fail_at = 0;
+    freeze_leaf(&s, &after, ignored);
+    assert_int_equal(after.sequence, before.sequence + 1);
+    assert_memory_equal(after.previous, hash, 32);
+    rig_free(s.r);
+}
+
 static void sealing_succeeds_whatever_the_disk_does(void **state)
 {
     struct scene s = {0};
@@ -241,6 +275,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_failed_write_changes_nothing),
         cmocka_unit_test(a_failed_sync_changes_nothing_in_memory),
+        cmocka_unit_test(the_chain_goes_on_after_a_change_that_failed),
         cmocka_unit_test(sealing_succeeds_whatever_the_disk_does),
         cmocka_unit_test(an_init_that_fails_can_be_made_again),
     };
