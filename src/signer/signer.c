@@ -333,8 +333,10 @@ static RESULT run(struct pass *p, struct signer_signed *out, enum signer_outcome
     enum err e = watch_check(&p->s->watch, p->s->config.clock, &jumped);
 
     *ret_outcome = SIGNER_ANSWER;
-    if (jumped)
+    p->s->jump_unnoted |= jumped;
+    if (p->s->jump_unnoted)
         TRY(note_jump(p->s, p->arena));
+    p->s->jump_unnoted = false;
     if (e == OK)
         e = judge(p, &d, why);
     if (e == ERR_CLOCK_JUMPED || is_refusal(e))

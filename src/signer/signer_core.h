@@ -60,6 +60,7 @@ struct signer {
     struct loaded **loaded;
     size_t loaded_count, loaded_cap;
     struct clock_watch watch;
+    bool jump_unnoted; /* its record could not leave yet */
 
     bool reserving;
     struct keeper_reserve asked;

@@ -74,6 +74,24 @@ static void nothing_is_signed_that_the_keeper_has_no_room_for(void **state)
     decides(d, &q, "ok");
 }
 
+static void a_jump_of_the_clock_is_recorded_also_if_not_at_once(void **state)
+{
+    struct desk *d = *state;
+    struct signer_sign q = order(d);
+    struct signer_signed out;
+    size_t before;
+
+    assert_int_equal(load(d, &binance, NULL, 0), OK);
+    decides(d, &q, "ok");
+    d->wall_ms += 3600000;
+    d->authored_result = ERR_BUSY;
+    assert_int_equal(run(d, &q, &out), ERR_BUSY);
+    d->authored_result = OK;
+    before = d->authored;
+    decides(d, &q, "clock-jumped");
+    assert_int_equal(d->authored, before + 2); /* the jump, and the refusal */
+}
+
 /* "Nobody can hide that he tried": the record must not fail because of what the request says. */
 static void a_refusal_of_the_strangest_request_is_recorded(void **state)
 {
@@ -144,6 +162,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(nonces_go_on_after_a_change_of_policy),
         T(nothing_is_signed_that_the_keeper_has_no_room_for),
+        T(a_jump_of_the_clock_is_recorded_also_if_not_at_once),
         T(a_refusal_of_the_strangest_request_is_recorded),
         T(a_bot_proves_itself),
     };
