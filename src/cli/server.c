@@ -135,6 +135,17 @@ static int enrol(const struct dev *d, struct view init_output)
     return code;
 }
 
+/* A kept server, perhaps at another port: signing in anew notes it in the profile. Who changed the password since does
+ * that himself. */
+static int open_again(const char *input)
+{
+    int code = run("holdfast operator unseal --passphrase-file -", input, NULL, stderr);
+
+    if (code == 0 && wait_until_serving())
+        (void)run("holdfast login " DEV_USER " --password-file -", input, NULL, stderr);
+    return code;
+}
+
 static int set_up(const struct dev *d, bool fresh)
 {
     char input[2 * PASSWORD_SIZE + 4];
@@ -143,7 +154,7 @@ static int set_up(const struct dev *d, bool fresh)
 
     (void)snprintf(input, sizeof input, "%s\n%s\n", d->password, d->password);
     if (!fresh)
-        return run("holdfast operator unseal --passphrase-file -", input, NULL, stderr);
+        return open_again(input);
     code = run("holdfast operator init --passphrase-file - --key-passphrase-file - --administrator " DEV_USER
                " -o json",
                input, &out, stderr);
