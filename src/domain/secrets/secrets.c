@@ -158,8 +158,7 @@ RESULT secret_value_acceptable(uint8_t kind, struct view value, struct problem *
     if (json_read(value, &o, NULL) != OK)
         return check_database(NULL, why);
     e = check_database(o, why);
-    json_wipe(o);
-    json_decref(o);
+    json_wipe(o); /* and releases it */
     return e;
 }
 
