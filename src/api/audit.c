@@ -103,8 +103,11 @@ static enum http_outcome audit_show(struct http_request *req)
     if (!http_param(req, "index", &text) || !decimal_of(text, &index))
         return refuse(req, ERR_BAD_VALUE, "index", "a record is named by its index, a number");
     e = query_record(api_of(req)->reader, keys_of(req), index, req->arena, &r);
-    if (e == ERR_TAMPERED)
-        return refuse(req, e, "index", "the record was altered, replaced or removed");
+    if (e == ERR_TAMPERED) {
+        struct problem why = {0};
+        (void)!problem_set(&why, e, "index", "record %llu was altered, replaced or removed", (unsigned long long)index);
+        return http_answer_problem(req, &why);
+    }
     if (e != OK)
         return http_answer_error(req, e);
     audit_record_fill(&r, &a);
