@@ -31,6 +31,15 @@ RESULT credentials_add(struct keeper *k, struct credential **ret)
     return OK;
 }
 
+static void tell_signer(struct keeper *k, const struct credential *c)
+{
+    struct keeper_event_credential event = {.version = c->pending_version ? c->pending_version : c->version,
+                                            .frozen = c->frozen};
+
+    memcpy(event.id, c->id, 16);
+    k->config.event(k->config.context, PEER_SIGNER, KEEPER_EVENT_CREDENTIAL, &keeper_event_credential_entity, &event);
+}
+
 void credentials_settle(struct keeper *k, const uint8_t id[static 16], uint64_t version)
 {
     struct credential *c = credentials_find(k, id);
@@ -42,6 +51,7 @@ void credentials_settle(struct keeper *k, const uint8_t id[static 16], uint64_t 
     memcpy(c->hash, c->pending_hash, 32);
     c->pending_version = 0;
     memset(c->pending_hash, 0, 32);
+    tell_signer(k, c); /* it may have loaded the former one again while both could be in force */
 }
 
 /* The sealed bundle is bound to the credential's id and to the box it came in, not to the descriptor's version: a
@@ -235,15 +245,6 @@ static RESULT author_put(struct keeper *k, const struct keeper_credential_put *q
     record.what.resource = writer_view_of(&resource);
     record.what.detail = d->venue;
     return authors_write(k, &record, arena, &out->authored);
-}
-
-static void tell_signer(struct keeper *k, const struct credential *c)
-{
-    struct keeper_event_credential event = {.version = c->pending_version ? c->pending_version : c->version,
-                                            .frozen = c->frozen};
-
-    memcpy(event.id, c->id, 16);
-    k->config.event(k->config.context, PEER_SIGNER, KEEPER_EVENT_CREDENTIAL, &keeper_event_credential_entity, &event);
 }
 
 HANDLER(credentials_put)

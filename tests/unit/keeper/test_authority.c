@@ -98,6 +98,20 @@ static void an_old_policy_is_never_believed_again(void **state)
     assert_int_equal(rig_put(r, &first, zero, NULL), ERR_APPROVAL_STALE); /* the first approval, played back */
 }
 
+/* Between the change and its record in the log the front may have the signer load the former policy once more. */
+static void the_signer_is_told_again_when_a_change_comes_into_force(void **state)
+{
+    struct rig *r = *state;
+    struct offered o;
+    struct keeper_sealed sealed = {0};
+
+    rig_offer(r, 1, "{}", &o);
+    assert_int_equal(rig_put(r, &o, zero, &sealed), OK);
+    assert_int_equal(r->events[KEEPER_EVENT_CREDENTIAL], 1);
+    rig_log_pending(r);
+    assert_int_equal(r->events[KEEPER_EVENT_CREDENTIAL], 2);
+}
+
 static void a_descriptor_with_another_ones_key_does_not_open(void **state)
 {
     struct rig *r = *state;
@@ -247,6 +261,7 @@ int main(void)
         T(every_bent_approval_is_refused),
         T(another_box_under_the_same_approval_is_refused),
         T(an_old_policy_is_never_believed_again),
+        T(the_signer_is_told_again_when_a_change_comes_into_force),
         T(a_descriptor_with_another_ones_key_does_not_open),
         T(freezing_needs_nobody_and_releasing_an_administrator),
         T(administrators_are_signed_in_by_existing_ones),
