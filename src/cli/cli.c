@@ -62,8 +62,11 @@ const char *cli_text(struct cli *c, const char *format, ...)
 static void look_at_terminal(struct cli *c)
 {
     struct winsize size;
-    const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+    const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM"), *columns = getenv("COLUMNS");
 
+    /* A pager's or a script's say on the width; without one, nothing is cut where nobody looks. */
+    if (columns)
+        c->width = (unsigned short)strtoul(columns, NULL, 10);
     c->terminal = isatty(fileno(c->out)) == 1;
     if (c->terminal && ioctl(fileno(c->out), TIOCGWINSZ, &size) == 0)
         c->width = size.ws_col;

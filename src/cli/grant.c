@@ -141,14 +141,19 @@ static const struct line lines[] = {
     {"Policy", offsetof(struct credential_descriptor, policy)},
 };
 
+/* What is approved is shown whole, line by line as it was written. */
 static void put_line(struct cli *c, char mark, const char *title, struct view text)
 {
-    AUTO_WRITER clean = writer_new(65536);
+    while (text.len) {
+        AUTO_WRITER clean = writer_new(65536);
+        const uint8_t *end = memchr(text.ptr, '\n', text.len);
+        struct view line = VIEW(text.ptr, end ? (size_t)(end - text.ptr) : text.len);
 
-    if (text.len == 0)
-        return;
-    text_put_safe(&clean, text);
-    cli_note(c, "%c %-12s %.*s", mark, title, (int)clean.len, clean.ptr ? (const char *)clean.ptr : "");
+        text_put_safe(&clean, line);
+        cli_note(c, "%c %-12s %.*s", mark, title, (int)clean.len, clean.ptr ? (const char *)clean.ptr : "");
+        text = VIEW(line.ptr + line.len + (end ? 1 : 0), text.len - line.len - (end ? 1 : 0));
+        title = "";
+    }
 }
 
 static void show(struct cli *c, const struct grant *g)

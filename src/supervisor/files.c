@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #define VENUES_MAX   256
 #define VENUE_BYTES  (1024u * 1024)
@@ -26,11 +27,25 @@ static int is_venue(const struct dirent *d)
     return d->d_name[0] != '.' && len > ending && strcmp(d->d_name + len - ending, VENUE_ENDING) == 0;
 }
 
+/* A program that runs from its build finds the venues of its source where none are installed. */
+static enum err venues_dir(const struct supervisor *s, char *out, size_t cap)
+{
+    const char *slash = strrchr(s->program, '/');
+    TRY(view_to_str(s->config.venues_dir, out, cap));
+    if (access(out, F_OK) == 0 || !slash)
+        return OK;
+    char built[4096];
+    int n = snprintf(built, sizeof built, "%.*s/../../../spec/venues", (int)(slash - s->program), s->program);
+    if (n > 0 && (size_t)n < sizeof built && access(built, F_OK) == 0)
+        return view_to_str(view_str(built), out, cap);
+    return OK;
+}
+
 static enum err put_venues(const struct supervisor *s, struct writer *w, struct problem *why)
 {
     char dir[4096], path[4096 + 300];
     struct dirent **entries = NULL;
-    TRY(view_to_str(s->config.venues_dir, dir, sizeof dir));
+    TRY(venues_dir(s, dir, sizeof dir));
     /* In the order of names, so that each start is the same. */
     int n = scandir(dir, &entries, is_venue, alphasort);
     enum err e = OK;
