@@ -44,6 +44,8 @@ static void become(const char *path, const char *name, int socket, pid_t parent)
     for (int s = 1; s < NSIG; s++)
         (void)signal(s, SIG_DFL);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    /* Ctrl-C at a terminal is for the supervisor, which stops the others in order. */
+    (void)setpgid(0, 0);
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
         _exit(127);
     /* Out of the way first: any of 0 to 3 may be closed in the parent, and so be the socket's own number. */
