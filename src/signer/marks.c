@@ -4,6 +4,10 @@
 
 #define NONCE_AHEAD_MS 15000u
 #define NONCE_RENEW_MS 5000u
+/* Just after a start all that was reserved before counts as used, so nonces run ahead of the clock. Then they rise by
+ * one a signature, and little is reserved: or a few starts in a row would lead further ahead than the keeper lets them.
+ */
+#define NONCE_STEP 500u
 
 static uint64_t later(uint64_t a, uint64_t b)
 {
@@ -70,7 +74,7 @@ static RESULT ask(struct signer *s, struct loaded *l, const struct window_use *u
 
     if (s->reserving)
         return OK;
-    s->asked = (struct keeper_reserve){.nonce_mark_ms = later(nonce, now_ms) + NONCE_AHEAD_MS};
+    s->asked = (struct keeper_reserve){.nonce_mark_ms = later(now_ms + NONCE_AHEAD_MS, nonce + NONCE_STEP)};
     if (!windows_covered(l, use))
         e = ask_windows(s, l, use);
     s->reserving = true;
@@ -84,8 +88,9 @@ static RESULT ask(struct signer *s, struct loaded *l, const struct window_use *u
 RESULT marks_cover(struct signer *s, struct loaded *l, const struct window_use *use, uint64_t nonce, uint64_t now_ms)
 {
     bool covered = nonce <= s->nonce_reserved && windows_covered(l, use);
+    uint64_t margin = nonce > now_ms ? NONCE_STEP / 2 : NONCE_RENEW_MS;
 
-    if (covered && nonce + NONCE_RENEW_MS <= s->nonce_reserved)
+    if (covered && nonce + margin <= s->nonce_reserved)
         return OK;
     TRY(ask(s, l, use, nonce, now_ms));
     return covered ? OK : ERR_BUSY;
