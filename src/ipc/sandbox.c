@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <seccomp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -28,6 +29,7 @@ RESULT sandbox_prepare(void)
 {
     const struct rlimit none = {0, 0};
     umask(077);
+    (void)signal(SIGXFSZ, SIG_IGN); /* a limit on file sizes is an error to be answered, not a death */
     if (setrlimit(RLIMIT_CORE, &none) < 0)
         return ERR_IO;
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
