@@ -28,7 +28,8 @@ const char *const request_class_names[CLASS_COUNT] = {
 /* What leaves a record waits for it; what only reads goes on. */
 #define RECORDED(code)                                                                                                 \
     {                                                                                                                  \
-        [CLASS_LOGIN] = (code), [CLASS_SECRET] = (code), [CLASS_CHANGE] = (code), [CLASS_SIGN] = (code)                \
+        [CLASS_LOGIN] = (code), [CLASS_SECRET] = (code), [CLASS_CHANGE] = (code), [CLASS_SIGN] = (code),               \
+        [CLASS_VERDICT] = (code)                                                                                       \
     }
 
 static const enum err answers[FAILURE_COUNT][CLASS_COUNT] = {
