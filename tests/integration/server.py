@@ -219,7 +219,8 @@ class Api:
             raw = json.dumps(body, separators=(",", ":")).encode()
         if raw is not None:
             h.setdefault("Content-Type", "application/json")
-        if not self.connection:
+        used = self.connection is not None
+        if not used:
             self.connection = self._connect()
         try:
             self.connection.request(method, path, body=raw, headers=h)
@@ -227,6 +228,8 @@ class Api:
             answer = Answer(r.status, {k.lower(): v for k, v in r.getheaders()}, r.read())
         except (OSError, http.client.HTTPException):
             self.close()
+            if used and method == "GET":  # a kept connection may have ended meanwhile
+                return self.call(method, path, body, headers, raw)
             raise
         if r.will_close:
             self.close()
@@ -377,7 +380,7 @@ class Server:
         if self.owned:
             shutil.rmtree(self.home, ignore_errors=True)
 
-    def log(self, lines=60):
+    def log(self, lines=25):
         if not self.log_file.exists():
             return ""
         return "\n".join(self.log_file.read_text(errors="replace").splitlines()[-lines:])
