@@ -4,11 +4,14 @@
 
 #define EXPORT_VERSION 1
 #define HEADER_SIZE    8
+#define ALG_COUNT      (AEAD_XCHACHA20_POLY1305 + 1)
 
+/* Subkeys are derived once, when the epoch comes into the ring: each seal needs one. */
 struct epoch {
     uint32_t no;
     uint64_t created_ms;
     uint8_t key[AEAD_KEY_SIZE];
+    uint8_t subkeys[PURPOSE_COUNT - PURPOSE_ROW][ALG_COUNT][AEAD_KEY_SIZE];
 };
 
 /* Lives inside the guarded allocation that `memory` owns. */
@@ -52,6 +55,26 @@ static const struct epoch *epoch_find(const struct keyring *k, uint32_t no)
     return NULL;
 }
 
+static RESULT derive_one(enum key_class class, struct epoch *e, unsigned purpose, uint8_t alg)
+{
+    uint8_t info[32];
+    struct writer w = writer_fixed(info, sizeof(info));
+    writer_str(&w, "holdfast/subkey/1");
+    writer_u8(&w, (uint8_t) class);
+    writer_u16(&w, (uint16_t)purpose);
+    writer_u8(&w, alg);
+    return hkdf_sha256(VIEW(NULL, 0), VIEW_OF(e->key), writer_view_of(&w), e->subkeys[purpose - PURPOSE_ROW][alg],
+                       AEAD_KEY_SIZE);
+}
+
+static RESULT derive(enum key_class class, struct epoch *e)
+{
+    for (unsigned purpose = PURPOSE_ROW; purpose < PURPOSE_COUNT; purpose++)
+        for (uint8_t alg = 0; alg < ALG_COUNT; alg++)
+            TRY(derive_one(class, e, purpose, alg));
+    return OK;
+}
+
 RESULT keyring_rotate(struct keyring *k, uint64_t now_ms, const struct random *random)
 {
     uint32_t newest = keyring_epoch(k);
@@ -59,6 +82,8 @@ RESULT keyring_rotate(struct keyring *k, uint64_t now_ms, const struct random *r
         return ERR_LIMIT_REACHED;
     struct epoch *e = &k->epochs[k->count];
     enum err failed = random->fill(random, e->key, sizeof(e->key));
+    if (failed == OK)
+        failed = derive(k->class, e);
     if (failed) {
         wipe(e, sizeof(*e));
         return failed;
@@ -124,6 +149,7 @@ static RESULT import_epochs(struct reader *r, size_t count, struct keyring *k)
         TRY(reader_copy(r, e->key, sizeof(e->key)));
         if (e->no <= keyring_epoch(k)) /* also keeps 0 out */
             return ERR_MALFORMED;
+        TRY(derive(k->class, e));
         k->count++;
     }
     return reader_end(r);
@@ -152,18 +178,13 @@ RESULT keyring_import(struct view bytes, struct keyring **ret)
 static RESULT subkey(const struct keyring *k, uint32_t epoch, enum key_purpose purpose, uint8_t alg,
                      uint8_t out[static AEAD_KEY_SIZE])
 {
-    if (purpose < PURPOSE_ROW || purpose >= PURPOSE_COUNT)
+    if (purpose < PURPOSE_ROW || purpose >= PURPOSE_COUNT || alg >= ALG_COUNT)
         return ERR_BAD_VALUE;
     const struct epoch *e = epoch_find(k, epoch);
     if (!e)
         return ERR_NOT_FOUND;
-    uint8_t info[32];
-    struct writer w = writer_fixed(info, sizeof(info));
-    writer_str(&w, "holdfast/subkey/1");
-    writer_u8(&w, (uint8_t)k->class);
-    writer_u16(&w, (uint16_t)purpose);
-    writer_u8(&w, alg);
-    return hkdf_sha256(VIEW(NULL, 0), VIEW_OF(e->key), writer_view_of(&w), out, AEAD_KEY_SIZE);
+    memcpy(out, e->subkeys[purpose - PURPOSE_ROW][alg], AEAD_KEY_SIZE);
+    return OK;
 }
 
 RESULT keyring_subkey(const struct keyring *k, uint32_t epoch, enum key_purpose purpose, uint8_t out[static 32])
