@@ -227,8 +227,16 @@ static RESULT check_identity(struct sqlite_store *q, struct problem *why)
 
 /* --- connections */
 
+/* SQLite's account of its memory costs a global lock for each allocation, and nobody reads it. */
+static void count_no_memory(void)
+{
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); /* refused where somebody uses SQLite already: then it counts */
+}
+
 static RESULT connect(struct sqlite_store *q)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, count_no_memory);
     int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     flags |= q->base.read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
     int code = sqlite3_open_v2(q->path, &q->db, flags, q->vfs[0] ? q->vfs : NULL);
