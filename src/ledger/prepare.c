@@ -170,7 +170,6 @@ static RESULT seal_side(struct work *w, struct log_part *part, const uint8_t has
     uint8_t key[32];
     const struct ledger_config *config = &w->l->config;
     part->alg = (uint8_t)row_keys_alg(w->keys);
-    TRY(config->random->fill(config->random, part->nonce, sizeof(part->nonce)));
     TRY(subjects_use(w->l->subjects, w->keys, &part->subject, config->random, config->clock->wall_ms(config->clock),
                      key));
     enum err e = logrow_seal(part, key, hash, side, salt_and_fields, w->t->arena);
@@ -182,6 +181,7 @@ static RESULT seal_record(struct work *w, const struct authored_record *a, struc
                           struct prepared_record *out)
 {
     struct request_context who = {0};
+    uint8_t nonces[SIDE_COUNT][AEAD_NONCE_SIZE]; /* from one system call */
     const struct view sides[SIDE_COUNT][2] = {{VIEW_OF(a->who_salt), a->who}, {VIEW_OF(a->what_salt), a->what}};
     TRY(entity_decode(&request_context_entity, a->who, w->t->arena, &who));
     leaf_hash(a->leaf, out->hash);
@@ -189,7 +189,9 @@ static RESULT seal_record(struct work *w, const struct authored_record *a, struc
     row->leaf = a->leaf;
     TRY(subject_name(w->keys, SIDE_WHO, who.actor, row->part[SIDE_WHO].subject.key));
     memcpy(row->part[SIDE_WHAT].subject.key, w->l->system_subject, SUBJECT_KEY_SIZE);
+    TRY(w->l->config.random->fill(w->l->config.random, nonces, sizeof(nonces)));
     for (enum side s = SIDE_WHO; s < SIDE_COUNT; s++) {
+        memcpy(row->part[s].nonce, nonces[s], sizeof(nonces[s]));
         TRY(seal_side(w, &row->part[s], out->hash, s, sides[s]));
         out->subjects[s] = row->part[s].subject;
     }
