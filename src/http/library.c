@@ -11,6 +11,7 @@
 #include <microhttpd.h>
 
 #define ROUNDS_A_TURN 8
+#define NOTED_SIZE    64  /* what the library keeps of each header, besides its text */
 #define HEADERS_LOOK  256 /* collected at most; more are counted only */
 
 static struct conn *conn_of(struct MHD_Connection *connection)
@@ -285,8 +286,10 @@ static struct MHD_Daemon *start(struct http_server *s, bool tls)
         {MHD_OPTION_STRICT_FOR_CLIENT, -1, NULL}, /* so that faults reach our scan instead of its own pages */
 #endif
         {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)l->connections + 1, NULL},
-        /* room for a head of header_max, what the library notes about it, and the answer's head */
-        {MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)l->header_max * 2 + 16384, NULL},
+        /* Room for a head of header_max, what the library notes about it, and the answer's head; it is wiped after each
+         * request, so more of it would cost each of them. */
+        {MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)l->header_max + (intptr_t)l->headers_max * NOTED_SIZE + 8192,
+         NULL},
         {MHD_OPTION_CONNECTION_TIMEOUT, 0, NULL}, /* it would count inactivity only; server.c sweeps */
         OPTION_CALL(MHD_OPTION_URI_LOG_CALLBACK, on_target, s),
         OPTION_CALL(MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, s),
