@@ -49,10 +49,24 @@ static void sponge_byte(struct sponge *s, size_t at, uint8_t byte)
     s->state.a[at / 8] ^= (uint64_t)byte << (8 * (at % 8));
 }
 
+static uint64_t word_at(const uint8_t *p)
+{
+    uint64_t word = 0;
+    for (size_t i = 0; i < 8; i++)
+        word |= (uint64_t)p[i] << (8 * i);
+    return word;
+}
+
+/* Whole words where the place allows. */
 static void sponge_absorb(struct sponge *s, struct view v)
 {
-    for (size_t i = 0; i < v.len; i++) {
-        sponge_byte(s, s->at++, v.ptr[i]);
+    for (size_t i = 0, step; i < v.len; i += step) {
+        step = s->at % 8 == 0 && v.len - i >= 8 ? 8 : 1;
+        if (step == 8)
+            s->state.a[s->at / 8] ^= word_at(v.ptr + i);
+        else
+            sponge_byte(s, s->at, v.ptr[i]);
+        s->at += step;
         if (s->at == KECCAK256_RATE) {
             sha3_permute(&s->state);
             s->at = 0;

@@ -103,10 +103,18 @@ static RESULT judge_multisig(const struct venue *venue, const struct sign_reques
     return judge(HL_MULTISIG, venue, request, arena, ret, why);
 }
 
+/* The members that hold a nonce are called "nonce" or "time"; most actions have neither, which their bytes tell without
+ * being parsed. A backslash may spell a name in another way. */
+static bool may_have_nonce(struct view json)
+{
+    return json.len > 0 && (memchr(json.ptr, '\\', json.len) || memmem(json.ptr, json.len, "\"nonce\"", 7) ||
+                            memmem(json.ptr, json.len, "\"time\"", 6));
+}
+
 RESULT hyperliquid_nonce(struct view action_json, uint64_t *ret)
 {
     __attribute__((cleanup(json_decref_auto))) json_t *root = NULL;
-    if (json_read(action_json, &root, NULL) != OK)
+    if (!may_have_nonce(action_json) || json_read(action_json, &root, NULL) != OK)
         return ERR_NOT_FOUND;
     const json_t *action = root;
     const struct hl_action *row = hyperliquid_action_find(action);

@@ -3,6 +3,8 @@
 #include "base/text.h"
 #include "signer/msgpack.h"
 
+#include <threads.h>
+
 /* nonce, vault tag and address, expiry tag and time; the list around an inner action with two addresses */
 #define TAIL_ROOM  (8 + 1 + HL_ADDRESS_SIZE + 1 + 8)
 #define INNER_ROOM (1 + 2 * (2 + HL_ADDRESS_TEXT))
@@ -60,14 +62,24 @@ static RESULT hash_action(const struct hl_call *call, const struct sign_request 
     return OK;
 }
 
+/* The same for every L1 action, so it is hashed once. */
+static uint8_t agent_domain[EIP712_WORD];
+
+static void make_agent_domain(void)
+{
+    eip712_domain("Exchange", "1", 1337, agent_domain);
+}
+
 static void hash_agent(const struct hl_call *call, struct hl_digest *ret)
 {
+    static once_flag once = ONCE_FLAG_INIT;
     struct eip712 s;
+    call_once(&once, make_agent_domain);
     eip712_begin(&s, VIEW_STR("Agent(string source,bytes32 connectionId)"));
     eip712_bytes(&s, call->testnet ? VIEW_STR("b") : VIEW_STR("a"));
     eip712_word(&s, ret->action_hash);
     eip712_hash(&s, ret->struct_hash);
-    eip712_domain("Exchange", "1", 1337, ret->domain);
+    memcpy(ret->domain, agent_domain, sizeof(ret->domain));
 }
 
 static struct view chain_name(const struct hl_call *call)
