@@ -28,11 +28,19 @@ need() {
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
-# build DIR [meson options…]: configures once, then builds.
-build() {
+# configure DIR [meson options…]: once, and anew when a meson.build has changed.
+configure() {
     local dir=$1
     shift
     [ -f "$dir/build.ninja" ] || meson setup "$dir" "$@" >"$dir.log" 2>&1 || { cat "$dir.log" >&2; die "meson setup failed"; }
+    ninja -C "$dir" build.ninja >"$dir.log" 2>&1 || { cat "$dir.log" >&2; die "meson setup failed"; }
+    rm -f "$dir.log"
+}
+
+# build DIR [meson options…]: configures, then builds.
+build() {
+    local dir=$1
+    configure "$@"
     ninja -C "$dir" >"$dir.log" 2>&1 || { tail -50 "$dir.log" >&2; die "the build failed"; }
     rm -f "$dir.log"
 }

@@ -244,14 +244,15 @@ static enum http_outcome credentials_put(struct http_request *req)
     struct credential_descriptor d = {0};
     struct problem why = {0};
     struct change *c;
-    struct view path;
+    struct view path = {0};
     enum err e;
 
     if (credentials_path(req, &path, &why) != OK || read_put(req, path, &q, &d, &why) != OK)
         return http_answer_problem(req, &why);
     e = change_new(req, path, q.reason, &c);
-    if (e == OK)
-        e = find_row(c);
+    if (e != OK)
+        return http_answer_error(req, e);
+    e = find_row(c);
     if (e == ERR_TAMPERED)
         return refusal_code(req, &c->of, e, "the stored credential was altered, moved or put back");
     if (e != OK)

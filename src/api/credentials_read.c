@@ -160,7 +160,7 @@ enum http_outcome credentials_show(struct http_request *req)
     struct credential_rights rights;
     struct problem why = {0};
     struct credential_view v;
-    struct view path;
+    struct view path = {0};
     enum err e;
 
     if (credentials_path(req, &path, &why) != OK)

@@ -267,14 +267,15 @@ static RESULT fill(const struct http_request *req, const struct sign_wanted *w, 
 
 static RESULT begin(struct http_request *req, const struct sign_wanted *w, struct signing **ret, struct problem *why)
 {
+    struct refusal_of of = {.type = EVENT_SIGNING_REFUSED, .what = req->route->name, .reason = w->reason};
     struct signing *s = arena_alloc(req->arena, sizeof *s);
 
-    if (!s)
-        return problem_set(why, ERR_NO_MEMORY, "", "%s", "");
+    if (!s || refusal_resource(req, "credential:", w->credential, &of.resource) != OK) {
+        why->code = ERR_NO_MEMORY;
+        return ERR_NO_MEMORY;
+    }
     s->req = req;
-    s->of = (struct refusal_of){.type = EVENT_SIGNING_REFUSED, .what = req->route->name, .reason = w->reason};
-    if (refusal_resource(req, "credential:", w->credential, &s->of.resource) != OK)
-        return problem_set(why, ERR_NO_MEMORY, "", "%s", "");
+    s->of = of;
     *ret = s;
     return fill(req, w, &s->q, why);
 }

@@ -127,10 +127,10 @@ static enum err close_container(struct reading *r)
         if (!items || (node.kind == YAML_MAP && !keys))
             return yaml_refuse(r->why, ERR_NO_MEMORY, &node, "The file is larger than is taken.");
     }
-    size_t i = node.count;
+    const struct child *c = top->last;
 
-    for (const struct child *c = top->last; c; c = c->before) {
-        items[--i] = c->value;
+    for (size_t i = node.count; i-- > 0; c = c->before) {
+        items[i] = c->value;
         if (keys)
             keys[i] = c->key;
     }

@@ -40,8 +40,10 @@ static RESULT read_set(struct cli *c, struct administrator **ret, size_t *ret_co
     if (set.list.count)
         memcpy(list, set.list.items, set.list.count * sizeof *list);
     TRY(hash_set(list, set.list.count, previous));
-    if (memcmp(previous, set.hash, 32) != 0)
-        return cli_fail(c, ERR_TAMPERED, "administrators", "the list does not hash to what the keeper says");
+    if (memcmp(previous, set.hash, 32) != 0) {
+        (void)!cli_fail(c, ERR_TAMPERED, "administrators", "the list does not hash to what the keeper says");
+        return ERR_TAMPERED;
+    }
     *ret = list;
     *ret_count = set.list.count;
     return OK;
@@ -144,9 +146,9 @@ RESULT administrators_add(struct cli *c)
 {
     struct keeper_admin_change q = {.name = view_str(c->args.arguments[0]), .has_approval = true};
     struct keeper_admin_changed changed = {0};
-    struct administrator *list;
+    struct administrator *list = NULL;
     uint8_t previous[32], next[32];
-    size_t count;
+    size_t count = 0;
 
     if (!args_has(&c->args, "key"))
         return cli_fail(c, ERR_USAGE, "--key",
@@ -165,9 +167,9 @@ RESULT administrators_add(struct cli *c)
 RESULT administrators_remove(struct cli *c)
 {
     struct keeper_admin_change q = {.name = view_str(c->args.arguments[0]), .has_approval = true};
-    struct administrator *list;
+    struct administrator *list = NULL;
     uint8_t previous[32], next[32];
-    size_t count, kept = 0;
+    size_t count = 0, kept = 0;
 
     TRY(read_set(c, &list, &count, previous));
     for (size_t i = 0; i < count; i++)

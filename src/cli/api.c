@@ -61,7 +61,7 @@ RESULT api_address(struct cli *c, const char **ret)
 
 RESULT api_token(struct cli *c, struct secret **ret)
 {
-    const char *file = args_text(&c->args, "token-file"), *text = getenv("HOLDFAST_TOKEN"), *address;
+    const char *file = args_text(&c->args, "token-file"), *text = getenv("HOLDFAST_TOKEN"), *address = "";
     AUTO_WRITER session = writer_new(TOKEN_MAX);
     struct profile *p;
     struct view v;
@@ -310,7 +310,7 @@ static RESULT perform(struct cli *c, const char *method, struct view body, struc
 static RESULT call(struct cli *c, const char *method, const char *path, struct view body, bool with_token,
                    struct api_answer *ret)
 {
-    struct curl_slist *headers;
+    struct curl_slist *headers = NULL;
     const char *url;
     enum err e;
 

@@ -184,7 +184,7 @@ RESULT approver_approve(struct cli *c, const struct approver_change *change, str
 {
     AUTO(secret_free) struct secret *passphrase = NULL;
     AUTO(secret_free) struct secret *seed = NULL;
-    struct approver key;
+    struct approver key = {0};
 
     TRY(approver_load(c, &key));
     TRY(ask_secret(

@@ -61,9 +61,9 @@ static RESULT read_bundle(struct cli *c, struct credential_bundle *ret)
 
 static RESULT environment_of(const char *name, uint8_t *ret)
 {
-    for (uint8_t i = 0; i < ARRAY_LEN(environments); i++)
+    for (size_t i = 0; i < ARRAY_LEN(environments); i++)
         if (strcmp(environments[i], name) == 0)
-            *ret = i;
+            *ret = (uint8_t)i;
     return OK;
 }
 

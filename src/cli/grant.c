@@ -283,7 +283,7 @@ RESULT grant_checkpoint(struct cli *c, struct view answer)
 {
     AUTO_WRITER kept = writer_new(NOTE_MAX);
     struct view note;
-    uint64_t size, before = 0;
+    uint64_t size = 0, before = 0;
     const char *path;
 
     TRY(fields_json_get(c, answer, "checkpoint", &note));

@@ -71,11 +71,11 @@ static const char *certificate_of(struct cli *c)
     AUTO_WRITER pem = writer_new(CERTIFICATE_MAX);
     const char *fingerprint = NULL, *path;
     struct config config;
-    enum err e = keeper_link_config(c, &config);
 
-    path = e == OK ? arena_str(c->arena, config.tls.certificate) : NULL;
-    if (path && file_read(path, CERTIFICATE_MAX, &pem, NULL) == OK)
-        e = profile_certificate(c, writer_view_of(&pem), &fingerprint);
+    path = keeper_link_config(c, &config) == OK ? arena_str(c->arena, config.tls.certificate) : NULL;
+    if (!path || file_read(path, CERTIFICATE_MAX, &pem, NULL) != OK ||
+        profile_certificate(c, writer_view_of(&pem), &fingerprint) != OK)
+        fingerprint = NULL;
     c->why = (struct problem){0};
     return fingerprint;
 }

@@ -125,6 +125,8 @@ void table_print(struct table *t)
     size_t widths[COLUMNS_MAX] = {0}, n = t->column_count;
     FILE *out = t->c->out;
 
+    if (n == 0)
+        return;
     measure(t, widths);
     fit(t, widths);
     (void)fputs(output_style(t->c, STYLE_TITLE), out);

@@ -21,7 +21,8 @@ RESULT secp256k1_start(void)
     if (e == OK && !secp256k1_context_randomize(c, secret_ptr(seed)))
         e = ERR_CRYPTO;
     if (e != OK) {
-        secp256k1_context_destroy(c);
+        if (c)
+            secp256k1_context_destroy(c);
         return e;
     }
     context = c;

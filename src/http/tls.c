@@ -44,7 +44,8 @@ AUTO_DEFINE(struct identity *, identity_free);
 
 static enum err bad(struct problem *why, const char *where, const char *detail)
 {
-    return problem_set(why, ERR_BAD_KEY, where, "%s", detail);
+    (void)!problem_set(why, ERR_BAD_KEY, where, "%s", detail);
+    return ERR_BAD_KEY;
 }
 
 static gnutls_datum_t datum_of(struct view v)

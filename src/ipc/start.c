@@ -73,7 +73,7 @@ static enum err send_packet(int fd, const void *bytes, size_t len, const struct 
     if (with_fds && with_fds->fd_count > 0) {
         m.msg_control = control.bytes;
         m.msg_controllen = CMSG_SPACE(with_fds->fd_count * sizeof(int));
-        struct cmsghdr *h = CMSG_FIRSTHDR(&m);
+        struct cmsghdr *h = &control.align;
         h->cmsg_level = SOL_SOCKET;
         h->cmsg_type = SCM_RIGHTS;
         h->cmsg_len = CMSG_LEN(with_fds->fd_count * sizeof(int));
@@ -230,8 +230,10 @@ RESULT start_receive(struct start *ret)
     if (e == OK)
         e = receive_text(START_FD, lengths[1], &s.files);
     close(START_FD);
-    if (e != OK)
+    if (e != OK) {
+        free((void *)(uintptr_t)s.config.ptr);
         return e;
+    }
     *ret = s;
     return OK;
 }

@@ -339,16 +339,17 @@ static RESULT peer_add(struct wiring *w, int fd, enum keeper_peer role, uint8_t 
 static void give(struct wiring *w, int fd, struct supervisor_handed_over *ret)
 {
     AUTO_WRITER secret = writer_new(64);
+    struct view root;
     enum err e;
 
     close_signer(w);
     e = keeper_export(w->keeper, &secret);
-
-    if (e == OK && send(fd, writer_view_of(&secret).ptr, writer_view_of(&secret).len, MSG_NOSIGNAL) !=
-                       (ssize_t)writer_view_of(&secret).len)
+    root = writer_view_of(&secret);
+    if (e == OK && send(fd, root.ptr, root.len, MSG_NOSIGNAL) != (ssize_t)root.len)
         e = ERR_IO;
     ret->unsealed = e == OK;
-    ret->detail = e == OK ? (struct view){0} : view_str(err_sentence(e));
+    if (e != OK)
+        ret->detail = view_str(err_sentence(e));
     if (keeper_state_of(w->keeper) != STATE_UNSEALED)
         event(w, PEER_FRONT | PEER_SIGNER, KEEPER_EVENT_SEALED, NULL, NULL);
 }
@@ -361,7 +362,8 @@ static void take(struct wiring *w, int fd, struct supervisor_handed_over *ret)
 
     explicit_bzero(secret, sizeof secret);
     ret->unsealed = e == OK;
-    ret->detail = e == OK ? (struct view){0} : view_str(err_sentence(e));
+    if (e != OK)
+        ret->detail = view_str(err_sentence(e));
 }
 
 static RESULT hand_over(struct wiring *w, struct channel *supervisor, const struct frame *f)

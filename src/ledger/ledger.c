@@ -119,11 +119,11 @@ static bool stop_at_first(void *context, const struct store_row *row)
 /* No state: then there may be no log and no live row either. */
 static RESULT open_fresh(struct ledger *l, struct problem *why)
 {
-    for (uint16_t table = 1; table < TABLE_COUNT; table++) {
+    for (unsigned table = 1; table < TABLE_COUNT; table++) {
         bool found = false;
         if (table == TABLE_META)
             continue;
-        TRY(store_range(l->writer, table, VIEW(NULL, 0), VIEW(NULL, 0), false, 1, stop_at_first, &found));
+        TRY(store_range(l->writer, (uint16_t)table, VIEW(NULL, 0), VIEW(NULL, 0), false, 1, stop_at_first, &found));
         if (found)
             return problem_set(why, ERR_TAMPERED, "log",
                                "the log's state row is missing although there are rows: it was deleted");

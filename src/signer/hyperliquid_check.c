@@ -164,7 +164,7 @@ static RESULT check_envelope_text(struct hl_walk *w, const json_t *action, const
 
 static RESULT check_envelope(struct hl_walk *w, const json_t *action)
 {
-    struct view text;
+    struct view text = {0};
     if (w->row->kind == HL_L1)
         return OK;
     TRY(check_envelope_text(w, action, "signatureChainId", &text));

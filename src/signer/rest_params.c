@@ -127,7 +127,7 @@ RESULT params_form(const struct venue *v, struct view text, enum param_place pla
 {
     struct view rest = text, token;
     while (text.len && next_token(&rest, &token)) {
-        struct given g;
+        struct given g = {0};
         TRY(form_token(v, token, place, arena, &g, why));
         TRY(reading_add(r, &g, why));
     }

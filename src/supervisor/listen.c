@@ -130,7 +130,7 @@ static enum err bind_unix(struct view path, int type, mode_t mode, int *ret, str
 /* With port 0 the kernel chose: from here on the configuration says which. */
 static enum err learn_address(struct supervisor *s)
 {
-    struct sockaddr_storage a;
+    struct sockaddr_storage a = {0};
     socklen_t len = sizeof a;
     char host[INET6_ADDRSTRLEN];
     AUTO_WRITER w = writer_new(80);
