@@ -16,10 +16,10 @@ enum sandbox_profile {
 };
 
 struct sandbox_report {
-    bool landlock;       /* file rules are enforced by Landlock as well */
+    bool landlock; /* file rules are enforced by Landlock as well */
     int landlock_abi;
-    bool locked_memory;  /* RLIMIT_MEMLOCK allows what the process needs */
-    char note[160];      /* for the log: what this kernel does not offer */
+    bool locked_memory; /* RLIMIT_MEMLOCK allows what the process needs */
+    char note[160];     /* for the log: what this kernel does not offer */
 };
 
 #define SANDBOX_LOCK_LEAST (1024u * 1024) /* bytes: what locked_memory asks RLIMIT_MEMLOCK for */

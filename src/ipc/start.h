@@ -1,5 +1,5 @@
-/* How the supervisor starts the others: fork and exec of <libexec>/holdfast-<role>, a start socket on descriptor 3, over
- * which one START message brings the configuration and the process's descriptors; everything else is closed. */
+/* How the supervisor starts the others: fork and exec of <libexec>/holdfast-<role>, a start socket on descriptor 3,
+ * over which one START message brings the configuration and the process's descriptors; everything else is closed. */
 #ifndef HOLDFAST_IPC_START_H
 #define HOLDFAST_IPC_START_H
 
@@ -7,7 +7,7 @@
 
 #include <sys/types.h>
 
-#define START_FD 3
+#define START_FD      3
 #define START_FDS_MAX 40
 
 enum start_role { ROLE_KEEPER = 1, ROLE_SIGNER, ROLE_FRONT, ROLE_COUNT };
@@ -32,9 +32,9 @@ struct start_fd {
 };
 
 struct start {
-    struct view config;    /* entity Config (ipc/config.h), encoded */
-    struct view files;     /* role-specific texts: venue declarations for the signer, TLS certificate and key for the
-                              front; u32-counted name and u32-counted text, repeated */
+    struct view config; /* entity Config (ipc/config.h), encoded */
+    struct view files;  /* role-specific texts: venue declarations for the signer, TLS certificate and key for the
+                           front; u32-counted name and u32-counted text, repeated */
     struct start_fd fds[START_FDS_MAX];
     size_t fd_count;
 };

@@ -6,13 +6,13 @@
 #include "base/entity.h"
 
 enum supervisor_type {
-    SUPERVISOR_READY = 100,   /* child: sandboxed and serving; once */
-    SUPERVISOR_STATUS,        /* child: a sentence for the service manager ("sealed", "unsealed") */
-    SUPERVISOR_NEW_CHANNEL,   /* supervisor: a peer was started anew; its end comes along as a descriptor. The channel
-                                 with the same kind and number that the child had before is over */
-    SUPERVISOR_SHUTDOWN,      /* supervisor: finish what is under way, and exit with 0 within grace_ms */
-    SUPERVISOR_HANDOVER,      /* supervisor to two keepers, a descriptor along: one gives its unsealed state, one takes */
-    SUPERVISOR_HANDED_OVER,   /* keeper: how that ended, from both */
+    SUPERVISOR_READY = 100, /* child: sandboxed and serving; once */
+    SUPERVISOR_STATUS,      /* child: a sentence for the service manager ("sealed", "unsealed") */
+    SUPERVISOR_NEW_CHANNEL, /* supervisor: a peer was started anew; its end comes along as a descriptor. The channel
+                               with the same kind and number that the child had before is over */
+    SUPERVISOR_SHUTDOWN,    /* supervisor: finish what is under way, and exit with 0 within grace_ms */
+    SUPERVISOR_HANDOVER,    /* supervisor to two keepers, a descriptor along: one gives its unsealed state, one takes */
+    SUPERVISOR_HANDED_OVER, /* keeper: how that ended, from both */
 };
 
 struct supervisor_ready {

@@ -1,5 +1,6 @@
 /* The chains of keeper and signer, as they appear in a log: numbers that rise by one, each leaf naming the one before.
- * Records of one author may be a little out of order in the log. A gap is fine if the keeper declared it after a restart. */
+ * Records of one author may be a little out of order in the log. A gap is fine if the keeper declared it after a
+ * restart. */
 #ifndef HOLDFAST_LEDGER_CHAIN_H
 #define HOLDFAST_LEDGER_CHAIN_H
 

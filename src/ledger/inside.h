@@ -15,7 +15,7 @@
 struct log_state {
     struct frontier frontier;
     struct multiset rows;
-    uint64_t commits;                    /* also the row's version */
+    uint64_t commits;                     /* also the row's version */
     uint8_t stubs[TILE_WIDTH][STUB_SIZE]; /* first bytes of the tail's leaf hashes: to say which one was altered */
 };
 RESULT state_put(const struct row_keys *k, const struct log_state *s, const struct random *random, struct writer *w,

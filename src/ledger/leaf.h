@@ -6,8 +6,8 @@
  *   u8 changes ‖ changes × { u16 table ‖ 32 blinded row key hash ‖ u64 version ‖ 32 commitment } ‖
  *   u8 2 ‖ 2 × SHA-256(salt[16] ‖ canonical fields)          (who, what)
  * The front's own leaves carry zero sequence, previous hash and tag. Keeper and signer number and chain theirs, and tag
- * them with HMAC-SHA256(author key, leaf with a zero tag), cut to 16 bytes, so that nobody else can write one. A commitment
- * of all zero means the row was deleted. */
+ * them with HMAC-SHA256(author key, leaf with a zero tag), cut to 16 bytes, so that nobody else can write one. A
+ * commitment of all zero means the row was deleted. */
 #ifndef HOLDFAST_LEDGER_LEAF_H
 #define HOLDFAST_LEDGER_LEAF_H
 
@@ -17,10 +17,10 @@
 
 enum leaf_author { AUTHOR_FRONT = 1, AUTHOR_KEEPER = 2, AUTHOR_SIGNER = 3 };
 
-#define LEAF_SALT_SIZE 16
-#define LEAF_TAG_SIZE 16
+#define LEAF_SALT_SIZE   16
+#define LEAF_TAG_SIZE    16
 #define LEAF_CHANGES_MAX 16
-#define LEAF_MAX 1400
+#define LEAF_MAX         1400
 
 struct leaf_change {
     uint16_t table;
@@ -45,7 +45,7 @@ struct leaf {
 };
 
 RESULT leaf_encode(const struct leaf *l, struct writer *w);
-RESULT leaf_decode(struct view bytes, struct leaf *ret); /* strict: one encoding for each leaf */
+RESULT leaf_decode(struct view bytes, struct leaf *ret);        /* strict: one encoding for each leaf */
 void leaf_hash(struct view leaf_bytes, uint8_t out[static 32]); /* RFC 6962 §2.1: SHA-256(0x00 ‖ leaf) */
 
 /* What an author hands over: the leaf, and what its commitments open to. Entity AuthoredRecord. */
@@ -67,8 +67,9 @@ struct leaf_chain {
 };
 
 /* Builds a leaf for record r with the given row changes, advances the chain, and returns everything in arena. */
-RESULT leaf_author(struct leaf_chain *chain, const struct record *r, const struct leaf_change *changes, size_t change_count,
-                   uint64_t now_ms, const struct random *random, struct arena *arena, struct authored_record *ret);
+RESULT leaf_author(struct leaf_chain *chain, const struct record *r, const struct leaf_change *changes,
+                   size_t change_count, uint64_t now_ms, const struct random *random, struct arena *arena,
+                   struct authored_record *ret);
 /* The leaf's tag verifies under the author key: OK or ERR_BAD_SIGNATURE. */
 RESULT leaf_check_tag(struct view leaf_bytes, const uint8_t key[static 32]);
 /* The opened fields match the leaf's commitments, else ERR_TAMPERED. */

@@ -13,12 +13,12 @@ struct ledger;
 /* One change of a row, in the clear; the ledger's prepare step seals it in the caller's thread. */
 struct txn_change {
     uint16_t table;
-    struct view key;    /* as made by row_key_* */
-    uint64_t expect;    /* version the row must have, 0 = must not exist */
-    uint64_t version;   /* new version, above expect; ignored for a delete */
+    struct view key;  /* as made by row_key_* */
+    uint64_t expect;  /* version the row must have, 0 = must not exist */
+    uint64_t version; /* new version, above expect; ignored for a delete */
     bool remove;
-    bool raw;           /* value is stored as it is: sealed by the keeper; its commitment is given. Secret values and
-                           credentials only */
+    bool raw; /* value is stored as it is: sealed by the keeper; its commitment is given. Secret values and
+                 credentials only */
     struct view value;
     uint8_t commitment[32];     /* raw: given. Otherwise filled in by prepare */
     uint8_t old_commitment[32]; /* of the row that is replaced or removed, as row_open returned it, or ledger_commitment
@@ -26,20 +26,20 @@ struct txn_change {
 };
 
 struct txn {
-    struct mail mail; /* delivered to the submitting thread's mailbox when done */
-    struct arena *arena;                /* owns everything below; freed by the submitter */
+    struct mail mail;    /* delivered to the submitting thread's mailbox when done */
+    struct arena *arena; /* owns everything below; freed by the submitter */
     struct txn_change *changes;
     size_t change_count;
-    struct record *records;             /* the front's own, at least one for each changed row's transaction */
+    struct record *records; /* the front's own, at least one for each changed row's transaction */
     size_t record_count;
-    struct authored_record *authored;   /* by keeper or signer, to be logged in the same commit */
+    struct authored_record *authored; /* by keeper or signer, to be logged in the same commit */
     size_t authored_count;
-    enum err result;                    /* when done: OK (durable), ERR_CONFLICT, ERR_LOG_UNWRITABLE, ERR_NO_SPACE … */
-    size_t conflict;                    /* index of the change whose expectation failed */
-    uint64_t first_index;               /* log index of its first record */
+    enum err result;      /* when done: OK (durable), ERR_CONFLICT, ERR_LOG_UNWRITABLE, ERR_NO_SPACE … */
+    size_t conflict;      /* index of the change whose expectation failed */
+    uint64_t first_index; /* log index of its first record */
     void (*done)(void *context, struct txn *t);
     void *context;
-    void *prepared;                     /* the ledger's own */
+    void *prepared; /* the ledger's own */
 };
 
 struct ledger_config {
@@ -48,7 +48,7 @@ struct ledger_config {
     const struct clock *clock;
     const struct random *random;
     char origin[NOTE_ORIGIN_MAX];
-    size_t batch_max;                   /* transactions in one commit; 0 = 1024 */
+    size_t batch_max; /* transactions in one commit; 0 = 1024 */
     /* If set: everything is checked once in the background after the start, and what does not match is told here, from
      * a thread of the ledger's. */
     void (*tampering)(void *context, const struct problem *why);

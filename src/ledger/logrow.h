@@ -52,6 +52,7 @@ RESULT logrow_open(const struct log_part *p, const uint8_t key[static 32], const
                    enum side side, struct arena *arena, struct view ret_salt_and_fields[2]);
 
 /* The subject of a side: who's is the actor, what's is the installation. */
-RESULT subject_name(const struct row_keys *k, enum side side, struct view actor, uint8_t ret_key[static SUBJECT_KEY_SIZE]);
+RESULT subject_name(const struct row_keys *k, enum side side, struct view actor,
+                    uint8_t ret_key[static SUBJECT_KEY_SIZE]);
 
 #endif

@@ -1,6 +1,7 @@
 /* Checkpoints: C2SP tlog-checkpoint inside a C2SP signed-note, Ed25519.
  *
- *   <origin>\n<size>\n<base64 root>\n[state <base64 digest>\n][time <RFC 3339>\n]\n— <origin> <base64 of key hash ‖ signature>\n
+ *   <origin>\n<size>\n<base64 root>\n[state <base64 digest>\n][time <RFC 3339>\n]\n— <origin> <base64 of key hash ‖
+ * signature>\n
  *
  * Origins are printable ASCII without space or plus. */
 #ifndef HOLDFAST_LEDGER_NOTE_H
@@ -8,7 +9,7 @@
 
 #include "crypto/sign.h"
 
-#define NOTE_MAX 4096
+#define NOTE_MAX        4096
 #define NOTE_ORIGIN_MAX 128
 
 /* "holdfast/<first 8 bytes of the installation, hex>/log/0" */
@@ -31,6 +32,7 @@ RESULT note_open(struct view note, const uint8_t key[static ED25519_PUBLIC_SIZE]
 RESULT note_size(struct view note, uint64_t *ret);
 /* The verifier key text of C2SP signed-note: "<origin>+<hash>+<base64 key>", for printing, pinning and parsing. */
 RESULT note_verifier_put(const char *origin, const uint8_t key[static ED25519_PUBLIC_SIZE], struct writer *w);
-RESULT note_verifier_get(struct view text, char ret_origin[static NOTE_ORIGIN_MAX], uint8_t ret_key[static ED25519_PUBLIC_SIZE]);
+RESULT note_verifier_get(struct view text, char ret_origin[static NOTE_ORIGIN_MAX],
+                         uint8_t ret_key[static ED25519_PUBLIC_SIZE]);
 
 #endif

@@ -17,17 +17,18 @@ struct record_view {
 };
 
 struct record_filter {
-    uint16_t type;          /* 0 = any */
-    uint8_t least_severity; /* 0 = any */
-    struct view actor;      /* exact; empty = any */
-    struct view resource;   /* exact; empty = any */
+    uint16_t type;           /* 0 = any */
+    uint8_t least_severity;  /* 0 = any */
+    struct view actor;       /* exact; empty = any */
+    struct view resource;    /* exact; empty = any */
     uint64_t from_ms, to_ms; /* from <= time < to; to 0 = open */
-    uint64_t before;        /* only indexes below this, 0 = from the newest; for paging */
-    size_t limit;           /* at most 1000; 0 = 100 */
+    uint64_t before;         /* only indexes below this, 0 = from the newest; for paging */
+    size_t limit;            /* at most 1000; 0 = 100 */
 };
 
 /* ERR_NOT_FOUND; ERR_TAMPERED if the record does not open, or does not match its leaf or its Merkle tile. */
-RESULT query_record(struct store *reader, const struct row_keys *keys, uint64_t index, struct arena *arena, struct record_view *ret);
+RESULT query_record(struct store *reader, const struct row_keys *keys, uint64_t index, struct arena *arena,
+                    struct record_view *ret);
 /* visit returns false to stop. ret_next is the `before` of the next page, 0 at the end. A record that does not open or
  * does not match its leaf is ERR_TAMPERED with its index in why. */
 RESULT query_search(struct store *reader, const struct row_keys *keys, const struct record_filter *filter,
@@ -35,12 +36,14 @@ RESULT query_search(struct store *reader, const struct row_keys *keys, const str
                     struct problem *why);
 /* C2SP tlog-tiles: level L, index N, width 1..256 (256 = full): width × 32 bytes. ERR_NOT_FOUND beyond the log. */
 RESULT query_tile(struct store *reader, uint8_t level, uint64_t index, uint16_t width, struct writer *w);
-RESULT query_tile_entries(struct store *reader, uint64_t index, uint16_t width, struct writer *w); /* u16-counted leaves */
+RESULT query_tile_entries(struct store *reader, uint64_t index, uint16_t width,
+                          struct writer *w);                     /* u16-counted leaves */
 RESULT query_checkpoint(struct store *reader, struct writer *w); /* the newest signed note; ERR_NOT_FOUND if none yet */
 
 /* An exported log, one JSON object a line: a head {"holdfast_log":1,"verifier":…,"checkpoint":…}, then records
- * {"index":…,"leaf":base64,"hash":base64,"who":{…},"who_salt":base64,"what":{…},"what_salt":base64} in order; who is null
- * and its salt empty where the person was erased. This form exactly: no spaces, no other order. Lines have no newline. */
+ * {"index":…,"leaf":base64,"hash":base64,"who":{…},"who_salt":base64,"what":{…},"what_salt":base64} in order; who is
+ * null and its salt empty where the person was erased. This form exactly: no spaces, no other order. Lines have no
+ * newline. */
 RESULT export_head(struct view verifier, struct view checkpoint, struct writer *w);
 RESULT export_record(const struct record_view *r, struct writer *w);
 
@@ -52,7 +55,8 @@ RESULT export_record(const struct record_view *r, struct writer *w);
  * An empty pinned_verifier takes the head's word for who signs; an empty earlier_checkpoint asks nothing of the past.
  * ERR_BAD_CHECKPOINT, ERR_LOG_MISMATCH, ERR_MALFORMED. After an error every further call gives that error. */
 struct verify;
-RESULT verify_new(struct view pinned_verifier, struct view earlier_checkpoint, struct verify **ret, struct problem *why);
+RESULT verify_new(struct view pinned_verifier, struct view earlier_checkpoint, struct verify **ret,
+                  struct problem *why);
 RESULT verify_line(struct verify *v, struct view line, struct problem *why);
 struct verify_summary {
     uint64_t records, erased;

@@ -22,12 +22,12 @@ enum outcome { OUTCOME_DONE = 1, OUTCOME_REFUSED, OUTCOME_FAILED };
 /* Who asked, as the process that writes the record knows it: entity RequestContext. The front's word, except for
  * `proof`, which keeper and signer set themselves. */
 struct request_context {
-    struct view actor;      /* stable identifier: "user:alice", "key:<id>", "unix:1000", "administrator:alice" */
-    struct view source;     /* "192.0.2.1", "unix:1000", "operator" */
+    struct view actor;  /* stable identifier: "user:alice", "key:<id>", "unix:1000", "administrator:alice" */
+    struct view source; /* "192.0.2.1", "unix:1000", "operator" */
     struct view user_agent;
-    struct view reason;     /* what the requester gave */
+    struct view reason; /* what the requester gave */
     struct view request_id;
-    bool proof;             /* the actor proved itself to the author of this record */
+    bool proof; /* the actor proved itself to the author of this record */
 };
 extern const struct entity request_context_entity;
 

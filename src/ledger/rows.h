@@ -12,16 +12,16 @@
 /* The keys that ordinary state needs, made once from the ring of class STATE; immutable, shared by the threads. */
 struct row_keys;
 RESULT row_keys_new(const struct keyring *state, enum aead_alg alg, struct row_keys **ret); /* copies the ring */
-struct row_keys *row_keys_ref(struct row_keys *k); /* one more owner */
-void row_keys_free(struct row_keys *k);            /* one owner less; the last one wipes */
+struct row_keys *row_keys_ref(struct row_keys *k);                                          /* one more owner */
+void row_keys_free(struct row_keys *k); /* one owner less; the last one wipes */
 enum aead_alg row_keys_alg(const struct row_keys *k);
 const struct keyring *row_keys_ring(const struct row_keys *k);
 
 /* Key of a row found by one exact name or id: u16 tenant 0 ‖ HMAC(blind, table ‖ name)[0..16]. */
 RESULT row_key_exact(const struct row_keys *k, uint16_t table, struct view name, struct writer *w);
 /* Key of a row found by path: each component blinded under its parent's, 16 bytes each, at most 12 components, so that
- * the rows below "exchange/binance/" are one range. Path components: [A-Za-z0-9._-]{1,64}, separated by '/'. The empty path gives
- * the bare tenant, where the range of all rows begins. ERR_BAD_VALUE, ERR_TOO_LONG. */
+ * the rows below "exchange/binance/" are one range. Path components: [A-Za-z0-9._-]{1,64}, separated by '/'. The empty
+ * path gives the bare tenant, where the range of all rows begins. ERR_BAD_VALUE, ERR_TOO_LONG. */
 RESULT row_key_path(const struct row_keys *k, uint16_t table, struct view path, struct writer *w);
 /* Key of a blind index term: 16 bytes, to be followed by a descending position. */
 RESULT row_key_term(const struct row_keys *k, const char *index, struct view term, struct writer *w);

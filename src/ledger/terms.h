@@ -1,14 +1,14 @@
-/* Blind index terms. A row of TABLE_INDEX is a term (16 bytes, keyed hash) and a descending position (u64, complement of
- * the record's index); a row of the list of days is the same with the complement of the day. No values. */
+/* Blind index terms. A row of TABLE_INDEX is a term (16 bytes, keyed hash) and a descending position (u64, complement
+ * of the record's index); a row of the list of days is the same with the complement of the day. No values. */
 #ifndef HOLDFAST_LEDGER_TERMS_H
 #define HOLDFAST_LEDGER_TERMS_H
 
 #include "ledger/query.h"
 
-#define TERM_SIZE      16
-#define TERM_KEY_SIZE  24
-#define TERM_DAY_MS    86400000u
-#define TERMS_OF_EACH  6 /* index rows of a record, at most */
+#define TERM_SIZE     16
+#define TERM_KEY_SIZE 24
+#define TERM_DAY_MS   86400000u
+#define TERMS_OF_EACH 6 /* index rows of a record, at most */
 
 struct term {
     uint8_t b[TERM_SIZE];

@@ -5,7 +5,7 @@
 #include "base/entity.h"
 #include "signer/intent.h"
 
-#define POLICY_TEXT_MAX 16384
+#define POLICY_TEXT_MAX    16384
 #define POLICY_WINDOWS_MAX 8
 
 struct policy; /* parsed; immutable */
@@ -19,7 +19,7 @@ extern const struct entity policy_entity; /* for docs, CLI and OpenAPI */
 
 /* Who asks, and from where, as far as the signer knows. */
 struct policy_caller {
-    struct view bot;    /* identity the front claims, or, with proven, the one whose proof verified */
+    struct view bot; /* identity the front claims, or, with proven, the one whose proof verified */
     bool proven;
     struct view source; /* address the front claims: "192.0.2.1", "unix:1000" */
 };
@@ -33,11 +33,12 @@ struct window_use {
 };
 size_t policy_window_count(const struct policy *p);
 /* Length, and limits (0 / has_notional false = none) of window i. */
-void policy_window(const struct policy *p, size_t i, uint64_t *ret_length_ms, uint64_t *ret_orders, bool *ret_has_notional,
-                   struct decimal *ret_notional);
+void policy_window(const struct policy *p, size_t i, uint64_t *ret_length_ms, uint64_t *ret_orders,
+                   bool *ret_has_notional, struct decimal *ret_notional);
 
 struct policy_decision {
-    enum err code;      /* OK, or why not: MOVES_FUNDS, AMBIGUOUS_SIGNATURE, WINDOW_EXCEEDED, PROOF_NEEDED, POLICY_REFUSED … */
+    enum err
+        code; /* OK, or why not: MOVES_FUNDS, AMBIGUOUS_SIGNATURE, WINDOW_EXCEEDED, PROOF_NEEDED, POLICY_REFUSED … */
     char rule[96];      /* JSON pointer of the deciding rule in the policy, "default" if none names it */
     char sentence[256]; /* for people: "symbol DOGEUSDT is not in /symbols" */
 };

@@ -19,24 +19,24 @@ struct signing_key;
 
 /* What the caller wants signed. Texts are exactly the caller's bytes: what is signed is never re-serialised. */
 struct sign_request {
-    struct view method;  /* "POST"; for a WebSocket API the method in the frame ("order.place") */
-    struct view host;    /* "" = the venue's first */
-    struct view path;    /* on the wire, without query */
+    struct view method; /* "POST"; for a WebSocket API the method in the frame ("order.place") */
+    struct view host;   /* "" = the venue's first */
+    struct view path;   /* on the wire, without query */
     struct view query;
     struct view body;
-    struct view params;  /* JSON text: WebSocket parameters; Hyperliquid's action */
-    struct view network;        /* Hyperliquid: "mainnet" or "testnet" */
-    struct view vault_address;  /* Hyperliquid: 0x… or empty */
+    struct view params;        /* JSON text: WebSocket parameters; Hyperliquid's action */
+    struct view network;       /* Hyperliquid: "mainnet" or "testnet" */
+    struct view vault_address; /* Hyperliquid: 0x… or empty */
     bool has_expires_after;
     uint64_t expires_after;     /* Hyperliquid, milliseconds */
     struct view multi_sig_user; /* Hyperliquid multi-sig: 0x…, or empty */
     struct view outer_signer;
-    struct view id;             /* request id of a WebSocket frame; "" = not wrapped */
+    struct view id; /* request id of a WebSocket frame; "" = not wrapped */
     /* Given by the signer, not by the caller: */
-    uint64_t now_ms;     /* wall clock for timestamps and expiries */
-    uint64_t nonce;      /* strictly rising per credential */
+    uint64_t now_ms;         /* wall clock for timestamps and expiries */
+    uint64_t nonce;          /* strictly rising per credential */
     uint32_t recv_window_ms; /* 0 = the venue's default */
-    bool presigned;      /* query and body already hold timestamp, window and key; only the signature is missing */
+    bool presigned;          /* query and body already hold timestamp, window and key; only the signature is missing */
 };
 
 struct sign_header {
@@ -63,10 +63,12 @@ struct scheme {
     void (*key_free)(struct signing_key *key);
     /* Every intent of the request, and every one that the same signed bytes could form on this venue. Refuses what it
      * can't tell (ERR_UNKNOWN_ENDPOINT, ERR_UNKNOWN_PARAMETER, ERR_DUPLICATE_PARAMETER, ERR_BAD_VALUE …). */
-    RESULT (*judge)(const struct venue *venue, const struct sign_request *request, struct arena *arena,
-                    struct intents *ret, struct problem *why);
-    RESULT (*sign)(const struct venue *venue, const struct signing_key *key, const struct sign_request *request,
-                   struct arena *arena, struct sign_result *ret, struct problem *why);
+    RESULT (*judge)
+    (const struct venue *venue, const struct sign_request *request, struct arena *arena, struct intents *ret,
+     struct problem *why);
+    RESULT (*sign)
+    (const struct venue *venue, const struct signing_key *key, const struct sign_request *request, struct arena *arena,
+     struct sign_result *ret, struct problem *why);
     /* The nonce that the caller's params name themselves, or ERR_NOT_FOUND. NULL where params never do. */
     RESULT (*own_nonce)(struct view params, uint64_t *ret);
 };

@@ -31,7 +31,7 @@ RESULT signer_add_venues(struct signer *s, struct view files, struct problem *wh
 
 /* The keeper's welcome starts it; until then, and after signer_sealed(), everything is ERR_SEALED. */
 void signer_welcome(struct signer *s, const struct keeper_signer_welcome *w);
-void signer_sealed(struct signer *s); /* forgets every key */
+void signer_sealed(struct signer *s);               /* forgets every key */
 void signer_room(struct signer *s, uint64_t limit); /* records with sequences below limit may be authored */
 void signer_changed(struct signer *s, const struct keeper_event_credential *e);
 
