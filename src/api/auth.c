@@ -26,13 +26,9 @@ static RESULT printed(struct arena *arena, const char *prefix, struct view text,
 /* --- API keys */
 
 /* An owner who was shut out takes his keys along; one who is no user (a service) is nobody's business here. */
-static RESULT owner_allowed(struct http_request *req, struct view owner)
+static RESULT owner_allowed(const struct http_request *req, struct view owner)
 {
-    struct user_found u;
-
-    if (identity_user(api_of(req)->shared->identity, owner, req->arena, &u) == OK && u.user.state == USER_DISABLED)
-        return ERR_KEY_DISABLED;
-    return OK;
+    return identity_user_disabled(api_of(req)->shared->identity, owner) ? ERR_KEY_DISABLED : OK;
 }
 
 static RESULT allowed_usage(const struct http_request *req, uint8_t usage);

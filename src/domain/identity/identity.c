@@ -19,6 +19,7 @@ struct known {
     struct view name; /* of a session's user; in plain */
     uint64_t created_ms;
     _Atomic uint64_t used_ms;
+    bool disabled;   /* a user */
     uint8_t plain[]; /* the entity, encoded */
 };
 
@@ -101,6 +102,7 @@ static RESULT apply_user(struct identity *i, const struct txn_change *c, struct 
         (void)!table_remove(i->users, u.name);
         return ERR_NO_MEMORY;
     }
+    k->disabled = u.state == USER_DISABLED;
     put_newer(i, i->users, k);
     return OK;
 }
@@ -237,6 +239,15 @@ RESULT identity_user(struct identity *i, struct view name, struct arena *arena, 
     if (e == OK)
         *ret = f;
     return e;
+}
+
+bool identity_user_disabled(struct identity *i, struct view name)
+{
+    table_enter();
+    const struct known *k = table_find(i->users, name);
+    bool disabled = k && k->disabled;
+    table_leave();
+    return disabled;
 }
 
 struct gathering {

@@ -62,6 +62,7 @@ struct user_found {
     uint8_t commitment[32];
 };
 RESULT identity_user(struct identity *i, struct view name, struct arena *arena, struct user_found *ret);
+bool identity_user_disabled(struct identity *i, struct view name); /* false for one who is no user */
 RESULT identity_users(struct identity *i, struct arena *arena, struct entity_list *ret); /* of struct user, by name */
 
 /* Session tokens: "hfs_" and 43 base62 characters of 32 random bytes. */
