@@ -32,7 +32,8 @@ struct feed {
     struct front *front;
     bool on; /* the keeper takes leaves */
     bool under_way;
-    uint64_t next;    /* the leaf to be sent next */
+    uint64_t next;   /* the leaf to be sent next */
+    uint64_t stored; /* leaves below it that are not queued are read back; of later ones the commit tells in a moment */
     uint64_t sending; /* leaves in the message under way */
     struct batch *first, **end;
     size_t queued; /* leaves */
@@ -220,7 +221,7 @@ static void pump(struct feed *d)
     if (!d->on || d->under_way)
         return;
     trim(d);
-    size = d->first ? d->first->first : ledger_size(d->front->shared.ledger);
+    size = d->first ? d->first->first : d->stored;
     d->sending = 0;
     if (size > d->next)
         d->sending = from_store(d, size, &w);
@@ -268,6 +269,12 @@ static void ask_checkpoint(struct feed *d, uint64_t now)
     d->asked_ms = now;
 }
 
+static void look_for_missed(struct feed *d)
+{
+    d->stored = ledger_size(d->front->shared.ledger);
+    pump(d);
+}
+
 static void on_second(void *context)
 {
     struct feed *d = context;
@@ -281,7 +288,7 @@ static void on_second(void *context)
         atomic_store(&s->health.look_for_lost, true);
     /* A commit whose leaves could not be queued is found here. */
     if (s->ledger)
-        pump(d);
+        look_for_missed(d);
 }
 
 /* --- for the others */
@@ -320,7 +327,7 @@ void feed_from(struct front *f, uint64_t size)
     d->on = true;
     d->next = size;
     atomic_store(&f->shared.health.keeper_size, size);
-    pump(d);
+    look_for_missed(d);
 }
 
 void feed_pause(struct front *f)
