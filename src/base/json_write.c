@@ -89,8 +89,14 @@ void json_text(struct writer *w, const char *name, struct view text)
 
 void json_u64(struct writer *w, const char *name, uint64_t v)
 {
+    char digits[20]; /* of 2^64 - 1 */
+    size_t at = sizeof digits;
+
+    do
+        digits[--at] = (char)('0' + v % 10);
+    while (v /= 10);
     json_name(w, name);
-    writer_printf(w, "%llu", (unsigned long long)v);
+    writer_bytes(w, digits + at, sizeof digits - at);
 }
 
 void json_bool(struct writer *w, const char *name, bool v)
