@@ -9,7 +9,7 @@
 struct MHD_Daemon;
 
 #define LISTENERS_MAX 16
-#define SPARE_MAX     64
+#define SPARE_MAX     128
 
 struct http_server {
     struct http_config config; /* listeners and tls are not kept here */
