@@ -31,6 +31,7 @@ struct front_thread {
     bool runs;           /* has a thread of its own */
     bool draining;       /* accepts nothing more */
     atomic_bool drained; /* nothing is under way any more */
+    struct loop_task http_due; /* a request was finished: its answer goes out before the loop sleeps */
 };
 
 struct front {

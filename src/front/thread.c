@@ -15,6 +15,32 @@ static void on_http(void *context, uint32_t events)
     http_server_turn(t->http);
 }
 
+/* --- answers: sent in the turn in which they are finished, ahead of what else is handed over at its end */
+
+static void on_due(struct loop_task *task)
+{
+    struct front_thread *t = (struct front_thread *)(void *)((uint8_t *)task - offsetof(struct front_thread, http_due));
+
+    http_server_turn(t->http);
+}
+
+static void on_finished(void *api)
+{
+    struct front_thread *t = (struct front_thread *)(void *)((uint8_t *)api - offsetof(struct front_thread, api));
+
+    loop_defer(t->api.loop, &t->http_due);
+}
+
+static void on_turn(void *context)
+{
+    struct front_thread *t = context;
+
+    if (!t->http_due.queued)
+        return;
+    loop_cancel(t->api.loop, &t->http_due);
+    http_server_turn(t->http);
+}
+
 static struct view file_of(const struct start *s, const char *name)
 {
     struct reader r = reader_new(s->files);
@@ -58,6 +84,7 @@ static RESULT make_server(struct front_thread *t, struct problem *why)
         .admit = api_head,
         .handle = api_admit,
         .ended = api_ended,
+        .finished = on_finished,
     };
     TRY(http_server_new(&config, &t->http, why));
     return loop_add(t->api.loop, http_server_fd(t->http), EPOLLIN, on_http, t, &t->http_source);
@@ -86,6 +113,8 @@ RESULT thread_init(struct front *f, size_t number, struct problem *why)
     t->api.shared = &f->shared;
     t->api.number = (uint8_t)number;
     TRY(loop_new(clock_system(), &t->api.loop));
+    t->http_due.run = on_due;
+    TRY(loop_each_turn(t->api.loop, on_turn, t));
     TRY(mailbox_new(t->api.loop, &t->api.mailbox));
     TRY(api_thread_start(&t->api));
     TRY(open_peers(t));
@@ -182,6 +211,8 @@ void thread_done(struct front_thread *t)
     if (!t->front)
         return;
     http_server_free(t->http);
+    if (t->api.loop)
+        loop_cancel(t->api.loop, &t->http_due);
     peer_close(&t->keeper);
     peer_close(&t->signer);
     if (t->api.inside)

@@ -267,7 +267,10 @@ static void resume(struct conn *c)
     c->suspended = false;
     c->server->stats.suspended--;
     library_resume(c);
-    accept_wake(c->server);
+    if (c->server->config.finished)
+        c->server->config.finished(c->server->config.context);
+    else
+        accept_wake(c->server);
 }
 
 void http_request_finish(struct http_request *req)

@@ -92,6 +92,9 @@ struct http_config {
     /* After the last byte, or when it was given up. req is never NULL, but of a head that was not understood only id
      * and peer are set. Of refusals that the library answers by itself (see library.c) the status is 0. */
     void (*ended)(void *context, const struct http_request *req, const struct http_ended *how);
+    /* Called instead of making http_server_fd() readable when a request was finished outside of a turn: the loop owes a
+     * turn before it sleeps. Saves the way through the kernel. */
+    void (*finished)(void *context);
 };
 
 /* ERR_BAD_CONFIG (why says what), ERR_BAD_KEY, ERR_IO, ERR_NO_MEMORY. */
