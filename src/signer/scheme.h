@@ -63,10 +63,10 @@ struct scheme {
     void (*key_free)(struct signing_key *key);
     /* Every intent of the request, and every one that the same signed bytes could form on this venue. Refuses what it
      * can't tell (ERR_UNKNOWN_ENDPOINT, ERR_UNKNOWN_PARAMETER, ERR_DUPLICATE_PARAMETER, ERR_BAD_VALUE …). */
-    RESULT (*judge)
+    RESULT(*judge)
     (const struct venue *venue, const struct sign_request *request, struct arena *arena, struct intents *ret,
      struct problem *why);
-    RESULT (*sign)
+    RESULT(*sign)
     (const struct venue *venue, const struct signing_key *key, const struct sign_request *request, struct arena *arena,
      struct sign_result *ret, struct problem *why);
     /* The nonce that the caller's params name themselves, or ERR_NOT_FOUND. NULL where params never do. */
