@@ -27,17 +27,21 @@ static int is_venue(const struct dirent *d)
     return d->d_name[0] != '.' && len > ending && strcmp(d->d_name + len - ending, VENUE_ENDING) == 0;
 }
 
-/* A program that runs from its build finds the venues of its source where none are installed. */
+/* Where none are configured or installed, a program finds those beside it: of its own installed tree, or of the source
+ * that it was built from. */
 static enum err venues_dir(const struct supervisor *s, char *out, size_t cap)
 {
+    static const char *const beside[] = {"/../share/holdfast/venues", "/../../../spec/venues"};
     const char *slash = strrchr(s->program, '/');
     TRY(view_to_str(s->config.venues_dir, out, cap));
-    if (access(out, F_OK) == 0 || !slash)
+    if (!slash)
         return OK;
-    char built[4096];
-    int n = snprintf(built, sizeof built, "%.*s/../../../spec/venues", (int)(slash - s->program), s->program);
-    if (n > 0 && (size_t)n < sizeof built && access(built, F_OK) == 0)
-        return view_to_str(view_str(built), out, cap);
+    for (size_t i = 0; i < ARRAY_LEN(beside) && access(out, F_OK) != 0; i++) {
+        char dir[4096];
+        int n = snprintf(dir, sizeof dir, "%.*s%s", (int)(slash - s->program), s->program, beside[i]);
+        if (n > 0 && (size_t)n < sizeof dir && access(dir, F_OK) == 0)
+            TRY(view_to_str(view_str(dir), out, cap));
+    }
     return OK;
 }
 
