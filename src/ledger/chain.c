@@ -147,6 +147,19 @@ static const struct waiting *take_waiting(struct chain *c, struct waiting *room)
     return NULL;
 }
 
+/* What lies inside a declared gap was reserved, and some of it may have been written: nothing is waited for there. */
+static void skip(struct chain *c, uint64_t to)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < c->count; i++)
+        if (c->waiting[i].sequence >= to)
+            c->waiting[kept++] = c->waiting[i];
+    c->count = kept;
+    c->next = to;
+    c->hash_known = false;
+}
+
 static RESULT resolve(struct chain *c)
 {
     while (c->count) {
@@ -156,8 +169,7 @@ static RESULT resolve(struct chain *c)
         if (w) {
             TRY(follow(c, w));
         } else if (g) {
-            c->next = g->to;
-            c->hash_known = false;
+            skip(c, g->to);
         } else {
             return OK;
         }
