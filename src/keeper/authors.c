@@ -206,7 +206,7 @@ static RESULT logged_former(struct author *a, const struct leaf *leaf, struct vi
 {
     uint64_t bit = leaf->sequence - a->former_low;
 
-    if (leaf->sequence < a->former_low || leaf->sequence >= a->former_end || bit >= FORMER_MAX)
+    if (a->former_closed || leaf->sequence < a->former_low || leaf->sequence >= a->former_end || bit >= FORMER_MAX)
         return ERR_LOG_MISMATCH;
     if (a->former_seen[bit / 8] & (1u << bit % 8))
         return ERR_LOG_MISMATCH;
@@ -225,6 +225,19 @@ static RESULT settle(struct keeper *k, const struct waiting *w, struct view leaf
     if (w->version != 0)
         credentials_settle(k, w->credential, w->version);
     return OK;
+}
+
+/* A gap that nobody declared would look like removed records: only what is logged has declared one. */
+static void declared(struct keeper *k, uint64_t sequence)
+{
+    for (size_t i = 0; i < 2; i++) {
+        struct author *a = &k->authors[i];
+        if (a->declaration != sequence || sequence == 0)
+            continue;
+        a->declaration = 0;
+        if (a->former_closed)
+            a->former_low = a->former_end;
+    }
 }
 
 RESULT authors_logged(struct keeper *k, const struct leaf *leaf, struct view leaf_bytes)
@@ -248,6 +261,8 @@ RESULT authors_logged(struct keeper *k, const struct leaf *leaf, struct view lea
         return logged_former(a, leaf, leaf_bytes);
     TRY(settle(k, w, leaf_bytes));
     let_go(a, w);
+    if (which == 0)
+        declared(k, leaf->sequence);
     while (a->low < a->chain.next_sequence && slot_of(a, a->low)->sequence != a->low)
         a->low++;
     return OK;
@@ -255,7 +270,7 @@ RESULT authors_logged(struct keeper *k, const struct leaf *leaf, struct view lea
 
 static RESULT declare_restart(struct keeper *k, size_t which, struct arena *arena)
 {
-    const struct author *a = &k->authors[which];
+    struct author *a = &k->authors[which];
     char detail[96];
     struct view authored;
     struct authoring record = {.type = EVENT_AUTHOR_RESTARTED, .outcome = OUTCOME_DONE};
@@ -265,6 +280,7 @@ static RESULT declare_restart(struct keeper *k, size_t which, struct arena *aren
                   (unsigned long long)a->former_low);
     record.what.resource = view_str(author_names[which]);
     record.what.detail = writer_view_of(&w);
+    a->declaration = k->authors[0].chain.next_sequence;
     return authors_write(k, &record, arena, &authored);
 }
 
@@ -279,6 +295,8 @@ RESULT authors_start(struct keeper *k)
         struct author *a = &k->authors[i];
         a->former_low = a->low;
         a->former_end = a->mark;
+        a->former_closed = false;
+        a->declaration = 0;
         a->chain.next_sequence = a->mark ? a->mark : 1;
         a->low = a->chain.next_sequence;
         a->mark = a->chain.next_sequence + SEQUENCE_BLOCK;
@@ -293,11 +311,16 @@ RESULT authors_start(struct keeper *k)
 
 void authors_close_former(struct keeper *k)
 {
-    for (size_t i = 0; i < 2; i++)
-        k->authors[i].former_low = k->authors[i].former_end;
+    for (size_t i = 0; i < 2; i++) {
+        struct author *a = &k->authors[i];
+        a->former_closed = true;
+        if (a->declaration == 0)
+            a->former_low = a->former_end;
+    }
 }
 
-/* A signer that has not closed its books may have authored up to what was reserved. What can't be saved stays reserved, and the next start declares it. */
+/* A signer that has not closed its books may have authored up to what was reserved. What can't be saved stays reserved,
+ * and the next start declares it. */
 void authors_stop(struct keeper *k)
 {
     for (size_t i = 0; i < 2; i++) {

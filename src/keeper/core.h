@@ -44,6 +44,8 @@ struct author {
     uint64_t low;            /* all below, from the start of this run, are logged */
     uint64_t mark;           /* reserved in the anchor */
     uint64_t former_low, former_end;
+    bool former_closed;   /* nothing more of them is taken; the range stays in the anchor until its end is declared */
+    uint64_t declaration; /* the keeper's record that declares it; 0: none waits */
     uint8_t former_seen[FORMER_MAX / 8];
     uint8_t before[32]; /* chain.previous before the last record, for taking it back */
     struct waiting waiting[WAITING_MAX];
