@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import pathlib
+import random
 import shutil
 import signal
 import socket
@@ -43,9 +44,12 @@ def until(what, condition, seconds=10.0, every=0.02):
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """Below the ports that the kernel gives to clients: one of those that calls while nobody listens could meet itself."""
+    while True:
+        port = random.randrange(15000, 32000)
+        with socket.socket() as s, contextlib.suppress(OSError):
+            s.bind(("127.0.0.1", port))
+            return port
 
 
 def yaml(value, indent=0):
@@ -63,19 +67,20 @@ def yaml(value, indent=0):
 
 
 def stat_of(pid):
-    """(command, state, parent) or None when there is no such process."""
+    """(command, state, parent, threads) or None when there is no such process."""
     try:
         text = pathlib.Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
         return None
     head, _, rest = text.rpartition(")")
     fields = rest.split()
-    return head.partition("(")[2], fields[0], int(fields[1])
+    return head.partition("(")[2], fields[0], int(fields[1]), int(fields[17])
 
 
 def alive(pid):
+    """Also while its first thread has ended and another has not: its sockets are open until then."""
     s = stat_of(pid)
-    return s is not None and s[1] != "Z"
+    return s is not None and (s[1] != "Z" or s[3] > 1)
 
 
 def children_of(parent):
