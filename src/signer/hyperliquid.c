@@ -107,8 +107,8 @@ static RESULT judge_multisig(const struct venue *venue, const struct sign_reques
  * being parsed. A backslash may spell a name in another way. */
 static bool may_have_nonce(struct view json)
 {
-    return json.len > 0 && (memchr(json.ptr, '\\', json.len) || memmem(json.ptr, json.len, "\"nonce\"", 7) ||
-                            memmem(json.ptr, json.len, "\"time\"", 6));
+    return json.ptr && (memchr(json.ptr, '\\', json.len) || memmem(json.ptr, json.len, "\"nonce\"", 7) ||
+                        memmem(json.ptr, json.len, "\"time\"", 6));
 }
 
 RESULT hyperliquid_nonce(struct view action_json, uint64_t *ret)
