@@ -48,9 +48,10 @@ RESULT ledger_submit(struct ledger *l, struct txn *first, size_t count, struct m
         *(l->queue_last ? &l->queue_last->next : &l->queue_first) = &first->mail;
         l->queue_last = last;
         l->queue_count += count;
-        pthread_cond_signal(&l->queue_wake);
     }
     pthread_mutex_unlock(&l->queue_lock);
+    if (!full)
+        pthread_cond_signal(&l->queue_wake); /* without the lock, which the woken thread wants at once */
     return full ? ERR_BUSY : OK;
 }
 
