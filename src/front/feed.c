@@ -43,6 +43,7 @@ struct feed {
     bool asking; /* for a checkpoint */
     uint64_t asked_ms;
     struct loop_timer *resync;
+    uint8_t message[MESSAGE_MAX]; /* being put together; leaves are no secret */
 };
 
 static void pump(struct feed *d);
@@ -215,7 +216,7 @@ static bool send_leaves(struct feed *d, struct view leaves)
 
 static void pump(struct feed *d)
 {
-    AUTO_WRITER w = writer_new(MESSAGE_MAX);
+    struct writer w = writer_fixed(d->message, sizeof d->message);
     uint64_t size;
 
     if (!d->on || d->under_way)
