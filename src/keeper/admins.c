@@ -47,6 +47,13 @@ static RESULT verify(const struct keeper *k, const struct approval *a, enum appr
     return OK;
 }
 
+const char *admins_name_of(const struct keeper *k, const uint8_t key[static 32])
+{
+    const struct admin *a = find_key(k, key);
+
+    return a ? a->name : NULL;
+}
+
 RESULT admins_check_approval(const struct keeper *k, const struct approval *a, enum approval_kind kind,
                              const uint8_t object[static 32], const uint8_t previous[static 32],
                              const uint8_t next[static 32])
@@ -198,13 +205,14 @@ static RESULT change_delete(struct change *c, struct view name)
 }
 
 /* The record, then the change with it in one write of the anchor: both or neither. */
-static RESULT change_save(struct keeper *k, const struct change *c, uint16_t event, struct view name,
+static RESULT change_save(struct keeper *k, const struct change *c, uint16_t event, const struct keeper_admin_change *q,
                           struct arena *arena)
 {
     struct authoring record = {.type = event,
                                .outcome = OUTCOME_DONE,
                                .what.resource = VIEW_STR("administrators"),
-                               .what.detail = name,
+                               .what.detail = q->name,
+                               .approval = event == EVENT_ADMINISTRATORS_RECOVERED ? NULL : &q->approval,
                                .anchored = true};
     struct view authored;
     enum err e;
@@ -242,7 +250,7 @@ static RESULT add(struct keeper *k, const struct keeper_admin_change *q, const s
     if (recovery && q->replace_all)
         k->people.enrolment_count = 0; /* who lost his place keeps no way in */
     TRY(admins_enrolment_token(k, name, arena, ret_token));
-    return change_save(k, c, event, q->name, arena);
+    return change_save(k, c, event, q, arena);
 }
 
 HANDLER(admins_add)
@@ -275,7 +283,7 @@ static RESULT remove_one(struct keeper *k, const struct keeper_admin_change *q, 
     TRY(admins_use_approval(k, &q->approval, APPROVE_ADMIN_REMOVE, c->object, c->previous, c->next));
     if (unused)
         drop_enrolment(k, unused);
-    return change_save(k, c, EVENT_ADMINISTRATOR_REMOVED, q->name, arena);
+    return change_save(k, c, EVENT_ADMINISTRATOR_REMOVED, q, arena);
 }
 
 HANDLER(admins_remove)

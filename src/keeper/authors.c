@@ -102,6 +102,20 @@ static RESULT context_of(struct view who, struct arena *arena, struct request_co
     return OK;
 }
 
+/* Who approved is the keeper's own knowledge; who asked is the front's word. */
+static RESULT name_approver(const struct keeper *k, const struct authoring *a, struct arena *arena, struct view *detail)
+{
+    const char *name = a->approval && a->approval->alg ? admins_name_of(k, a->approval->key) : NULL;
+    AUTO_WRITER w = writer_new(1024);
+
+    if (!name)
+        return OK;
+    writer_view(&w, *detail);
+    writer_printf(&w, "%sapproved by %s", detail->len ? ", " : "", name);
+    TRY(writer_done(&w));
+    return arena_copy(arena, writer_view_of(&w), detail);
+}
+
 RESULT authors_write(struct keeper *k, const struct authoring *a, struct arena *arena, struct view *ret_authored)
 {
     struct author *self = &k->authors[0];
@@ -118,6 +132,7 @@ RESULT authors_write(struct keeper *k, const struct authoring *a, struct arena *
         TRY(room_in_anchor(k));
     TRY(reserve(k, self));
     TRY(context_of(a->who, arena, &r.who));
+    TRY(name_approver(k, a, arena, &r.what.detail));
     e = leaf_author(&chain, &r, a->changes, a->change_count, k->config.clock->wall_ms(k->config.clock),
                     k->config.random, arena, &out);
     wipe(chain.key, sizeof chain.key);

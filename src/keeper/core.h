@@ -167,6 +167,7 @@ struct authoring {
     uint8_t outcome;
     struct view who; /* canonical RequestContext, or empty for the operator */
     struct record_object what;
+    const struct approval *approval; /* the detail then ends with who approved; NULL, or without a signature: nobody */
     const struct leaf_change *changes;
     size_t change_count;
     struct view descriptor, sealed;
@@ -193,6 +194,8 @@ RESULT credentials_add(struct keeper *k, struct credential **ret);
 RESULT admins_check_approval(const struct keeper *k, const struct approval *a, enum approval_kind kind,
                              const uint8_t object[static 32], const uint8_t previous[static 32],
                              const uint8_t next[static 32]);
+/* Name of the administrator whose key this is, or NULL. */
+const char *admins_name_of(const struct keeper *k, const uint8_t key[static 32]);
 /* For a state that can come back: this approval is used up once save_write has succeeded. ERR_APPROVAL_STALE. */
 RESULT admins_use_approval(struct keeper *k, const struct approval *a, enum approval_kind kind,
                            const uint8_t object[static 32], const uint8_t previous[static 32],

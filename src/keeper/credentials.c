@@ -230,6 +230,7 @@ static RESULT author_put(struct keeper *k, const struct keeper_credential_put *q
                                                          : EVENT_CREDENTIAL_POLICY_CHANGED,
                                .outcome = OUTCOME_DONE,
                                .who = q->who,
+                               .approval = &q->approval,
                                .changes = &change,
                                .change_count = 1,
                                .descriptor = q->descriptor,
@@ -312,7 +313,8 @@ HANDLER(credentials_freeze)
     struct writer w = writer_fixed(resource, sizeof resource);
     struct authoring record = {.type = q->frozen ? EVENT_CREDENTIAL_FROZEN : EVENT_CREDENTIAL_RELEASED,
                                .outcome = OUTCOME_DONE,
-                               .who = q->who};
+                               .who = q->who,
+                               .approval = q->frozen ? NULL : &q->approval};
     size_t used = k->people.used_count;
     enum err e;
 

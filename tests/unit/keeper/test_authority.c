@@ -112,6 +112,21 @@ static void the_signer_is_told_again_when_a_change_comes_into_force(void **state
     assert_int_equal(r->events[KEEPER_EVENT_CREDENTIAL], 2);
 }
 
+static void the_record_of_a_change_names_who_approved_it(void **state)
+{
+    struct rig *r = *state;
+    struct offered o;
+    struct keeper_sealed sealed = {0};
+    struct authored_record a = {0};
+    struct record_object what = {0};
+
+    rig_offer(r, 1, "{}", &o);
+    assert_int_equal(rig_put(r, &o, zero, &sealed), OK);
+    assert_int_equal(entity_decode(&authored_record_entity, sealed.authored, r->arena, &a), OK);
+    assert_int_equal(entity_decode(&record_object_entity, a.what, r->arena, &what), OK);
+    assert_true(view_is(what.detail, "binance, approved by alice"));
+}
+
 static void a_descriptor_with_another_ones_key_does_not_open(void **state)
 {
     struct rig *r = *state;
@@ -262,6 +277,7 @@ int main(void)
         T(another_box_under_the_same_approval_is_refused),
         T(an_old_policy_is_never_believed_again),
         T(the_signer_is_told_again_when_a_change_comes_into_force),
+        T(the_record_of_a_change_names_who_approved_it),
         T(a_descriptor_with_another_ones_key_does_not_open),
         T(freezing_needs_nobody_and_releasing_an_administrator),
         T(administrators_are_signed_in_by_existing_ones),
