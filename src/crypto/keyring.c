@@ -70,8 +70,8 @@ static RESULT derive_one(enum key_class class, struct epoch *e, unsigned purpose
 static RESULT derive(enum key_class class, struct epoch *e)
 {
     for (unsigned purpose = PURPOSE_ROW; purpose < PURPOSE_COUNT; purpose++)
-        for (uint8_t alg = 0; alg < ALG_COUNT; alg++)
-            TRY(derive_one(class, e, purpose, alg));
+        for (unsigned alg = 0; alg < ALG_COUNT; alg++)
+            TRY(derive_one(class, e, purpose, (uint8_t)alg));
     return OK;
 }
 

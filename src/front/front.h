@@ -28,9 +28,9 @@ struct front_thread {
     struct loop_source *http_source;
     struct peer keeper, signer;
     pthread_t id;
-    bool runs;           /* has a thread of its own */
-    bool draining;       /* accepts nothing more */
-    atomic_bool drained; /* nothing is under way any more */
+    bool runs;                 /* has a thread of its own */
+    bool draining;             /* accepts nothing more */
+    atomic_bool drained;       /* nothing is under way any more */
     struct loop_task http_due; /* a request was finished: its answer goes out before the loop sleeps */
 };
 
