@@ -1,6 +1,7 @@
 /* A load generator over a Unix socket: bench_http SOCKET REQUEST_FILE CONNECTIONS SECONDS. Each connection sends the
- * same request again as soon as it has the whole answer. Prints {"rate":…,"median_us":…,"p99_us":…}; an answer other
- * than 200 ends it. The same program drives both sides of a comparison. */
+ * same request again as soon as it has the whole answer; "@@" in it becomes the connection's number. Prints
+ * {"rate":…,"median_us":…,"p99_us":…}; an answer other than 200 ends it. The same program drives both sides of a
+ * comparison. */
 #include "bench.h"
 
 #include "base/json.h"
@@ -17,13 +18,15 @@
 
 struct connection {
     int fd;
+    struct view request;
     double sent;
     size_t have;
     char answer[ANSWER_MAX + 1];
 };
 
 struct load {
-    struct view request;
+    const char *socket;
+    int epoll;
     double *samples;
     size_t count;
     double until;
@@ -42,11 +45,20 @@ static int dial(const char *path)
     return fd;
 }
 
-static void send_request(struct load *l, struct connection *c)
+static void join(struct load *l, struct connection *c)
+{
+    struct epoll_event e = {.events = EPOLLIN, .data.ptr = c};
+
+    c->fd = dial(l->socket);
+    if (epoll_ctl(l->epoll, EPOLL_CTL_ADD, c->fd, &e) != 0)
+        bench_must(ERR_IO, "epoll");
+}
+
+static void send_request(struct connection *c)
 {
     c->have = 0;
     c->sent = bench_now();
-    if (send(c->fd, l->request.ptr, l->request.len, MSG_NOSIGNAL) != (ssize_t)l->request.len)
+    if (send(c->fd, c->request.ptr, c->request.len, MSG_NOSIGNAL) != (ssize_t)c->request.len)
         bench_must(ERR_IO, "send");
 }
 
@@ -81,26 +93,24 @@ static void readable(struct load *l, struct connection *c)
     }
     if (l->count < SAMPLES_MAX)
         l->samples[l->count++] = bench_now() - c->sent;
-    send_request(l, c);
+    if (strcasestr(c->answer, "\r\nConnection: close")) { /* after many thousand requests */
+        close(c->fd);
+        join(l, c);
+    }
+    send_request(c);
 }
 
 static void run(struct load *l, struct connection *connections, size_t count)
 {
     struct epoll_event events[256];
-    int epoll = epoll_create1(EPOLL_CLOEXEC);
 
-    for (size_t i = 0; i < count; i++) {
-        struct epoll_event e = {.events = EPOLLIN, .data.ptr = &connections[i]};
-        if (epoll_ctl(epoll, EPOLL_CTL_ADD, connections[i].fd, &e) != 0)
-            bench_must(ERR_IO, "epoll");
-        send_request(l, &connections[i]);
-    }
+    for (size_t i = 0; i < count; i++)
+        send_request(&connections[i]);
     while (bench_now() < l->until) {
-        int n = epoll_wait(epoll, events, ARRAY_LEN(events), 100);
+        int n = epoll_wait(l->epoll, events, ARRAY_LEN(events), 100);
         for (int i = 0; i < n; i++)
             readable(l, events[i].data.ptr);
     }
-    close(epoll);
 }
 
 static struct view read_request(const char *path)
@@ -116,23 +126,43 @@ static struct view read_request(const char *path)
     return VIEW(bytes, n);
 }
 
+/* A copy with the number of the connection, in two digits. */
+static struct view numbered(struct view request, size_t number)
+{
+    uint8_t *copy = malloc(request.len), *at;
+
+    if (!copy)
+        bench_must(ERR_NO_MEMORY, "request");
+    memcpy(copy, request.ptr, request.len);
+    while ((at = memmem(copy, request.len, "@@", 2))) {
+        at[0] = (uint8_t)('0' + number / 10 % 10);
+        at[1] = (uint8_t)('0' + number % 10);
+    }
+    return VIEW(copy, request.len);
+}
+
 int main(int argc, char **argv)
 {
     struct load l = {0};
     struct connection *connections;
+    struct view request;
     size_t count;
     double start, took, median;
 
     if (argc != 5)
         bench_must(ERR_USAGE, "bench_http SOCKET REQUEST_FILE CONNECTIONS SECONDS");
     count = strtoul(argv[3], NULL, 10);
-    l.request = read_request(argv[2]);
+    l.socket = argv[1];
+    l.epoll = epoll_create1(EPOLL_CLOEXEC);
+    request = read_request(argv[2]);
     l.samples = calloc(SAMPLES_MAX, sizeof *l.samples);
     connections = calloc(count, sizeof *connections);
     if (!l.samples || !connections)
         bench_must(ERR_NO_MEMORY, "samples");
-    for (size_t i = 0; i < count; i++)
-        connections[i].fd = dial(argv[1]);
+    for (size_t i = 0; i < count; i++) {
+        join(&l, &connections[i]);
+        connections[i].request = numbered(request, i);
+    }
     start = bench_now();
     l.until = start + strtod(argv[4], NULL);
     run(&l, connections, count);
