@@ -46,18 +46,30 @@ void proof_begin(struct signer *s, uint64_t nonce_mark_ms)
         s->proof_floor_ms = floor + PROOF_AHEAD_MS;
 }
 
+/* What a bot can mend is said to it; whose key it should have been is not. */
+static RESULT check_time(const struct signer *s, const struct signer_sign *q, uint64_t now_ms, struct problem *why)
+{
+    if (q->proof_time_ms + PROOF_LIFE_MS < now_ms)
+        return problem_set(why, ERR_PROOF_INVALID, "/proof_time_ms", "the proof is older than %u seconds",
+                           PROOF_LIFE_MS / 1000);
+    if (q->proof_time_ms > now_ms + PROOF_AHEAD_MS)
+        return problem_set(why, ERR_PROOF_INVALID, "/proof_time_ms", "the proof's time is ahead of this host's clock");
+    if (q->proof_time_ms <= s->proof_floor_ms)
+        return problem_set(
+            why, ERR_PROOF_INVALID, "/proof_time_ms",
+            "the signer has just started and takes no proof from before; make a new one in %llu seconds",
+            (unsigned long long)(s->proof_floor_ms >= now_ms ? (s->proof_floor_ms - now_ms) / 1000 + 1 : 1));
+    return OK;
+}
+
 /* The text names the path and not the id, so the path has to be this credential's: or the front could lead a bot's
  * request to another credential that knows the same bot. */
-static RESULT verify(const struct signer *s, const struct loaded *l, const struct signer_sign *q, uint64_t now_ms,
-                     uint8_t ret_hash[static 32])
+static RESULT verify(const struct loaded *l, const struct signer_sign *q, uint8_t ret_hash[static 32])
 {
     AUTO_WRITER text = writer_new(8192);
     uint8_t key[32];
 
     if (policy_proof_key(l->policy, q->bot, key) != OK || !view_eq(q->path, l->descriptor.path))
-        return ERR_PROOF_INVALID;
-    if (q->proof_time_ms <= s->proof_floor_ms || q->proof_time_ms > now_ms + PROOF_AHEAD_MS ||
-        q->proof_time_ms + PROOF_LIFE_MS < now_ms)
         return ERR_PROOF_INVALID;
     TRY(signer_proof_text(q, &text));
     if (ed25519_verify(key, writer_view_of(&text), q->proof) != OK)
@@ -67,14 +79,15 @@ static RESULT verify(const struct signer *s, const struct loaded *l, const struc
 }
 
 RESULT proof_check(const struct signer *s, const struct loaded *l, const struct signer_sign *q, uint64_t now_ms,
-                   struct proof *ret)
+                   struct proof *ret, struct problem *why)
 {
     *ret = (struct proof){.time_ms = q->proof_time_ms};
     if (q->proof.len == 0)
         return policy_demands_proof(l->policy) ? ERR_PROOF_NEEDED : OK;
-    TRY(verify(s, l, q, now_ms, ret->hash));
+    TRY(check_time(s, q, now_ms, why));
+    TRY(verify(l, q, ret->hash));
     if (seen(s, ret->hash, now_ms))
-        return ERR_PROOF_INVALID;
+        return problem_set(why, ERR_PROOF_INVALID, "/proof", "this proof was used before");
     ret->proven = true;
     return OK;
 }

@@ -4,6 +4,8 @@
 #include "base/json.h"
 #include "base/text.h"
 
+/* How far chosen nonces may run ahead of the clock, so that what is reserved on top stays within the keeper's bound. */
+#define NONCE_LEAD_MS         40000u
 #define NONCE_CALLER_AHEAD_MS 5000u
 
 RESULT signer_new(const struct signer_config *config, struct signer **ret)
@@ -230,10 +232,9 @@ static void fill_request(struct pass *p)
                                        .recv_window_ms = q->recv_window_ms};
 }
 
-static RESULT choose_nonce(struct pass *p)
+static RESULT choose_nonce(struct pass *p, struct problem *why)
 {
     uint64_t floor = p->l->last_nonce > p->s->nonce_floor ? p->l->last_nonce : p->s->nonce_floor;
-
     uint64_t own = p->q->nonce;
 
     if (own == 0 && p->scheme->own_nonce && p->scheme->own_nonce(p->q->params, &own) != OK)
@@ -241,6 +242,10 @@ static RESULT choose_nonce(struct pass *p)
     p->nonce = own ? own : p->now_ms > floor ? p->now_ms : floor + 1;
     if (p->nonce <= floor || (own && p->nonce > p->now_ms + NONCE_CALLER_AHEAD_MS))
         return ERR_NONCE_REUSED;
+    if (p->nonce > p->now_ms + NONCE_LEAD_MS)
+        return problem_set(why, ERR_BUSY, "/nonce",
+                           "a nonce is a millisecond, so a credential signs 1000 requests a second at most in the long "
+                           "run; slow down, or spread the bots over several credentials");
     return OK;
 }
 
@@ -252,13 +257,13 @@ static RESULT judge(struct pass *p, struct policy_decision *d, struct problem *w
 
     if (p->l->frozen)
         return ERR_FROZEN;
-    TRY(proof_check(p->s, p->l, p->q, p->now_ms, &p->proof));
+    TRY(proof_check(p->s, p->l, p->q, p->now_ms, &p->proof, why));
     caller.proven = p->proof.proven;
     if (p->q->who.len)
         TRY(entity_decode(&request_context_entity, p->q->who, p->arena, &who));
     caller.source = who.source;
     TRY(loaded_key(p->l, p->q->scheme, &p->scheme, &p->key, why));
-    TRY(choose_nonce(p));
+    TRY(choose_nonce(p, why));
     fill_request(p);
     TRY(p->scheme->judge(p->l->venue, &p->request, p->arena, &p->intents, why));
     memcpy(p->use, p->l->used, sizeof p->use);

@@ -91,7 +91,7 @@ struct proof {
 };
 /* OK; ERR_PROOF_NEEDED, ERR_PROOF_INVALID. Changes nothing: a request may be judged again after a wait. */
 RESULT proof_check(const struct signer *s, const struct loaded *l, const struct signer_sign *q, uint64_t now_ms,
-                   struct proof *ret);
+                   struct proof *ret, struct problem *why);
 /* From now on it was used. ERR_BUSY when too many live ones are remembered. */
 RESULT proof_use(struct signer *s, const struct proof *p, uint64_t now_ms);
 /* Which proofs can't be told from used ones after a start: nonce_mark_ms is the keeper's, which no clock can put back.
