@@ -57,6 +57,8 @@ void life_mismatch(struct front *f, const char *sentence)
     atomic_store(&f->shared.health.log, API_LOG_MISMATCH);
     set_state(f, API_SEALED);
     feed_pause(f);
+    if (f->shared.ledger)
+        ledger_begin_background(f->shared.ledger); /* to say which row or record it is */
     supervisor_status(f, "the log does not match the keeper: nothing is served");
 }
 
@@ -100,7 +102,8 @@ static RESULT open_ledger(struct front *f, struct problem *why)
                                    .clock = f->shared.clock,
                                    .random = f->shared.random,
                                    .tampering = on_tampering,
-                                   .tampering_context = f};
+                                   .tampering_context = f,
+                                   .background_later = true};
     struct writer w = writer_fixed(config.origin, sizeof config.origin - 1);
 
     TRY(view_to_str(f->config.store, url, sizeof url));
@@ -328,6 +331,7 @@ static void serve(struct front *f)
     }
     f->life->step = STEP_SERVE;
     set_state(f, API_SERVING);
+    ledger_begin_background(f->shared.ledger);
     log_info("serving: the log has %" PRIu64 " records", ledger_size(f->shared.ledger));
     supervisor_status(f, "serving");
     rewrap_start(f);

@@ -4,7 +4,7 @@
 
 #include "base/text.h"
 
-#define STEP 128
+#define STEP 32 /* rows: a commit waits for one step at most, also where each row is read from a disk */
 
 struct step {
     struct ledger *l;
@@ -142,7 +142,7 @@ static RESULT walk_step(struct step *s)
 static bool walk_on(struct step *s, enum err *e)
 {
     struct ledger *l = s->l;
-    pthread_mutex_lock(&l->write_lock);
+    write_lock_take(l);
     *e = l->stopping ? ERR_UNAVAILABLE : walk_step(s);
     bool more = *e == OK && l->walk.table < TABLE_COUNT;
     if (!more && *e == OK && memcmp(&l->walk.sum, &l->rows, sizeof(l->rows)) != 0)
@@ -225,6 +225,7 @@ RESULT ledger_check_rows(struct ledger *l, struct problem *why)
 void *check_thread(void *ledger)
 {
     struct ledger *l = ledger;
+    background_wait(l);
     struct problem why = {0};
     enum err e = ledger_check_rows(l, &why);
     if (e != OK && e != ERR_UNAVAILABLE && e != ERR_BUSY) {

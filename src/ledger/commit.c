@@ -276,7 +276,7 @@ static void count_up(struct ledger *l, const struct batch *b)
 /* Everything under the write lock. On failure memory is as it was before. */
 static RESULT commit(struct ledger *l, struct batch *b)
 {
-    pthread_mutex_lock(&l->write_lock);
+    write_lock_take(l);
     struct multiset walked = l->walk.sum;
     tree_copy(&l->tree_before, &l->tree);
     l->rows_before = l->rows;
@@ -299,7 +299,7 @@ static RESULT commit(struct ledger *l, struct batch *b)
 
 RESULT commit_aside(struct ledger *l, const struct store_change *changes, size_t count)
 {
-    pthread_mutex_lock(&l->write_lock);
+    write_lock_take(l);
     enum err e = store_begin(l->writer);
     if (e == OK)
         e = store_apply(l->writer, changes, count, NULL);

@@ -292,6 +292,7 @@ void *index_thread(void *ledger)
     struct ledger *l = ledger;
     AUTO(store_close) struct store *reader = NULL;
     uint64_t commits = l->stat_commits;
+    background_wait(l);
     while (!l->stopping) {
         if (!reader && ledger_reader(l, &reader) != OK) {
             background_sleep(l, 10 * POLL_MS);

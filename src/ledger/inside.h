@@ -77,8 +77,9 @@ struct ledger {
     struct writer note; /* a checkpoint to be stored; empty if none */
     uint64_t note_size;
 
-    /* What follows is under write_lock, which is held for the length of a commit. */
-    pthread_mutex_t write_lock;
+    /* What follows is under write_lock, which is held for the length of a commit. Whoever takes it again and again goes
+     * through write_lock_take, so that the next in line is not passed over. */
+    pthread_mutex_t write_lock, write_next;
     struct store *writer;
     struct tree tree, tree_before;
     struct multiset rows, rows_before;
@@ -102,7 +103,10 @@ struct ledger {
     pthread_mutex_t idle_lock; /* for the sleep of the background threads */
     pthread_cond_t idle_wake;
     atomic_bool stopping;
+    bool background_wanted; /* under idle_lock */
 };
+
+void write_lock_take(struct ledger *l); /* given back with pthread_mutex_unlock */
 
 struct row_keys *ledger_keys(struct ledger *l); /* one more owner: row_keys_free() it */
 void *commit_thread(void *ledger);
@@ -121,6 +125,7 @@ struct index_state {
 RESULT index_get(const struct row_keys *k, struct store *store, struct index_state *ret);
 /* Sleeps, or returns early when the ledger closes. */
 void background_sleep(struct ledger *l, unsigned ms);
+void background_wait(struct ledger *l); /* until ledger_begin_background, or the end */
 
 /* Checks the log's tail against the state and fills the tree. */
 RESULT check_tail(struct store *store, const struct log_state *state, struct tree *ret, struct problem *why);

@@ -74,6 +74,14 @@ RESULT ledger_erasure(struct store *reader, const struct row_keys *keys, struct 
     return OK;
 }
 
+/* A mutex alone goes to whoever asks first after it is given back, which is the thread that just had it. */
+void write_lock_take(struct ledger *l)
+{
+    pthread_mutex_lock(&l->write_next);
+    pthread_mutex_lock(&l->write_lock);
+    pthread_mutex_unlock(&l->write_next);
+}
+
 /* --- background */
 
 void background_sleep(struct ledger *l, unsigned ms)
@@ -86,6 +94,23 @@ void background_sleep(struct ledger *l, unsigned ms)
     pthread_mutex_lock(&l->idle_lock);
     while (!l->stopping && pthread_cond_timedwait(&l->idle_wake, &l->idle_lock, &until) != ETIMEDOUT)
         ;
+    pthread_mutex_unlock(&l->idle_lock);
+}
+
+/* Until the index and the check may begin. */
+void background_wait(struct ledger *l)
+{
+    pthread_mutex_lock(&l->idle_lock);
+    while (!l->background_wanted && !l->stopping)
+        pthread_cond_wait(&l->idle_wake, &l->idle_lock);
+    pthread_mutex_unlock(&l->idle_lock);
+}
+
+void ledger_begin_background(struct ledger *l)
+{
+    pthread_mutex_lock(&l->idle_lock);
+    l->background_wanted = true;
+    pthread_cond_broadcast(&l->idle_wake);
     pthread_mutex_unlock(&l->idle_lock);
 }
 
@@ -179,6 +204,7 @@ static void init_locks(struct ledger *l)
     pthread_mutex_init(&l->queue_lock, NULL);
     pthread_cond_init(&l->queue_wake, NULL);
     pthread_mutex_init(&l->write_lock, NULL);
+    pthread_mutex_init(&l->write_next, NULL);
     pthread_mutex_init(&l->index_lock, NULL);
     pthread_mutex_init(&l->idle_lock, NULL);
     pthread_cond_init(&l->idle_wake, &monotonic);
@@ -215,6 +241,7 @@ RESULT ledger_open(const struct ledger_config *config, struct ledger **ret, stru
         l->config.batch_max = BATCH_DEFAULT;
     l->queue_max = l->config.batch_max * QUEUE_BATCHES;
     init_locks(l);
+    l->background_wanted = !config->background_later;
     l->keys = row_keys_ref(config->keys);
     l->note = writer_new(NOTE_MAX);
     l->leaf_bytes = writer_new(LEAF_BYTES_MAX);
@@ -263,6 +290,7 @@ void ledger_close(struct ledger *l)
     pthread_mutex_destroy(&l->queue_lock);
     pthread_cond_destroy(&l->queue_wake);
     pthread_mutex_destroy(&l->write_lock);
+    pthread_mutex_destroy(&l->write_next);
     pthread_mutex_destroy(&l->index_lock);
     pthread_mutex_destroy(&l->idle_lock);
     pthread_cond_destroy(&l->idle_wake);

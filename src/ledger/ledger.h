@@ -53,6 +53,8 @@ struct ledger_config {
      * a thread of the ledger's. */
     void (*tampering)(void *context, const struct problem *why);
     void *tampering_context;
+    /* Indexing and that check wait for ledger_begin_background: a start needs the disk and the processors itself. */
+    bool background_later;
 };
 
 /* Opens the store, reads size and frontier, starts the committing thread, the indexing thread (derived blind indexes,
@@ -94,6 +96,7 @@ RESULT ledger_erasure(struct store *reader, const struct row_keys *keys, struct 
  * of its own, while commits go on. ERR_TAMPERED, why says which record or row. ERR_BUSY if a check is under way,
  * ERR_UNAVAILABLE if the ledger closes meanwhile. */
 RESULT ledger_check_rows(struct ledger *l, struct problem *why);
+void ledger_begin_background(struct ledger *l); /* what background_later put off; any thread, any number of times */
 
 /* Seals all rows under the newest epoch that are not yet, in small commits; leaves, versions and commitments stay. Can
  * be repeated after being killed. raw (may be NULL) is given each row that the keeper sealed: OK with the new value in

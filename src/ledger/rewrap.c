@@ -111,7 +111,7 @@ static RESULT commit_found(struct rewrap *r)
     uint64_t before = r->done;
     if (!anything(r))
         return OK;
-    pthread_mutex_lock(&l->write_lock);
+    write_lock_take(l);
     enum err e = store_begin(l->writer);
     if (e == OK)
         e = write_found(r);

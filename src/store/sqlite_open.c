@@ -331,6 +331,15 @@ RESULT sqlite_share(struct store *s, bool read_only, struct store **ret)
     return e;
 }
 
+/* Else the next start reads the whole log again: SQLite empties it only if the last connection to close may write. */
+static void empty_log(struct sqlite_store *q)
+{
+    if (q->base.read_only || !q->db)
+        return;
+    sqlite3_busy_timeout(q->db, RESTART_WAIT_MS);
+    (void)sqlite3_wal_checkpoint_v2(q->db, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+}
+
 void sqlite_close(struct store *s)
 {
     struct sqlite_store *q = (struct sqlite_store *)s;
@@ -340,6 +349,7 @@ void sqlite_close(struct store *s)
         sqlite3_finalize(q->tables[i / SQL_OF_TABLES][i % SQL_OF_TABLES]);
     for (size_t i = 0; i < PLAIN_COUNT; i++)
         sqlite3_finalize(q->plain[i]);
+    empty_log(q);
     sqlite3_close(q->db);
     family_leave(q->family);
     free(q->path);

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #define SCRATCH_SIZE (256u * 1024)
+#define LOADERS      4 /* threads, also where there are fewer processors: half of it is waiting for the disk */
 
 /* What is asked on every request, apart from the rest of the key. */
 struct judged {
@@ -209,17 +210,70 @@ static bool load_row(void *context, const struct store_row *row)
     return false;
 }
 
+/* One part of the table, for one thread. Row keys begin with a tenant and a keyed hash, which splits them evenly. */
+struct part {
+    struct loading l;
+    struct store *reader;
+    uint8_t from[3], to[3];
+    struct view first, end;
+    struct problem why;
+    pthread_t thread;
+    bool runs;
+};
+
+static RESULT load_range(struct part *p)
+{
+    AUTO(store_close) struct store *mine = NULL;
+    AUTO(arena_free) struct arena *scratch = NULL;
+    TRY(store_share(p->reader, true, &mine));
+    TRY(arena_new(4096, SCRATCH_SIZE, &scratch));
+    p->l.scratch = scratch;
+    TRY(store_range(mine, TABLE_KEY, p->first, p->end, false, SIZE_MAX, load_row, &p->l));
+    return p->l.error;
+}
+
+static void *load_part(void *context)
+{
+    struct part *p = context;
+    p->l.plain = writer_new(STORE_VALUE_MAX);
+    p->l.why = &p->why;
+    enum err e = load_range(p);
+    writer_free(&p->l.plain);
+    if (p->l.error == OK && e != OK)
+        p->l.error = problem_set(&p->why, e, "keys", "the store could not be read");
+    return NULL;
+}
+
+static void start_part(struct part *p, unsigned i)
+{
+    p->from[2] = (uint8_t)(i * 256 / LOADERS);
+    p->to[2] = (uint8_t)((i + 1) * 256 / LOADERS);
+    p->first = i ? VIEW_OF(p->from) : VIEW(NULL, 0);
+    p->end = i + 1 < LOADERS ? VIEW_OF(p->to) : VIEW(NULL, 0);
+    p->runs = pthread_create(&p->thread, NULL, load_part, p) == 0;
+    if (!p->runs)
+        load_part(p);
+}
+
 RESULT api_keys_load(struct api_keys *k, struct store *reader, const struct row_keys *keys, struct problem *why)
 {
-    struct loading l = {.k = k, .keys = keys, .why = why, .plain = writer_new(STORE_VALUE_MAX)};
-    AUTO(arena_free) struct arena *scratch = NULL;
-    TRY(arena_new(4096, SCRATCH_SIZE, &scratch));
-    l.scratch = scratch;
-    enum err e = store_range(reader, TABLE_KEY, VIEW(NULL, 0), VIEW(NULL, 0), false, SIZE_MAX, load_row, &l);
-    if (l.error == OK && e != OK)
-        l.error = problem_set(why, e, "keys", "the store could not be read");
-    writer_free(&l.plain);
-    return l.error;
+    struct part parts[LOADERS] = {0};
+    const struct part *failed = NULL;
+    for (unsigned i = 0; i < LOADERS; i++) {
+        parts[i].l = (struct loading){.k = k, .keys = keys};
+        parts[i].reader = reader;
+        start_part(&parts[i], i);
+    }
+    for (unsigned i = 0; i < LOADERS; i++) {
+        if (parts[i].runs)
+            pthread_join(parts[i].thread, NULL);
+        if (!failed && parts[i].l.error != OK)
+            failed = &parts[i];
+    }
+    if (!failed)
+        return OK;
+    *why = failed->why;
+    return failed->l.error;
 }
 
 /* --- finding */
