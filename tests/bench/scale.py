@@ -246,7 +246,7 @@ def measure(server):
     reader = server.key("bench-reader", "admin", "full_access", "--access", "development")
     verifier = server.key("bench-verifier", "service-account", "full_access")
     keys = populate(server)
-    say("CPU until all records can be searched", f"{until_idle(server):.1f}", "s")
+    say("CPU for all of that, until every record can be searched", f"{until_idle(server):.1f}", "s")
     wire, found = request("GET", "/api/v1/session", reader), []
     for _ in range(STARTS):
         began = time.monotonic()
