@@ -137,7 +137,7 @@ static RESULT unknown(struct parse *p, const char *word)
 {
     const char *near = command_nearest(word);
 
-    if (near)
+    if (near && command_option(p->cmd, near, strlen(near)))
         return problem_set(p->why, ERR_USAGE, word, "'holdfast %s' has no option %s; did you mean --%s?", p->cmd->path,
                            word, near);
     return problem_set(p->why, ERR_USAGE, word, "'holdfast %s' has no option %s; see 'holdfast %s --help'",

@@ -175,7 +175,7 @@ RESULT credentials_list(struct cli *c)
     TRY(writer_done(&address));
     TRY(api_call(c, "GET", (const char *)address.ptr, (struct view){0}, &answer));
     return output_list(c, answer.body, "credentials", columns, ARRAY_LEN(columns),
-                       "There are no credentials; 'holdfast credential put' stores one.");
+                       "There are no credentials that you may see; 'holdfast credential put' stores one.");
 }
 
 RESULT credentials_show(struct cli *c)

@@ -107,6 +107,8 @@ RESULT keys_create(struct cli *c)
 
     if (!args_has(a, "role"))
         return cli_fail(c, ERR_USAGE, "--role", "what may it do? Give it a --role, such as trader or read_only");
+    if (life == 0 || life % DAY_SECONDS != 0)
+        return cli_fail(c, ERR_OUT_OF_RANGE, "--expires", "a key's life is counted in whole days, such as 1d or 90d");
     if (!usage)
         usage = args_has(a, "credential") ? "execute_only" : "read_write";
     json_open(&body, '{');
@@ -118,7 +120,7 @@ RESULT keys_create(struct cli *c)
     fields_json_texts(&body, a, "role", "roles");
     fields_json_texts(&body, a, "credential", "credentials");
     fields_json_texts(&body, a, "access", "environments");
-    json_u64(&body, "expires_days", (life + DAY_SECONDS - 1) / DAY_SECONDS);
+    json_u64(&body, "expires_days", life / DAY_SECONDS);
     TRY(put_unix_user(c, &body));
     TRY(put_proof_key(c, &body));
     json_close(&body, '}');

@@ -63,6 +63,21 @@ static RESULT read_profile(struct cli *c, struct profile *p)
     return e == OK ? OK : cli_fail(c, e, path, "%s (%s)", why.detail, path);
 }
 
+/* What is pinned here decides whom this user trusts: nobody else may write it. */
+static RESULT check_dir(struct cli *c, const char *dir)
+{
+    struct stat s;
+
+    if (stat(dir, &s) < 0)
+        return OK; /* made when something is kept, or the reading says why not */
+    if (s.st_uid != geteuid() && s.st_uid != 0)
+        return cli_fail(c, ERR_IO, dir, "the profile %s belongs to another user; set HOLDFAST_HOME to one of yours",
+                        dir);
+    if (s.st_mode & (S_IWGRP | S_IWOTH))
+        return cli_fail(c, ERR_IO, dir, "others can write to the profile %s: chmod go-w %s", dir, dir);
+    return OK;
+}
+
 RESULT profile_of(struct cli *c, struct profile **ret)
 {
     struct profile *p = c->profile;
@@ -72,6 +87,7 @@ RESULT profile_of(struct cli *c, struct profile **ret)
         if (!p)
             return ERR_NO_MEMORY;
         TRY(find_dir(c, &p->dir));
+        TRY(check_dir(c, p->dir));
         TRY(read_profile(c, p));
         c->profile = p;
     }

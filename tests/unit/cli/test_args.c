@@ -106,6 +106,7 @@ static void bad(void **state)
         {"secret put", {"a", "b", NULL}, "one word too many"},
         {"secret put", {"a", "--valuefile", "x", NULL}, "did you mean --value-file"},
         {"secret put", {"a", "--zzzzzzzzzz", NULL}, "has no option --zzzzzzzzzz"},
+        {"credential freeze", {"a", "--yes", NULL}, "no option --yes; see 'holdfast credential freeze --help'"},
         {"secret put", {"a", "--kind", NULL}, "--kind needs its KIND"},
         {"secret put", {"a", "--kind", "token", NULL}, "--kind takes api_key, private_key"},
         {"secret put", {"a", "--kind", "password", "--kind", "api_key", NULL}, "--kind is given twice"},
@@ -127,6 +128,20 @@ static void bad(void **state)
         assert_int_equal(parse(rows[i].command, rows[i].words, &args, &why), ERR_USAGE);
         if (!strstr(why.detail, rows[i].says))
             fail_msg("row %zu says: %s", i, why.detail);
+    }
+}
+
+/* Nobody gets a key that lives longer than was asked for. */
+static void a_keys_life_is_not_rounded(void **state)
+{
+    static char lives[][4] = {"0d", "1h", "2s", "25h"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(lives); i++) {
+        struct ran r = RUN("key", "create", "bot", "--role", "viewer", "--expires", lives[i]);
+        assert_int_equal(r.code, 2);
+        assert_non_null(strstr(r.err, "whole days"));
+        support_done(&r);
     }
 }
 
@@ -193,6 +208,7 @@ int main(void)
         cmocka_unit_test(help_beats_errors),
         cmocka_unit_test(durations_and_times),
         cmocka_unit_test(bad),
+        cmocka_unit_test(a_keys_life_is_not_rounded),
         cmocka_unit_test(unknown_commands),
         cmocka_unit_test(problems_as_json),
         cmocka_unit_test(no_secret_is_an_argument),

@@ -80,6 +80,29 @@ static void files_are_private(void **state)
     support_home_done();
 }
 
+/* Whoever can write there chooses what is trusted. */
+static void a_profile_that_others_can_write_is_refused(void **state)
+{
+    static const struct {
+        mode_t mode;
+        enum err e;
+    } rows[] = {{0700, OK}, {0755, OK}, {0770, ERR_IO}, {0702, ERR_IO}};
+    const char *home = support_home();
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct desk d;
+        struct profile *p;
+        assert_int_equal(chmod(home, rows[i].mode), 0);
+        open_desk(&d, &command_table[0]);
+        assert_int_equal(profile_of(&d.c, &p), rows[i].e);
+        if (rows[i].e != OK)
+            assert_non_null(strstr(d.c.why.detail, "chmod go-w"));
+        close_desk(&d);
+    }
+    support_home_done();
+}
+
 static void pins_hold(void **state)
 {
     struct desk d;
@@ -302,15 +325,11 @@ static void checkpoints_must_be_of_the_pinned_key(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(files_are_private),
-        cmocka_unit_test(pins_hold),
-        cmocka_unit_test(session_stays_with_its_server),
-        cmocka_unit_test(damaged_profile),
-        cmocka_unit_test(key_opens_with_its_passphrase_alone),
-        cmocka_unit_test(damaged_key_is_told),
-        cmocka_unit_test(approval_is_over_exactly_this),
-        cmocka_unit_test(key_command),
-        cmocka_unit_test(checkpoints_must_be_of_the_pinned_key),
+        cmocka_unit_test(files_are_private),   cmocka_unit_test(a_profile_that_others_can_write_is_refused),
+        cmocka_unit_test(pins_hold),           cmocka_unit_test(session_stays_with_its_server),
+        cmocka_unit_test(damaged_profile),     cmocka_unit_test(key_opens_with_its_passphrase_alone),
+        cmocka_unit_test(damaged_key_is_told), cmocka_unit_test(approval_is_over_exactly_this),
+        cmocka_unit_test(key_command),         cmocka_unit_test(checkpoints_must_be_of_the_pinned_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
