@@ -77,6 +77,8 @@ static const struct field view_fields[] = {
     FIELD(11, struct credential_view, hash, FIXED, 32, .flags = FIELD_REQUIRED, .doc = "SHA-256 of the descriptor."),
     FIELD(12, struct credential_view, descriptor, BYTES, DESCRIPTOR_MAX, .flags = FIELD_REQUIRED,
           .doc = "Its wire form, as it was approved."),
+    FIELD(13, struct credential_view, frozen, BOOL, 0, .flags = FIELD_PRINT_ZERO,
+          .doc = "It signs nothing until an administrator releases it."),
 };
 const struct entity credential_view_entity = ENTITY("Credential", 0x0655, 1, struct credential_view, view_fields);
 

@@ -42,6 +42,7 @@ struct credential_view {
     struct view policy;
     uint8_t hash[32];
     struct view descriptor;
+    bool frozen;
 };
 struct credential_brief {
     struct view path;

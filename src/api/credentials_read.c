@@ -154,15 +154,40 @@ static RESULT view_of(struct http_request *req, struct view path, struct credent
     return OK;
 }
 
+/* Freezing is the keeper's: it holds also for those who have the database. */
+static enum http_outcome told_state(struct http_request *req, void *context, enum err error, struct view entity,
+                                    const struct problem *why)
+{
+    struct keeper_credential_state state = {0};
+    struct credential_view *v = context;
+
+    if (error == OK)
+        error = entity_decode(&keeper_credential_state_entity, entity, req->arena, &state);
+    else
+        return http_answer_problem(req, why);
+    v->frozen = state.frozen;
+    return error == OK ? http_answer_entity(req, 200, &credential_view_entity, v) : http_answer_error(req, error);
+}
+
+static enum http_outcome ask_state(struct http_request *req, struct credential_view *v)
+{
+    struct keeper_credential_of q;
+
+    memcpy(q.id, v->id, sizeof q.id);
+    return api_call_keeper(req, KEEPER_CREDENTIAL_STATE, &keeper_credential_of_entity, &q, told_state, v);
+}
+
 enum http_outcome credentials_show(struct http_request *req)
 {
     struct refusal_of of = {.type = EVENT_PERMISSION_DENIED, .what = req->route->name};
     struct credential_rights rights;
     struct problem why = {0};
-    struct credential_view v;
+    struct credential_view *v = arena_alloc(req->arena, sizeof *v);
     struct view path = {0};
     enum err e;
 
+    if (!v)
+        return http_answer_error(req, ERR_NO_MEMORY);
     if (credentials_path(req, &path, &why) != OK)
         return http_answer_problem(req, &why);
     e = refusal_resource(req, "credential:", path, &of.resource);
@@ -172,10 +197,10 @@ enum http_outcome credentials_show(struct http_request *req)
         return http_answer_error(req, e);
     if (!credentials_visible(&rights, path))
         return refusal_code(req, &of, ERR_FORBIDDEN, "");
-    e = view_of(req, path, &v);
+    e = view_of(req, path, v);
     if (e == ERR_TAMPERED)
         return refusal_code(req, &of, e, "the stored credential was altered, moved or put back");
-    return e == OK ? http_answer_entity(req, 200, &credential_view_entity, &v) : http_answer_error(req, e);
+    return e == OK ? ask_state(req, v) : http_answer_error(req, e);
 }
 
 /* --- all */

@@ -1,5 +1,7 @@
 #include "api/secrets_op.h"
 
+#include "api/credential_row.h"
+
 RESULT secret_op_new(struct http_request *req, const struct secret_action *action, struct view path, struct view reason,
                      struct secret_op **ret)
 {
@@ -51,12 +53,20 @@ static enum http_outcome refuse_level(const struct secret_op *op)
 static enum http_outcome refuse_missing(const struct secret_op *op, enum err e)
 {
     bool may_know = secret_may_list(&api_caller_of(op->req)->access, 0);
+    const struct api_thread *t = api_of(op->req);
+    struct credential_row row;
 
     if (e == ERR_TAMPERED)
         return secret_op_refuse(op, ERR_TAMPERED, "the metadata of this secret was altered, moved or put back");
     if (e != ERR_NOT_FOUND)
         return http_answer_error(op->req, e);
-    return may_know ? secret_op_refuse(op, ERR_NOT_FOUND, "") : secret_op_hide(op);
+    if (!may_know)
+        return secret_op_hide(op);
+    /* Credentials have names of their own kind; whoever looks for one here is told why there is nothing to read. */
+    if (credential_row_get(t->reader, atomic_load(&t->shared->keys), op->path, op->req->arena, &row) == OK)
+        return secret_op_refuse(op, ERR_FORBIDDEN,
+                                "this is a signing credential: requests are signed with it, and nobody can read it");
+    return secret_op_refuse(op, ERR_NOT_FOUND, "");
 }
 
 static bool admitted(const struct secret_op *op, enum http_outcome *ret)

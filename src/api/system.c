@@ -70,31 +70,33 @@ static const struct field status_fields[] = {
 };
 static const struct entity status_entity = ENTITY("Status", 0x0611, 1, struct status, status_fields);
 
-/* The first that holds says it. */
-static const char *sentence_of(int state, int keeper, bool signer, int log)
-{
-    if (log == API_LOG_MISMATCH)
-        return "The log does not match the keeper: records are missing or were altered. Nothing is served.";
-    if (keeper == API_KEEPER_DEAD)
-        return "Sealed: the keeper is dead. It comes back sealed; run 'holdfast operator unseal' on its host.";
-    if (keeper == API_KEEPER_UNINITIALISED)
-        return "Not initialised: run 'holdfast operator init' on its host.";
-    if (keeper == API_KEEPER_SEALED)
-        return "Sealed: run 'holdfast operator unseal' on its host.";
-    if (state != API_SERVING)
-        return state == API_STOPPING ? "Holdfast is stopping." : "Holdfast is starting.";
-    if (log == API_LOG_FULL)
-        return "The disk is full: nothing that leaves a record is done.";
-    if (log == API_LOG_UNWRITABLE)
-        return "The log can't be written: nothing that leaves a record is done.";
-    return signer ? "All is well." : "The signer is restarting: nothing is signed for a moment.";
-}
-
 struct reading {
     int state, keeper, log;
-    bool signer;
+    bool signer, tampered;
     uint64_t size;
 };
+
+/* The first that holds says it. */
+static const char *sentence_of(const struct reading *r)
+{
+    if (r->log == API_LOG_MISMATCH)
+        return "The log does not match the keeper: records are missing or were altered. Nothing is served.";
+    if (r->keeper == API_KEEPER_DEAD)
+        return "Sealed: the keeper is dead. It comes back sealed; run 'holdfast operator unseal' on its host.";
+    if (r->keeper == API_KEEPER_UNINITIALISED)
+        return "Not initialised: run 'holdfast operator init' on its host.";
+    if (r->keeper == API_KEEPER_SEALED)
+        return "Sealed: run 'holdfast operator unseal' on its host.";
+    if (r->state != API_SERVING)
+        return r->state == API_STOPPING ? "Holdfast is stopping." : "Holdfast is starting.";
+    if (r->log == API_LOG_FULL)
+        return "The disk is full: nothing that leaves a record is done.";
+    if (r->log == API_LOG_UNWRITABLE)
+        return "The log can't be written: nothing that leaves a record is done.";
+    if (r->tampered)
+        return "Stored rows were changed outside Holdfast: the records TAMPERING_FOUND name them.";
+    return r->signer ? "All is well." : "The signer is restarting: nothing is signed for a moment.";
+}
 
 static struct reading read_health(struct api_shared *s)
 {
@@ -102,7 +104,8 @@ static struct reading read_health(struct api_shared *s)
     struct reading r = {.state = atomic_load(&s->state),
                         .keeper = atomic_load(&h->keeper),
                         .log = atomic_load(&h->log),
-                        .signer = atomic_load(&h->signer)};
+                        .signer = atomic_load(&h->signer),
+                        .tampered = atomic_load(&h->tampered)};
 
     if (r.state == API_SEALED && r.keeper == API_KEEPER_UNKNOWN)
         r.state = API_STARTING; /* the keeper has not been heard yet */
@@ -125,7 +128,7 @@ static enum http_outcome health_get(struct http_request *req)
                        .keeper = view_str(keeper_names[r.keeper]),
                        .signer = view_str(r.signer ? "alive" : "dead"),
                        .log = view_str(log_names[r.log]),
-                       .sentence = view_str(sentence_of(r.state, r.keeper, r.signer, r.log)),
+                       .sentence = view_str(sentence_of(&r)),
                        .log_size = r.size,
                        .checkpoint_size = atomic_load(&s->health.checkpoint_size)};
 
@@ -160,13 +163,13 @@ static enum http_outcome status_get(struct http_request *req)
                         .keeper = view_str(keeper_names[r.keeper]),
                         .signer = view_str(r.signer ? "alive" : "dead"),
                         .log = view_str(log_names[r.log]),
-                        .sentence = view_str(sentence_of(r.state, r.keeper, r.signer, r.log)),
+                        .sentence = view_str(sentence_of(&r)),
                         .log_size = r.size,
                         .keeper_size = atomic_load(&s->health.keeper_size),
                         .checkpoint_size = atomic_load(&s->health.checkpoint_size),
                         .commit_failures = atomic_load(&s->health.commit_failures),
                         .rewrapping = atomic_load(&s->health.rewrapping),
-                        .tampered = atomic_load(&s->health.tampered),
+                        .tampered = r.tampered,
                         .front_threads = s->config->front_threads};
 
     if (r.state != API_SERVING)

@@ -247,6 +247,14 @@ static const struct field credential_freeze_fields[] = {
 const struct entity keeper_credential_freeze_entity = ENTITY("KeeperCredentialFreeze", 0x0132, 1,
                                                              struct keeper_credential_freeze, credential_freeze_fields);
 
+static const struct field credential_of_fields[] = {FIELD(1, struct keeper_credential_of, id, FIXED, 16)};
+const struct entity keeper_credential_of_entity = ENTITY("KeeperCredentialOf", 0x0135, 1, struct keeper_credential_of,
+                                                         credential_of_fields);
+
+static const struct field credential_state_fields[] = {FIELD(1, struct keeper_credential_state, frozen, BOOL, 0)};
+const struct entity keeper_credential_state_entity = ENTITY("KeeperCredentialState", 0x0136, 1,
+                                                            struct keeper_credential_state, credential_state_fields);
+
 static const struct field enrol_fields[] = {
     FIELD(1, struct keeper_enrol, name, TEXT, NAME_MAX_BYTES),
     FIELD(2, struct keeper_enrol, token, TEXT, 128),
@@ -350,6 +358,8 @@ const struct keeper_message keeper_messages[] = {
     {KEEPER_CREDENTIAL_REWRAP, "credential-rewrap", PEER_FRONT, STATE_UNSEALED, &keeper_unwrap_entity,
      &keeper_sealed_entity},
     {KEEPER_ENROL, "enrol", PEER_FRONT, STATE_UNSEALED, &keeper_enrol_entity, &keeper_sealed_entity},
+    {KEEPER_CREDENTIAL_STATE, "credential-state", PEER_FRONT, STATE_UNSEALED, &keeper_credential_of_entity,
+     &keeper_credential_state_entity},
     {KEEPER_SIGNER_HELLO, "signer-hello", PEER_SIGNER, STATE_UNSEALED, NULL, &keeper_signer_welcome_entity},
     {KEEPER_UNWRAP, "unwrap", PEER_SIGNER, STATE_UNSEALED, &keeper_unwrap_entity, &keeper_unwrapped_entity},
     {KEEPER_AUTHORED, "authored", PEER_SIGNER, STATE_UNSEALED, &keeper_authored_entity, NULL},

@@ -31,6 +31,7 @@ enum keeper_type {
     KEEPER_CREDENTIAL_FREEZE,
     KEEPER_CREDENTIAL_REWRAP,
     KEEPER_ENROL,
+    KEEPER_CREDENTIAL_STATE, /* what the keeper alone knows of a credential */
     /* signer */
     KEEPER_SIGNER_HELLO = 40,
     KEEPER_UNWRAP,
@@ -240,6 +241,12 @@ struct keeper_credential_freeze {
     struct approval approval;
     struct view who;
 };
+struct keeper_credential_of {
+    uint8_t id[16];
+};
+struct keeper_credential_state {
+    bool frozen;
+};
 struct keeper_enrol {
     struct view name, token;
     struct view who;
@@ -303,8 +310,9 @@ extern const struct entity keeper_status_entity, keeper_init_entity, keeper_init
     keeper_pending_record_entity, keeper_pending_entity, keeper_pending_from_entity, keeper_log_append_entity,
     keeper_log_size_entity, keeper_checkpoint_entity, keeper_note_entity, keeper_secret_seal_entity,
     keeper_secret_open_entity, keeper_sealed_entity, keeper_opened_entity, keeper_rewrap_entity,
-    keeper_credential_put_entity, keeper_credential_freeze_entity, keeper_enrol_entity, keeper_signer_welcome_entity,
-    keeper_unwrap_entity, keeper_unwrapped_entity, keeper_authored_entity, keeper_reserve_entity,
-    keeper_event_credential_entity, keeper_event_room_entity;
+    keeper_credential_put_entity, keeper_credential_freeze_entity, keeper_credential_of_entity,
+    keeper_credential_state_entity, keeper_enrol_entity, keeper_signer_welcome_entity, keeper_unwrap_entity,
+    keeper_unwrapped_entity, keeper_authored_entity, keeper_reserve_entity, keeper_event_credential_entity,
+    keeper_event_room_entity;
 
 #endif

@@ -237,6 +237,7 @@ HANDLER(secrets_open);
 HANDLER(secrets_rewrap);
 HANDLER(credentials_put);
 HANDLER(credentials_freeze);
+HANDLER(credentials_state);
 HANDLER(credentials_rewrap);
 HANDLER(credentials_unwrap);
 HANDLER(signer_hello);

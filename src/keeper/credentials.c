@@ -338,6 +338,19 @@ HANDLER(credentials_freeze)
     return OK;
 }
 
+HANDLER(credentials_state)
+{
+    const struct keeper_credential_of *q = request;
+    struct keeper_credential_state *out = answer;
+    const struct credential *c = credentials_find(k, q->id);
+
+    (void)arena, (void)why;
+    if (!c)
+        return ERR_NOT_FOUND;
+    out->frozen = c->frozen;
+    return OK;
+}
+
 /* Which of the two descriptors that may be in force this one is; the pending one comes into force by being used. */
 static RESULT accept_descriptor(struct keeper *k, const struct credential_descriptor *d, struct view descriptor,
                                 struct credential **ret)

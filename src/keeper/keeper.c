@@ -26,6 +26,7 @@ static const struct {
     {KEEPER_CREDENTIAL_FREEZE, credentials_freeze},
     {KEEPER_CREDENTIAL_REWRAP, credentials_rewrap},
     {KEEPER_ENROL, admins_enrol},
+    {KEEPER_CREDENTIAL_STATE, credentials_state},
     {KEEPER_SIGNER_HELLO, signer_hello},
     {KEEPER_UNWRAP, credentials_unwrap},
     {KEEPER_AUTHORED, signer_authored},

@@ -147,6 +147,8 @@ static void freezing_needs_nobody_and_releasing_an_administrator(void **state)
     struct rig *r = *state;
     struct offered o;
     struct keeper_credential_freeze q = {.frozen = true};
+    struct keeper_credential_of of = {0};
+    struct keeper_credential_state state_of = {0};
     struct keeper_sealed sealed = {0};
     uint8_t object[32];
 
@@ -154,7 +156,12 @@ static void freezing_needs_nobody_and_releasing_an_administrator(void **state)
     assert_int_equal(rig_put(r, &o, zero, &sealed), OK);
     rig_log_pending(r);
     memcpy(q.id, o.d.id, 16);
+    memcpy(of.id, o.d.id, 16);
+    assert_int_equal(rig_call(r, PEER_FRONT, KEEPER_CREDENTIAL_STATE, &of, &state_of), OK);
+    assert_false(state_of.frozen);
     assert_int_equal(rig_call(r, PEER_FRONT, KEEPER_CREDENTIAL_FREEZE, &q, NULL), OK);
+    assert_int_equal(rig_call(r, PEER_FRONT, KEEPER_CREDENTIAL_STATE, &of, &state_of), OK);
+    assert_true(state_of.frozen);
     q.frozen = false;
     assert_int_equal(rig_call(r, PEER_FRONT, KEEPER_CREDENTIAL_FREEZE, &q, NULL), ERR_APPROVAL_NEEDED);
     sha256(VIEW_OF(o.d.id), object);
