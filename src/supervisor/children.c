@@ -251,8 +251,10 @@ static void log_end(const struct child *c, int status)
     if (WIFSIGNALED(status))
         log_error("%s ended by signal %d%s", name_of(c), WTERMSIG(status),
                   WTERMSIG(status) == SIGSYS ? ": it tried what its sandbox forbids" : "");
-    else if (c->state != CHILD_STOPPING || WEXITSTATUS(status) != 0)
+    else if (WEXITSTATUS(status) != 0)
         log_error("%s ended with code %d", name_of(c), WEXITSTATUS(status));
+    else if (c->state != CHILD_STOPPING)
+        log_info("%s ended, and starts anew", name_of(c)); /* it said why: a front that is sealed leaves its keys so */
     if (c->role == ROLE_KEEPER && c->state != CHILD_STOPPING)
         log_error("the keeper took the unsealed state along: run 'holdfast operator unseal'");
 }

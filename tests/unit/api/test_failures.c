@@ -33,16 +33,16 @@ static void put_table(struct writer *w)
     }
 }
 
-static void page_and_program_agree(void **state)
+static void agrees(const char *page)
 {
     AUTO_WRITER expected = writer_new(16384);
-    char path[4096], text[32768];
+    static char text[65536];
+    char path[4096];
     const char *source = getenv("HOLDFAST_SOURCE"), *begin, *end;
     FILE *f;
 
-    (void)state;
     assert_non_null(source);
-    (void)snprintf(path, sizeof path, "%s/docs/failures.md", source);
+    (void)snprintf(path, sizeof path, "%s/%s", source, page);
     f = fopen(path, "r");
     assert_non_null(f);
     text[fread(text, 1, sizeof text - 1, f)] = '\0';
@@ -56,6 +56,13 @@ static void page_and_program_agree(void **state)
     assert_int_equal(writer_done(&expected), OK);
     assert_int_equal(expected.len, end - begin);
     assert_memory_equal(expected.ptr, begin, expected.len);
+}
+
+static void pages_and_program_agree(void **state)
+{
+    (void)state;
+    agrees("docs/failures.md");
+    agrees("ARCHITECTURE.md");
 }
 
 static void nothing_is_wrong_then_all_is_answered(void **state)
@@ -99,7 +106,7 @@ static void routes_have_their_class(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(page_and_program_agree),
+        cmocka_unit_test(pages_and_program_agree),
         cmocka_unit_test(nothing_is_wrong_then_all_is_answered),
         cmocka_unit_test(health_always_answers),
         cmocka_unit_test(routes_have_their_class),
