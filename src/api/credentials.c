@@ -285,6 +285,7 @@ static enum http_outcome ask_freeze(struct change *c, bool frozen, const struct 
     sha256(c->row.descriptor, c->answer.hash);
     c->answer.version = d.version;
     c->answer.frozen = c->freeze.frozen = frozen;
+    c->freeze.descriptor = c->row.descriptor;
     if (approval) {
         c->freeze.has_approval = true;
         c->freeze.approval = *approval;

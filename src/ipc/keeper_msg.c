@@ -243,6 +243,7 @@ static const struct field credential_freeze_fields[] = {
     FIELD(3, struct keeper_credential_freeze, has_approval, BOOL, 0),
     FIELD(4, struct keeper_credential_freeze, approval, ENTITY, 0, .nested = &approval_entity),
     FIELD(5, struct keeper_credential_freeze, who, BYTES, CONTEXT_MAX),
+    FIELD(6, struct keeper_credential_freeze, descriptor, BYTES, DESCRIPTOR_MAX),
 };
 const struct entity keeper_credential_freeze_entity = ENTITY("KeeperCredentialFreeze", 0x0132, 1,
                                                              struct keeper_credential_freeze, credential_freeze_fields);

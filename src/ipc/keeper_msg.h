@@ -240,6 +240,7 @@ struct keeper_credential_freeze {
     bool has_approval; /* releasing needs one, freezing does not */
     struct approval approval;
     struct view who;
+    struct view descriptor; /* for its path in the record; another one than the keeper knows is ignored */
 };
 struct keeper_credential_of {
     uint8_t id[16];

@@ -304,13 +304,32 @@ static RESULT freeze_save(struct keeper *k, struct credential *c, const struct k
     return save_write(k);
 }
 
+/* The record names the path, where the front gives the descriptor that an administrator approved: only that one is
+ * believed, and freezing never waits for it. */
+static RESULT put_resource(const struct credential *c, struct view descriptor, struct arena *arena, struct writer *w)
+{
+    struct credential_descriptor d;
+    char id[ID_TEXT_SIZE];
+    uint8_t hash[32];
+
+    sha256(descriptor, hash);
+    bool known = ct_eq(hash, c->hash, 32) || (c->pending_version != 0 && ct_eq(hash, c->pending_hash, 32));
+    if (known && entity_decode(&credential_descriptor_entity, descriptor, arena, &d) == OK) {
+        writer_str(w, "credential:");
+        writer_view(w, d.path);
+    } else {
+        id_format((const struct id *)(const void *)c->id, id);
+        writer_printf(w, "credential-id:%s", id);
+    }
+    return writer_done(w);
+}
+
 HANDLER(credentials_freeze)
 {
     const struct keeper_credential_freeze *q = request;
     struct keeper_sealed *out = answer;
     struct credential *c = credentials_find(k, q->id), before;
-    char id[ID_TEXT_SIZE], resource[16 + ID_TEXT_SIZE];
-    struct writer w = writer_fixed(resource, sizeof resource);
+    AUTO_WRITER resource = writer_new(1024);
     struct authoring record = {.type = q->frozen ? EVENT_CREDENTIAL_FROZEN : EVENT_CREDENTIAL_RELEASED,
                                .outcome = OUTCOME_DONE,
                                .who = q->who,
@@ -322,9 +341,8 @@ HANDLER(credentials_freeze)
     if (!c)
         return ERR_NOT_FOUND;
     before = *c;
-    id_format((const struct id *)(const void *)c->id, id);
-    writer_printf(&w, "credential-id:%s", id);
-    record.what.resource = writer_view_of(&w);
+    TRY(put_resource(c, q->descriptor, arena, &resource));
+    record.what.resource = writer_view_of(&resource);
     record.anchored = c->frozen != q->frozen;
     TRY(authors_write(k, &record, arena, &out->authored));
     e = freeze_save(k, c, q);

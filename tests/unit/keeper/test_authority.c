@@ -171,6 +171,44 @@ static void freezing_needs_nobody_and_releasing_an_administrator(void **state)
     assert_int_equal(rig_call(r, PEER_FRONT, KEEPER_CREDENTIAL_FREEZE, &q, NULL), ERR_NOT_FOUND);
 }
 
+static bool frozen_under(struct rig *r, const struct keeper_credential_freeze *q, const char *resource)
+{
+    struct keeper_sealed sealed = {0};
+    struct authored_record a = {0};
+    struct record_object what = {0};
+
+    assert_int_equal(rig_call(r, PEER_FRONT, KEEPER_CREDENTIAL_FREEZE, q, &sealed), OK);
+    assert_int_equal(entity_decode(&authored_record_entity, sealed.authored, r->arena, &a), OK);
+    assert_int_equal(entity_decode(&record_object_entity, a.what, r->arena, &what), OK);
+    return view_starts(what.resource, resource);
+}
+
+/* Records of a credential are looked for by its path; what the front calls it counts only if it was approved so. */
+static void the_record_of_a_freeze_names_the_approved_path(void **state)
+{
+    struct rig *r = *state;
+    struct offered o, other;
+    struct keeper_credential_freeze q = {.frozen = true};
+    struct keeper_sealed sealed = {0};
+    char path[600] = "credential:";
+
+    rig_offer(r, 1, "{}", &o);
+    assert_int_equal(rig_put(r, &o, zero, &sealed), OK);
+    memcpy(q.id, o.d.id, 16);
+    assert_int_equal(view_to_str(o.d.path, path + strlen(path), sizeof path - strlen(path)), OK);
+    q.descriptor = o.descriptor;
+    assert_true(frozen_under(r, &q, path));
+    rig_log_pending(r);
+    assert_true(frozen_under(r, &q, path));
+    other = o;
+    other.d.path = VIEW_STR("exchange/other");
+    rig_encode(r, &other);
+    q.descriptor = other.descriptor;
+    assert_true(frozen_under(r, &q, "credential-id:"));
+    q.descriptor = VIEW_STR("noise");
+    assert_true(frozen_under(r, &q, "credential-id:"));
+}
+
 /* --- administrators */
 
 static void set_hash(const struct administrator *list, size_t count, uint8_t out[static 32])
@@ -287,6 +325,7 @@ int main(void)
         T(the_record_of_a_change_names_who_approved_it),
         T(a_descriptor_with_another_ones_key_does_not_open),
         T(freezing_needs_nobody_and_releasing_an_administrator),
+        T(the_record_of_a_freeze_names_the_approved_path),
         T(administrators_are_signed_in_by_existing_ones),
         T(lost_administrators_are_recovered_by_what_unseals),
         T(the_last_administrator_stays),
