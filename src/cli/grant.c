@@ -1,5 +1,6 @@
 #include "cli/grant.h"
 
+#include "base/json.h"
 #include "base/text.h"
 #include "cli/api.h"
 #include "cli/approver.h"
@@ -138,10 +139,9 @@ static const struct line lines[] = {
     {"Scheme", offsetof(struct credential_descriptor, scheme)},
     {"API key", offsetof(struct credential_descriptor, api_key_id)},
     {"Description", offsetof(struct credential_descriptor, description)},
-    {"Policy", offsetof(struct credential_descriptor, policy)},
 };
 
-/* What is approved is shown whole, line by line as it was written. */
+/* The lines of a text. */
 static void put_line(struct cli *c, char mark, const char *title, struct view text)
 {
     while (text.len) {
@@ -156,7 +156,55 @@ static void put_line(struct cli *c, char mark, const char *title, struct view te
     }
 }
 
-static void show(struct cli *c, const struct grant *g)
+/* Both in one form, so that what differs is what was changed. */
+static struct view laid_out(struct cli *c, struct view policy)
+{
+    AUTO(json_decref) json_t *root = NULL;
+    struct view kept = policy;
+    char *text = json_read(policy, &root, NULL) == OK ? json_dumps(root, JSON_INDENT(2)) : NULL;
+
+    if (!text || arena_copy(c->arena, view_str(text), &kept) != OK)
+        kept = policy;
+    free(text);
+    return kept;
+}
+
+/* Bytes of the whole lines that both begin with, and (from_end) that both end with. */
+static size_t common(struct view a, struct view b, bool from_end)
+{
+    size_t n = a.len < b.len ? a.len : b.len, whole = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        uint8_t byte = a.ptr[from_end ? a.len - 1 - i : i];
+        if (byte != b.ptr[from_end ? b.len - 1 - i : i])
+            break;
+        if (byte == '\n')
+            whole = from_end ? i : i + 1;
+    }
+    return whole;
+}
+
+static void put_changed(struct cli *c, const char *title, struct view was, struct view is)
+{
+    size_t front = common(was, is, false), back;
+
+    put_line(c, ' ', title, VIEW(is.ptr, front));
+    was = VIEW(was.ptr + front, was.len - front);
+    is = VIEW(is.ptr + front, is.len - front);
+    back = common(was, is, true);
+    put_line(c, '-', front ? "" : title, VIEW(was.ptr, was.len - back));
+    put_line(c, '+', front ? "" : title, VIEW(is.ptr, is.len - back));
+    put_line(c, ' ', "", VIEW(is.ptr + is.len - back, back));
+}
+
+static struct view environment_name(const struct credential_descriptor *d)
+{
+    static const char *const names[] = {"none", "development", "staging", "production"};
+
+    return view_str(d->environment < ARRAY_LEN(names) ? names[d->environment] : "unknown");
+}
+
+void grant_show(struct cli *c, const struct grant *g)
 {
     cli_note(c,
              g->exists ? "You are about to approve version %llu of a credential (- as it was, + as it will be):"
@@ -166,10 +214,20 @@ static void show(struct cli *c, const struct grant *g)
         const struct view *was = (const struct view *)(const void *)((const uint8_t *)&g->before + lines[i].offset);
         const struct view *is = (const struct view *)(const void *)((const uint8_t *)&g->next + lines[i].offset);
         bool same = !g->exists || view_eq(*was, *is);
-        if (!same)
-            put_line(c, '-', lines[i].title, *was);
-        put_line(c, same ? ' ' : '+', lines[i].title, *is);
+        if (same)
+            put_line(c, ' ', lines[i].title, *is);
+        else
+            put_changed(c, lines[i].title, *was, *is);
     }
+    if (g->exists && g->before.environment != g->next.environment)
+        put_changed(c, "Environment", environment_name(&g->before), environment_name(&g->next));
+    else
+        put_line(c, ' ', "Environment", environment_name(&g->next));
+    struct view was = g->exists ? laid_out(c, g->before.policy) : (struct view){0}, is = laid_out(c, g->next.policy);
+    if (g->exists && !view_eq(was, is))
+        put_changed(c, "Policy", was, is);
+    else
+        put_line(c, ' ', "Policy", is);
     if (g->exists && g->box.len)
         cli_note(c, "+ %-12s replaced by a new one", "Secret");
     if (g->next.revoked)
@@ -236,7 +294,7 @@ RESULT grant_send(struct cli *c, struct grant *g)
 
     if (!path)
         return ERR_NO_MEMORY;
-    show(c, g);
+    grant_show(c, g);
     TRY(ask_confirm(c, "Approve this?"));
     TRY(put_body(c, g, &body));
     TRY(api_call(c, "PUT", api_path(c, CREDENTIALS "data/", path), writer_view_of(&body), &answer));

@@ -20,6 +20,8 @@ RESULT grant_begin(struct cli *c, const char *path, struct grant *ret);
 RESULT grant_seal(struct cli *c, struct grant *g, const struct credential_bundle *bundle);
 /* Reads a policy file, refuses one that is wrong, and sets it. */
 RESULT grant_policy(struct cli *c, struct grant *g, const char *file);
+/* Shows all of what will be approved, and what of it is a change. */
+void grant_show(struct cli *c, const struct grant *g);
 /* Shows what will be approved, asks, signs and sends it. */
 RESULT grant_send(struct cli *c, struct grant *g);
 /* Approves the release of a frozen credential and sends that. */

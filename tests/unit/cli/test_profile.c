@@ -322,14 +322,52 @@ static void checkpoints_must_be_of_the_pinned_key(void **state)
     support_home_done();
 }
 
+/* Whoever approves sees all of it, and of a change that which changes, however the files are laid out. */
+static void an_approval_shows_what_changes(void **state)
+{
+    struct grant g = {.exists = true,
+                      .before = {.path = VIEW_STR("a/b"),
+                                 .environment = 3,
+                                 .policy = VIEW_STR("{\"classes\": [\"read\", \"order\"],\n\"max_notional\": \"2\"}"),
+                                 .version = 1}};
+    char *text = NULL;
+    size_t len = 0;
+    struct desk d;
+
+    (void)state;
+    open_desk(&d, &command_table[0]);
+    g.next = g.before;
+    g.next.environment = 1;
+    g.next.policy = VIEW_STR("{\"classes\":[\"read\",\"withdraw\"],\"max_notional\":\"2\"}");
+    d.c.err = open_memstream(&text, &len);
+    assert_non_null(d.c.err);
+    grant_show(&d.c, &g);
+    (void)fclose(d.c.err);
+    assert_non_null(strstr(text, "  Path         a/b\n"));
+    assert_non_null(strstr(text, "- Environment  production\n+ Environment  development\n"));
+    assert_non_null(strstr(text, "  Policy       {\n"));
+    assert_non_null(strstr(text, "-                  \"order\"\n+                  \"withdraw\"\n"));
+    assert_non_null(strstr(text, "                   \"read\",\n"));
+    assert_non_null(strstr(text, "                 \"max_notional\": \"2\"\n"));
+    assert_null(strstr(text, "-                  \"read\""));
+    free(text);
+    close_desk(&d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(files_are_private),   cmocka_unit_test(a_profile_that_others_can_write_is_refused),
-        cmocka_unit_test(pins_hold),           cmocka_unit_test(session_stays_with_its_server),
-        cmocka_unit_test(damaged_profile),     cmocka_unit_test(key_opens_with_its_passphrase_alone),
-        cmocka_unit_test(damaged_key_is_told), cmocka_unit_test(approval_is_over_exactly_this),
-        cmocka_unit_test(key_command),         cmocka_unit_test(checkpoints_must_be_of_the_pinned_key),
+        cmocka_unit_test(files_are_private),
+        cmocka_unit_test(a_profile_that_others_can_write_is_refused),
+        cmocka_unit_test(an_approval_shows_what_changes),
+        cmocka_unit_test(pins_hold),
+        cmocka_unit_test(session_stays_with_its_server),
+        cmocka_unit_test(damaged_profile),
+        cmocka_unit_test(key_opens_with_its_passphrase_alone),
+        cmocka_unit_test(damaged_key_is_told),
+        cmocka_unit_test(approval_is_over_exactly_this),
+        cmocka_unit_test(key_command),
+        cmocka_unit_test(checkpoints_must_be_of_the_pinned_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
