@@ -26,30 +26,38 @@ static enum err failed(struct problem *why, const char *path, const char *doing)
     return problem_set(why, of_errno(), path, "%s %s: %s", doing, path, strerrordesc_np(errno));
 }
 
-static enum err read_all(int fd, const char *path, size_t max, struct writer *w, struct problem *why)
+#define PART 16384
+
+static enum err read_parts(int fd, const char *path, size_t max, uint8_t part[static PART], struct writer *w,
+                           struct problem *why)
 {
-    struct stat s;
-    uint8_t part[16384];
     size_t total = 0;
-    if (fstat(fd, &s) < 0)
-        return failed(why, path, "looking at");
-    if (!S_ISREG(s.st_mode))
-        return problem_set(why, ERR_IO, path, "%s is not a regular file", path);
     for (;;) {
-        ssize_t n = read(fd, part, sizeof part);
+        ssize_t n = read(fd, part, PART);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
             return failed(why, path, "reading");
         if (n == 0)
-            break;
+            return writer_done(w);
         total += (size_t)n;
         if (total > max)
             return problem_set(why, ERR_TOO_LONG, path, "%s is larger than %zu bytes", path, max);
         writer_bytes(w, part, (size_t)n);
     }
-    explicit_bzero(part, sizeof part);
-    return writer_done(w);
+}
+
+static enum err read_all(int fd, const char *path, size_t max, struct writer *w, struct problem *why)
+{
+    struct stat s;
+    uint8_t part[PART];
+    if (fstat(fd, &s) < 0)
+        return failed(why, path, "looking at");
+    if (!S_ISREG(s.st_mode))
+        return problem_set(why, ERR_IO, path, "%s is not a regular file", path);
+    enum err e = read_parts(fd, path, max, part, w, why);
+    explicit_bzero(part, sizeof part); /* keys and passphrases are read here */
+    return e;
 }
 
 RESULT file_read(const char *path, size_t max, struct writer *w, struct problem *why)
