@@ -103,9 +103,10 @@ def flip(value, at):
 # Each does its damage and says what must be found.
 
 
-def flip_a_value(db, _):
-    key, _, value = rows(db, SECRET_VALUE)[2]
-    set_value(db, SECRET_VALUE, key, flip(value, len(value) // 2))
+def flip_the_values(db, _):
+    """All of them: keys are blinded, so nothing here tells which one is current."""
+    for key, _, value in rows(db, SECRET_VALUE):
+        set_value(db, SECRET_VALUE, key, flip(value, len(value) // 2))
     return r"table 8"
 
 
@@ -128,10 +129,11 @@ def swap_two_rows(db, _):
     return r"table 7"
 
 
-def swap_two_values(db, _):
-    a, b = rows(db, SECRET_VALUE)[:2]
-    set_value(db, SECRET_VALUE, a[0], b[2])
-    set_value(db, SECRET_VALUE, b[0], a[2])
+def swap_the_values(db, _):
+    """Each gets its neighbour's."""
+    all_rows = rows(db, SECRET_VALUE)
+    for row, neighbour in zip(all_rows, all_rows[1:] + all_rows[:1]):
+        set_value(db, SECRET_VALUE, row[0], neighbour[2])
     return r"table 8"
 
 
@@ -209,7 +211,7 @@ def flip_a_tile(db, _):
 def flip_the_index(db, _):
     key, version, value = rows(db, INDEX)[0]
     one(db.execute(f"DELETE FROM t{INDEX} WHERE key = ?", (key,)))
-    one(db.execute(f"INSERT INTO t{INDEX} VALUES (?, ?, ?)", (flip(key, len(key) - 1), version, value)))
+    one(db.execute(f"INSERT INTO t{INDEX} VALUES (?, ?, ?)", (flip(key, 3), version, value)))
     return r"index"
 
 
@@ -267,7 +269,7 @@ def test_what_was_not_damaged_is_not_accused(site):
     assert "CRITICAL" not in s.log(500)
 
 
-@pytest.mark.parametrize("damage", [flip_a_value, swap_two_values], ids=lambda d: d.__name__)
+@pytest.mark.parametrize("damage", [flip_the_values, swap_the_values], ids=lambda d: d.__name__)
 def test_a_damaged_value_is_refused_when_it_is_read(site, damage):
     s = site.server
     s.stop()
