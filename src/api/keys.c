@@ -354,7 +354,7 @@ static const struct route routes[] = {
           .summary = "Replace a key's secret; the old one works on for grace_seconds", .tag = "keys", .ways = WAYS,
           .event = EVENT_KEY_ROTATED, .request = &key_rotate_entity, .response = &key_view_entity),
     ROUTE(HTTP_POST, "/api/v1/keys/{id}/suspend", PERMISSION_AUTHENTICATED, suspend_post, .name = "key-suspend",
-          .summary = "Take a key out of use for now", .tag = "keys", .ways = WAYS, .event = EVENT_KEY_SUSPENDED,
+          .summary = "Suspend a key until it is reactivated", .tag = "keys", .ways = WAYS, .event = EVENT_KEY_SUSPENDED,
           .response = &key_view_entity),
     ROUTE(HTTP_POST, "/api/v1/keys/{id}/reactivate", PERMISSION_USERS_MANAGE, reactivate_post, .name = "key-reactivate",
           .summary = "Put a suspended key back into use", .tag = "keys", .ways = WAYS, .event = EVENT_KEY_REACTIVATED,

@@ -329,7 +329,7 @@ static RESULT unseal_by_shares(struct cli *c, struct keeper_status *s)
         AUTO(secret_free) struct secret *share = NULL;
         enum err e = next_share(c, s, &share);
         if (e != OK && s->given > before)
-            break; /* enough for now: the keeper keeps what was given */
+            break; /* the keeper keeps what was given; the rest may follow */
         TRY(e);
         if (share)
             TRY(give(c, share, true, s));
