@@ -31,6 +31,7 @@ struct front_thread {
     bool runs;                 /* has a thread of its own */
     bool draining;             /* accepts nothing more */
     atomic_bool drained;       /* nothing is under way any more */
+    atomic_uint coming;        /* connections that other threads handed over and that are not served yet */
     struct loop_task http_due; /* a request was finished: its answer goes out before the loop sleeps */
 };
 
@@ -65,6 +66,10 @@ RESULT thread_start(struct front_thread *t); /* number > 0: in a thread of its o
 void thread_drain(struct front_thread *t);   /* from any thread */
 void thread_end(struct front_thread *t);     /* its loop ends; joins it */
 void thread_done(struct front_thread *t);
+
+/* --- share.c: each connection goes to the thread that has the fewest. For http_config.elsewhere; context is a struct
+ * api_thread. */
+bool share_connection(void *api, const struct http_accepted *a);
 
 /* --- peers.c */
 RESULT peer_open(struct front_thread *t, uint8_t kind, int fd); /* takes fd; replaces the former one */

@@ -85,6 +85,7 @@ static RESULT make_server(struct front_thread *t, struct problem *why)
         .handle = api_admit,
         .ended = api_ended,
         .finished = on_finished,
+        .elsewhere = share_connection,
     };
     TRY(http_server_new(&config, &t->http, why));
     return loop_add(t->api.loop, http_server_fd(t->http), EPOLLIN, on_http, t, &t->http_source);

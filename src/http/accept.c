@@ -97,17 +97,17 @@ void accept_wake(struct http_server *s)
 
 /* --- accepting */
 
-static void admit_socket(struct http_server *s, int fd, enum http_listener_kind kind,
-                         const struct sockaddr_storage *address, socklen_t length)
+static void serve_socket(struct http_server *s, const struct http_accepted *a)
 {
+    int fd = a->fd;
     struct http_peer peer;
     struct conn *c = NULL;
-    if (s->conns.count >= s->config.limits.connections) {
+    if (s->draining || s->conns.count >= s->config.limits.connections) {
         s->stats.refused_all++;
         close(fd);
         return;
     }
-    if (conn_peer(fd, kind, address, &peer) != OK) {
+    if (conn_peer(fd, a->kind, &a->address, &peer) != OK) {
         close(fd);
         return;
     }
@@ -119,8 +119,15 @@ static void admit_socket(struct http_server *s, int fd, enum http_listener_kind 
     c->server = s;
     c->fd = fd;
     conn_phase(&s->conns, c, CONN_HEAD, s->now_ms + s->config.limits.header_ms);
-    if (library_take(s, c, (const struct sockaddr *)address, length))
+    if (library_take(s, c, (const struct sockaddr *)&a->address, a->length))
         s->stats.accepted++;
+}
+
+void http_server_adopt(struct http_server *s, const struct http_accepted *a)
+{
+    s->now_ms = s->config.clock->mono_ms(s->config.clock);
+    serve_socket(s, a);
+    accept_wake(s);
 }
 
 /* Out of descriptors: the waiting connection would keep the loop spinning, so it is taken and dropped with the help of
@@ -136,11 +143,11 @@ static void drop_one(struct http_server *s, int listener)
 static void accept_some(struct http_server *s, const struct http_listener *l)
 {
     for (int i = 0; i < ACCEPTS_A_TURN; i++) {
-        struct sockaddr_storage address = {0};
-        socklen_t length = sizeof address;
-        int fd = accept4(l->fd, (struct sockaddr *)&address, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd >= 0) {
-            admit_socket(s, fd, l->kind, &address, length);
+        struct http_accepted a = {.kind = l->kind, .length = sizeof a.address};
+        a.fd = accept4(l->fd, (struct sockaddr *)&a.address, &a.length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (a.fd >= 0) {
+            if (!s->config.elsewhere || !s->config.elsewhere(s->config.context, &a))
+                serve_socket(s, &a);
             continue;
         }
         if (errno == EMFILE || errno == ENFILE)

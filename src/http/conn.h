@@ -5,7 +5,7 @@
 #include "http/exchange.h"
 #include "http/tls.h"
 
-#include <sys/socket.h>
+#include <stdatomic.h>
 
 struct MHD_Connection;
 struct peer_count;
@@ -39,8 +39,8 @@ struct conn {
 
 struct conn_table {
     struct conn *first;
-    uint32_t count;
-    uint64_t next_ms; /* no deadline is before this */
+    atomic_uint count; /* other threads look at it */
+    uint64_t next_ms;  /* no deadline is before this */
     uint32_t seed;
     struct peer_count *buckets[1024];
 };

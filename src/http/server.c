@@ -388,6 +388,11 @@ void http_server_drain(struct http_server *s)
     accept_wake(s);
 }
 
+uint32_t http_server_load(const struct http_server *s)
+{
+    return s->conns.count;
+}
+
 struct http_server_stats http_server_stats(const struct http_server *s)
 {
     struct http_server_stats stats = s->stats;

@@ -13,6 +13,8 @@
 #include "http/request.h"
 #include "http/route.h"
 
+#include <sys/socket.h>
+
 struct http_server;
 
 /* A listening socket that somebody else bound. Non-blocking is set here; the descriptor stays the caller's. */
@@ -70,6 +72,14 @@ struct http_ended {
     bool complete; /* the client took the whole answer */
 };
 
+/* A connection between being accepted and being served. */
+struct http_accepted {
+    int fd;
+    enum http_listener_kind kind;
+    struct sockaddr_storage address;
+    socklen_t length;
+};
+
 /* What is not needed may be NULL or zero. The callbacks run inside http_server_turn. */
 struct http_config {
     const struct http_listener *listeners;
@@ -95,6 +105,9 @@ struct http_config {
     /* Called instead of making http_server_fd() readable when a request was finished outside of a turn: the loop owes a
      * turn before it sleeps. Saves the way through the kernel. */
     void (*finished)(void *context);
+    /* Asked for each connection that was accepted: true if another server, which serves fewer, takes it over together
+     * with its descriptor (http_server_adopt in that server's thread). */
+    bool (*elsewhere)(void *context, const struct http_accepted *a);
 };
 
 /* ERR_BAD_CONFIG (why says what), ERR_BAD_KEY, ERR_IO, ERR_NO_MEMORY. */
@@ -112,6 +125,11 @@ void http_server_turn(struct http_server *s);
 RESULT http_server_reload_tls(struct http_server *s, const struct http_tls *tls, struct problem *why);
 /* Accepts nothing more, ends each connection after its current answer and idle ones at once. */
 void http_server_drain(struct http_server *s);
+
+/* Serves a connection that another server on the same listeners accepted. Takes the descriptor. */
+void http_server_adopt(struct http_server *s, const struct http_accepted *a);
+/* How many connections it serves, from any thread. */
+uint32_t http_server_load(const struct http_server *s);
 
 struct http_server_stats {
     uint32_t connections, suspended;

@@ -2,7 +2,10 @@
 
 To make them truly simultaneous the front is stopped while they send, and goes on with all of them ready at once; every
 other round it is left running."""
+import contextlib
 import os
+import pathlib
+import re
 import select
 import signal
 import socket
@@ -99,3 +102,35 @@ def test_every_client_is_answered_in_every_round(desk, transport, count):
         for c in clients:
             c.sock.close()
     assert desk.child("front") == front
+
+
+def connections_by_thread(front):
+    """How many connections each thread's server watches, as the kernel tells of its epoll descriptors."""
+    proc = pathlib.Path(f"/proc/{front}")
+    links = {}
+    for fd in (proc / "fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            links[fd.name] = os.readlink(fd)
+    counts = []
+    for fd, link in links.items():
+        if link == "anon_inode:[eventpoll]":
+            watched = re.findall(r"^tfd:\s*(\d+)", (proc / "fdinfo" / fd).read_text(), re.M)
+            counts.append(sum(links.get(w, "").startswith("socket:") for w in watched))
+    return sorted(counts, reverse=True)
+
+
+def test_a_burst_of_connections_is_shared_by_the_threads(desk):
+    request = b"GET /api/v1/health HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    front, clients = desk.child("front"), []
+    try:
+        os.kill(front, signal.SIGSTOP)  # so that all of them wait to be accepted when one thread wakes up
+        clients += [Client(connect(desk, "unix"), request) for _ in range(40)]
+        os.kill(front, signal.SIGCONT)
+        one_round(clients, 0)
+        first, second = connections_by_thread(front)[:2]
+        assert 15 <= second <= first <= 30, (first, second)
+        one_round(clients, 0)
+    finally:
+        os.kill(front, signal.SIGCONT)
+        for c in clients:
+            c.sock.close()

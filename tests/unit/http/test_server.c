@@ -318,6 +318,70 @@ static void two_servers_share_a_listener(void **state)
     rig_close(&r);
 }
 
+struct two {
+    struct rig r;
+    struct http_server *second;
+    struct http_accepted handed[20];
+    size_t count;
+};
+
+/* To whoever serves fewer, as the front's threads do. */
+static bool to_the_second(void *context, const struct http_accepted *a)
+{
+    struct two *t = (struct two *)context; /* the rig is its first member */
+
+    if (http_server_load(t->r.server) <= http_server_load(t->second) + t->count)
+        return false;
+    t->handed[t->count++] = *a;
+    return true;
+}
+
+/* A burst that one server accepts is served by both. */
+static void connections_are_shared(void **state)
+{
+    struct two t = {.count = 0};
+    struct reply p;
+    int fds[20];
+
+    (void)state;
+    const struct http_config config = {.elsewhere = to_the_second};
+    rig_open(&t.r, &config, HTTP_LISTEN_PLAINTEXT);
+    struct http_listener l = {t.r.listener, HTTP_LISTEN_PLAINTEXT};
+    const struct http_config other = {
+        .listeners = &l, .listener_count = 1, .router = t.r.router, .plaintext_allowed = true, .context = &t};
+    assert_int_equal(http_server_new(&other, &t.second, NULL), OK);
+    for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+        fds[i] = rig_connect(&t.r);
+    http_server_turn(t.r.server);
+    assert_int_equal(t.count, 10);
+    for (size_t i = 0; i < t.count; i++)
+        http_server_adopt(t.second, &t.handed[i]);
+    assert_int_equal(http_server_load(t.second), 10);
+    assert_int_equal(http_server_load(t.r.server), 10);
+    for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
+        rig_send(&t.r, fds[i], GET("/hello"), sizeof(GET("/hello")) - 1);
+        http_server_turn(t.second);
+        SEND(&t.r, fds[i], "", &p);
+        assert_int_equal(p.status, 200);
+        close(fds[i]);
+    }
+    http_server_turn(t.second);
+    assert_int_equal(http_server_load(t.second), 0);
+
+    http_server_drain(t.second); /* one that is handed over too late is not left waiting */
+    fds[0] = rig_connect(&t.r);
+    t.count = 0;
+    fds[1] = rig_connect(&t.r);
+    http_server_turn(t.r.server);
+    assert_int_equal(t.count, 1);
+    http_server_adopt(t.second, &t.handed[0]);
+    assert_true(rig_closed(&t.r, fds[1], 1000) || rig_closed(&t.r, fds[0], 1000));
+    close(fds[0]);
+    close(fds[1]);
+    http_server_free(t.second);
+    rig_close(&t.r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -333,6 +397,7 @@ int main(void)
         cmocka_unit_test(plaintext_needs_leave),
         cmocka_unit_test(drained),
         cmocka_unit_test(two_servers_share_a_listener),
+        cmocka_unit_test(connections_are_shared),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
