@@ -5,12 +5,12 @@
 #define WAYS       (WAY_API_KEY | WAY_SESSION | WAY_PEER)
 #define VALUE_BODY ((size_t)448 * 1024) /* a value in which every byte is escaped */
 
-static const struct secret_action create = {EVENT_SECRET_STORED, ACCESS_WRITE, false};
-static const struct secret_action rotate = {EVENT_SECRET_ROTATED, ACCESS_ADMIN, false};
-static const struct secret_action revoke = {EVENT_SECRET_REVOKED, ACCESS_ADMIN, false};
-static const struct secret_action change = {EVENT_SECRET_CHANGED, ACCESS_WRITE, false};
-static const struct secret_action withdraw = {EVENT_SECRET_CHANGED, ACCESS_ADMIN, false};
-static const struct secret_action destroy = {EVENT_SECRET_DESTROYED, ACCESS_ADMIN, false};
+static const struct secret_action create = {EVENT_SECRET_STORED, ACCESS_WRITE};
+static const struct secret_action rotate = {EVENT_SECRET_ROTATED, ACCESS_ADMIN};
+static const struct secret_action revoke = {EVENT_SECRET_REVOKED, ACCESS_ADMIN};
+static const struct secret_action change = {EVENT_SECRET_CHANGED, ACCESS_WRITE};
+static const struct secret_action withdraw = {EVENT_SECRET_CHANGED, ACCESS_ADMIN};
+static const struct secret_action destroy = {EVENT_SECRET_DESTROYED, ACCESS_ADMIN};
 
 /* --- storing */
 
@@ -79,6 +79,7 @@ static enum http_outcome secrets_create(struct http_request *req)
     struct problem why = {0};
     struct secret_op *op;
     struct view value;
+    enum http_outcome out;
     enum err e;
 
     if (http_request_entity(req, &q, &why) != OK || secret_bytes(q.value, q.value_base64, &value, &why) != OK ||
@@ -87,6 +88,8 @@ static enum http_outcome secrets_create(struct http_request *req)
     e = secret_op_new(req, &create, q.path, q.reason, &op);
     if (e != OK)
         return http_answer_error(req, e);
+    if (!secret_op_has_reason(op, &out))
+        return out;
     op->value = value;
     op->version = 1;
     op->status = 201;
@@ -237,9 +240,8 @@ static const struct route rows[] = {
     SECRET_ROW(HTTP_GET, "", secrets_list, .name = "secret-list",
                .summary = "List the secrets that the caller may see, below a prefix.", .event = EVENT_SECRET_LISTED,
                .query = &secret_list_query_entity, .response = &secret_page_entity),
-    SECRET_ROW(HTTP_GET, "/data/{path...}", secrets_read_value, .name = "secret-read",
-               .summary = "Read a value. Production secrets need a reason.", .event = EVENT_SECRET_READ,
-               .query = &secret_value_query_entity, .response = &secret_read_entity),
+    SECRET_ROW(HTTP_GET, "/data/{path...}", secrets_read_value, .name = "secret-read", .summary = "Read a value.",
+               .event = EVENT_SECRET_READ, .query = &secret_value_query_entity, .response = &secret_read_entity),
     SECRET_ROW(HTTP_GET, "/metadata/{path...}", secrets_read_meta, .name = "secret-metadata",
                .summary = "What a secret is, with its versions but without any value.", .event = EVENT_SECRET_LISTED,
                .query = &secret_reason_entity, .response = &secret_entity),

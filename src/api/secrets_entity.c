@@ -7,7 +7,7 @@
 /* Schema numbers 0x0640 to 0x064f. */
 
 #define PATH_RULE   "1 to 12 names of A-Z a-z 0-9 . _ - with '/' between them"
-#define REASON_DOC  "Why; kept in the record. The X-Holdfast-Reason header says the same."
+#define REASON_DOC  "Why, for the record: needed here or in the X-Holdfast-Reason header."
 #define REASON_MAX  1024
 #define GRACE_MAX_S (SECRET_GRACE_MAX_MS / 1000)
 #define DAYS_MAX    3650

@@ -37,6 +37,15 @@ enum http_outcome secret_op_hide(const struct secret_op *op)
 
 /* --- may he */
 
+bool secret_op_has_reason(const struct secret_op *op, enum http_outcome *ret)
+{
+    for (size_t i = 0; i < op->reason.len; i++)
+        if (op->reason.ptr[i] > ' ')
+            return true;
+    *ret = secret_op_refuse(op, ERR_REASON_NEEDED, "");
+    return false;
+}
+
 static const char *const levels[] = {"", "read", "write", "admin", "emergency"};
 
 static enum http_outcome refuse_level(const struct secret_op *op)
@@ -82,11 +91,6 @@ static bool admitted(const struct secret_op *op, enum http_outcome *ret)
         *ret = refuse_level(op);
         return false;
     }
-    if (op->action->reason_in_production && environment == ENVIRONMENT_PRODUCTION && op->reason.len == 0) {
-        *ret = secret_op_refuse(op, ERR_MISSING_FIELD,
-                                "reading a production secret needs a reason: the X-Holdfast-Reason header or ?reason=");
-        return false;
-    }
     return true;
 }
 
@@ -110,6 +114,8 @@ bool secret_op_begin(struct http_request *req, const struct secret_action *actio
         *ret = http_answer_error(req, e);
         return false;
     }
+    if (!secret_op_has_reason(op, ret))
+        return false;
     e = secret_get(t->reader, atomic_load(&t->shared->keys), path, req->arena, &op->found);
     if (e != OK) {
         *ret = refuse_missing(op, e);

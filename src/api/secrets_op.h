@@ -9,7 +9,6 @@
 struct secret_action {
     uint16_t event;
     enum access_level needed;
-    bool reason_in_production; /* a reason must be given for secrets of production */
 };
 
 struct secret_op {
@@ -28,9 +27,11 @@ struct secret_op {
 /* An operation on the path of the address. False: the outcome is in *ret, the request is answered or will be. */
 bool secret_op_begin(struct http_request *req, const struct secret_action *action, struct view reason,
                      struct secret_op **ret_op, enum http_outcome *ret);
-/* Without looking anything up: for paths that come with the body. */
+/* Without looking anything up: for paths that come with the body. Whoever uses it asks secret_op_has_reason next. */
 RESULT secret_op_new(struct http_request *req, const struct secret_action *action, struct view path, struct view reason,
                      struct secret_op **ret);
+/* SEC-2: every call says why. False: the refusal is in *ret, the same whether there is such a secret or not. */
+bool secret_op_has_reason(const struct secret_op *op, enum http_outcome *ret);
 struct refusal_of secret_op_refusal(const struct secret_op *op);
 enum http_outcome secret_op_refuse(const struct secret_op *op, enum err code, const char *detail);
 /* As if there were no such secret, or no such right: nobody can tell which. */

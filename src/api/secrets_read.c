@@ -6,8 +6,8 @@
 #define SCAN_MAX      10000 /* rows looked at for one page, seen or not */
 #define LIMIT_DEFAULT 100
 
-static const struct secret_action read_value = {EVENT_SECRET_READ, ACCESS_READ, true};
-static const struct secret_action read_about = {EVENT_SECRET_LISTED, ACCESS_READ, false};
+static const struct secret_action read_value = {EVENT_SECRET_READ, ACCESS_READ};
+static const struct secret_action read_about = {EVENT_SECRET_LISTED, ACCESS_READ};
 
 /* --- values */
 
@@ -234,14 +234,18 @@ enum http_outcome secrets_list(struct http_request *req)
     struct secret_list_query q = {0};
     struct problem why = {0};
     struct secret_op *op;
+    enum http_outcome out;
     enum err e = http_request_query(req, &q, &why);
 
+    if (e == OK)
+        e = secret_op_new(req, &read_about, q.prefix, q.reason, &op);
+    if (e == OK && !secret_op_has_reason(op, &out))
+        return out;
     if (e == OK)
         e = put_page(req, &q, &why);
     if (e != OK && why.code == OK)
         why.code = e;
     if (e != OK)
         return http_answer_problem(req, &why);
-    e = secret_op_new(req, &read_about, q.prefix, q.reason, &op);
-    return e == OK ? secret_op_record(op, "list", shown_page) : http_answer_error(req, e);
+    return secret_op_record(op, "list", shown_page);
 }

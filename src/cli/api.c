@@ -242,6 +242,31 @@ static struct curl_slist *add_header(struct curl_slist *list, const char *name, 
     return grown;
 }
 
+/* Empty if none was given. */
+static RESULT reason_of(struct cli *c, struct view *ret)
+{
+    const char *option = args_text(&c->args, "reason"), *variable = getenv("HOLDFAST_REASON");
+    struct view v = view_str(option ? option : variable ? variable : "");
+
+    while (v.len && (v.ptr[0] == ' ' || v.ptr[0] == '\t'))
+        v = VIEW(v.ptr + 1, v.len - 1);
+    if (v.len && !text_printable(v))
+        return cli_fail(c, ERR_BAD_VALUE, option ? "--reason" : "HOLDFAST_REASON",
+                        "a reason is one line of text without control characters");
+    *ret = v;
+    return OK;
+}
+
+RESULT api_needs_reason(struct cli *c)
+{
+    struct view reason;
+
+    TRY(reason_of(c, &reason));
+    return reason.len ? OK
+                      : cli_fail(c, ERR_REASON_NEEDED, "--reason",
+                                 "say why, for the record: --reason TEXT, or the variable HOLDFAST_REASON");
+}
+
 /* libcurl keeps copies of its own; this one is ours to wipe. */
 static void wipe_headers(struct curl_slist *list)
 {
@@ -254,15 +279,17 @@ static RESULT headers_of(struct cli *c, bool with_token, struct curl_slist **ret
 {
     AUTO(secret_free) struct secret *token = NULL;
     AUTO_WRITER bearer = writer_new(8192);
-    const char *reason = args_text(&c->args, "reason");
-    struct curl_slist *list = add_header(NULL, "Accept", VIEW_STR("application/json"));
+    struct view reason;
+    struct curl_slist *list;
 
+    TRY(reason_of(c, &reason));
+    list = add_header(NULL, "Accept", VIEW_STR("application/json"));
     if (list)
         list = add_header(list, "Content-Type", VIEW_STR("application/json"));
     if (list)
         list = add_header(list, "Expect", (struct view){0});
-    if (list && reason)
-        list = add_header(list, "X-Holdfast-Reason", view_str(reason));
+    if (list && reason.len)
+        list = add_header(list, "X-Holdfast-Reason", reason);
     if (list && with_token) {
         enum err e = api_token(c, &token);
         if (e != OK) {

@@ -21,6 +21,8 @@ RESULT api_call_open(struct cli *c, const char *method, const char *path, struct
 RESULT api_problem(struct cli *c, const struct api_answer *answer);
 /* The error that a stable code names; ERR_INTERNAL for one that this program does not know. */
 enum err api_code(const char *name);
+/* For commands that do nothing without a reason: --reason, or HOLDFAST_REASON. ERR_REASON_NEEDED, ERR_BAD_VALUE. */
+RESULT api_needs_reason(struct cli *c);
 void api_free(struct api *a);
 /* Encodes a path's segments, slashes kept, behind prefix; the text is in the arena, NULL when memory is used up. */
 const char *api_path(struct cli *c, const char *prefix, const char *path);

@@ -110,6 +110,8 @@ static RESULT run(struct cli *c, const struct cli_command *cmd, int count, char 
     }
     output = args_text(&c->args, "output");
     c->json = output && strcmp(output, "json") == 0;
+    if (cmd->flags & COMMAND_REASON)
+        TRY(api_needs_reason(c));
     return cmd->run(c);
 }
 

@@ -40,6 +40,7 @@ enum command_flag {
     COMMAND_RECORDED = 8, /* takes a reason for the record: --reason */
     COMMAND_SERVER = 32,  /* reads the server's configuration */
     COMMAND_PLAIN = 16,   /* has one form of output: no --output */
+    COMMAND_REASON = 64,  /* does nothing without one */
 };
 
 #define ARGUMENTS_MAX 3

@@ -29,6 +29,7 @@ static const struct {
     {"HOLDFAST_ADDR", "the server's address: https://host:port or unix:/path"},
     {"HOLDFAST_TOKEN", "an API key or session token"},
     {"HOLDFAST_CACERT", "PEM file with the certificate to trust"},
+    {"HOLDFAST_REASON", "why, for the record, where --reason is not given"},
     {"HOLDFAST_DATA_DIR", "the server's data directory, for 'server' and 'operator'"},
     {"HOLDFAST_HOME", "the profile's directory (~/.config/holdfast)"},
     {"NO_COLOR", "if set, no colours"},

@@ -174,7 +174,7 @@ static void show(const struct dev *d, const struct config *config, bool temporar
     printf("  User         %s\n  Password     %s (also the passphrase of the root key and the approval key)\n\n",
            DEV_USER, d->password);
     printf("Try, in another terminal:\n\n  export HOLDFAST_HOME=%s\n", d->home);
-    printf("  holdfast whoami\n  holdfast secret put demo/password --environment development\n"
+    printf("  holdfast whoami\n  holdfast secret put demo/password --environment development --reason \"trying it\"\n"
            "  holdfast key create my-service --role viewer\n  holdfast audit tail\n\n"
            "Stop it with Ctrl-C. Never put a real exchange's key into it.\n");
     (void)fflush(stdout);

@@ -52,7 +52,7 @@ const struct common_option command_common[] = {
     {COMMAND_API, 0, VALUE("cacert", FILE, "FILE", "PEM certificate to trust for it (HOLDFAST_CACERT)")},
     {COMMAND_API, 0,
      VALUE("token-file", FILE, "FILE", "API key or session token (HOLDFAST_TOKEN); - is standard input")},
-    {COMMAND_RECORDED, 0, VALUE("reason", TEXT, "TEXT", "why, for the record")},
+    {COMMAND_RECORDED, 0, VALUE("reason", TEXT, "TEXT", "why, for the record (HOLDFAST_REASON)")},
     {COMMAND_OPERATOR, 0, VALUE("socket", FILE, "FILE", "the operator socket")},
     {COMMAND_OPERATOR | COMMAND_SERVER, 0,
      VALUE("config", FILE, "FILE", "the server's configuration (/etc/holdfast/holdfast.yaml)")},
@@ -105,6 +105,7 @@ const size_t command_common_count = ARRAY_LEN(command_common);
 #define PATH_ARGUMENT       ARGUMENT("PATH", "such as exchange/binance/main")
 #define CREDENTIAL_ARGUMENT ARGUMENT("PATH", "the credential, such as exchange/binance/main")
 #define CHANGES             (COMMAND_API | COMMAND_RECORDED)
+#define SECRETS             (CHANGES | COMMAND_REASON)
 
 #define APPROVAL_HELP                                                                                                  \
     "The change is shown, then signed with the administrator's key; keeper and signer take nothing without that "      \
@@ -202,7 +203,7 @@ const struct cli_command command_table[] = {
             "Exits with 7 while it does not serve. More is shown to those who are signed in.", NULL, NO_ARGUMENTS,
             NULL),
     COMMAND(
-        "secret put", secrets_put, CHANGES, "store a new secret",
+        "secret put", secrets_put, SECRETS, "store a new secret",
         "The value is asked for, or read from --value-file. It is never an argument: those can be seen by everybody on "
         "the "
         "host.",
@@ -210,27 +211,30 @@ const struct cli_command command_table[] = {
                 VALUE("description", TEXT, "TEXT", "for people"),
                 VALUE("owner", TEXT, "NAME", "who is responsible; you"), VALUE("tag", TEXTS, "TEXT", "may be repeated"),
                 VALUE("rotation-days", NUMBER, "N", "remind to rotate after so many days")),
-        ARGUMENTS(PATH_ARGUMENT), "pass show binance | holdfast secret put exchange/binance/login --value-file -"),
-    COMMAND("secret get", secrets_get, CHANGES, "read a secret", "Production secrets want a --reason.",
+        ARGUMENTS(PATH_ARGUMENT),
+        "pass show binance | holdfast secret put exchange/binance/login \\\n    --value-file - --reason \"moved from "
+        "pass\""),
+    COMMAND("secret get", secrets_get, SECRETS, "read a secret", NULL,
             OPTIONS(VERSION, FLAG("raw", 0, "the value alone, byte for byte"),
                     FLAG("metadata", 0, "everything but the value"),
                     FLAG("recover", 0, "an older version, past its grace period")),
             ARGUMENTS(PATH_ARGUMENT), "holdfast secret get exchange/binance/login --raw --reason \"log in\""),
-    COMMAND("secret list", secrets_list, CHANGES, "secrets below a path", NULL, OPTIONS(PAGE),
+    COMMAND("secret list", secrets_list, SECRETS, "secrets below a path", NULL, OPTIONS(PAGE),
             ARGUMENTS(ARGUMENT_OPTIONAL("PREFIX", "such as exchange/; all if left out")), NULL),
-    COMMAND("secret rotate", secrets_rotate, CHANGES, "give a secret a new value",
+    COMMAND("secret rotate", secrets_rotate, SECRETS, "give a secret a new value",
             "The old value stays readable for the grace period. --version makes it a compare-and-set.",
             OPTIONS(VALUE_FILE, TRIM, GRACE, VALUE("version", NUMBER, "N", "only if this is the current version")),
-            ARGUMENTS(PATH_ARGUMENT), "holdfast secret rotate database/main --value-file new.txt --grace 1h"),
-    COMMAND("secret revoke", secrets_revoke, CHANGES | COMMAND_ASKS, "take a secret out of use at once", NULL, NULL,
+            ARGUMENTS(PATH_ARGUMENT),
+            "holdfast secret rotate database/main --value-file new.txt --grace 1h \\\n    --reason \"quarterly\""),
+    COMMAND("secret revoke", secrets_revoke, SECRETS | COMMAND_ASKS, "take a secret out of use at once", NULL, NULL,
             ARGUMENTS(PATH_ARGUMENT), NULL),
-    COMMAND("secret history", secrets_history, CHANGES, "versions of a secret", NULL, NULL, ARGUMENTS(PATH_ARGUMENT),
+    COMMAND("secret history", secrets_history, SECRETS, "versions of a secret", NULL, NULL, ARGUMENTS(PATH_ARGUMENT),
             NULL),
-    COMMAND("secret delete", secrets_delete, CHANGES | COMMAND_ASKS, "hide a version; it can be undeleted", NULL,
+    COMMAND("secret delete", secrets_delete, SECRETS | COMMAND_ASKS, "hide a version; it can be undeleted", NULL,
             OPTIONS(VERSION), ARGUMENTS(PATH_ARGUMENT), NULL),
-    COMMAND("secret undelete", secrets_undelete, CHANGES, "bring a deleted version back", NULL, OPTIONS(VERSION),
+    COMMAND("secret undelete", secrets_undelete, SECRETS, "bring a deleted version back", NULL, OPTIONS(VERSION),
             ARGUMENTS(PATH_ARGUMENT), NULL),
-    COMMAND("secret destroy", secrets_destroy, CHANGES | COMMAND_ASKS, "remove a version for good", NULL,
+    COMMAND("secret destroy", secrets_destroy, SECRETS | COMMAND_ASKS, "remove a version for good", NULL,
             OPTIONS(VERSION), ARGUMENTS(PATH_ARGUMENT), NULL),
     COMMAND(
         "credential put", credentials_put, CHANGES | COMMAND_ASKS, "store a venue's key, for signing only",

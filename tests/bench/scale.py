@@ -190,8 +190,8 @@ def latencies(server, keys, tokens, when):
     reader, verifier = tokens
     pick = [i * (COUNT // SAMPLES or 1) % COUNT for i in range(SAMPLES)]
     kinds = {
-        "read one secret": [request("GET", f"/api/v1/secrets/data/{secret_path(i)}", reader) for i in pick],
-        "list one prefix of 100 secrets": [request("GET", f"/api/v1/secrets?prefix=desk/{i // GROUP:04d}/", reader)
+        "read one secret": [request("GET", f"/api/v1/secrets/data/{secret_path(i)}?reason=bench", reader) for i in pick],
+        "list one prefix of 100 secrets": [request("GET", f"/api/v1/secrets?prefix=desk/{i // GROUP:04d}/&reason=bench", reader)
                                            for i in pick],
         "verify one key": [request("POST", "/api/v1/keys/verify", verifier, json.dumps({"key": keys[i % len(keys)]}))
                            for i in pick],

@@ -49,7 +49,7 @@ def ccxt():
 def measure(server, home):
     sign = request("POST", "/api/v1/sign", server.bot, json.dumps(
         {"credential": "exchange/hyperliquid/bot@@", "network": "mainnet"})[:-1] + ',"params":' + ORDER + "}")
-    read = request("GET", "/api/v1/secrets/data/bench/secret", server.reader)
+    read = request("GET", "/api/v1/secrets/data/bench/secret?reason=bench", server.reader)
     web, static = nginx(home, 64), request("GET", "/file")
 
     def loaded(socket, body, connections, seconds=SECONDS):

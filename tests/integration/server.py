@@ -22,6 +22,7 @@ VENUES = SOURCE / "spec" / "venues"
 PASSPHRASE = "correct horse battery staple"
 KEY_PASSPHRASE = "an approval key of its own"
 PASSWORD = "Tr4ding-desk-open!"
+REASON = "a test of the desk"
 ROLES = ("keeper", "signer", "front")
 
 running = []  # servers whose logs are shown when a test fails
@@ -216,8 +217,10 @@ class Api:
         self.connection = None
 
     def call(self, method, path, body=None, headers=None, raw=None):
-        """raw: body bytes as they are. Raises OSError or HTTPException when the server goes away."""
-        h = dict(headers or {})
+        """raw: body bytes as they are. Raises OSError or HTTPException when the server goes away. A reason goes along,
+        since secrets need one, unless X-Holdfast-Reason is given: None for none."""
+        h = {"X-Holdfast-Reason": REASON, **(headers or {})}
+        h = {k: v for k, v in h.items() if v is not None}
         if self.token and not any(k.lower() in ("authorization", "x-api-key") for k in h):
             h["Authorization"] = f"Bearer {self.token}"
         if body is not None:
@@ -395,7 +398,8 @@ class Server:
     def cli(self, *arguments, stdin=None, code=0, env=None, seconds=30.0, profile=None, text=True):
         """Runs the command; code: what it must exit with, None for anything. Returns what it printed."""
         e = {k: v for k, v in os.environ.items() if not k.startswith("HOLDFAST_")}
-        e.update({"HOLDFAST_HOME": str(profile or self.profile), "HOLDFAST_DATA_DIR": str(self.data)}, **(env or {}))
+        e.update({"HOLDFAST_HOME": str(profile or self.profile), "HOLDFAST_DATA_DIR": str(self.data), "HOLDFAST_REASON": REASON},
+                 **(env or {}))
         r = subprocess.run([PROGRAM, *map(str, arguments)], input=stdin, capture_output=True, text=text,
                            timeout=seconds, env=e, stdin=None if stdin is not None else subprocess.DEVNULL,
                            start_new_session=True, check=False)

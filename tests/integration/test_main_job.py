@@ -138,6 +138,26 @@ def test_freezing_needs_nothing_and_releasing_needs_an_approval(trading):
     trading.bot.ok("POST", "/api/v1/sign", ask)
 
 
+def test_every_call_about_a_secret_says_why(trading):
+    """On the command line by an option or a variable; the record then tells who, from where, and why."""
+    value = trading.file("value", "hunter2")
+    bare = {"HOLDFAST_REASON": ""}
+    for words in (["put", "desk/why", "--value-file", value], ["get", "desk/why"], ["list"], ["history", "desk/why"],
+                  ["rotate", "desk/why", "--value-file", value], ["revoke", "desk/why", "--yes"],
+                  ["delete", "desk/why", "--version", "1", "--yes"]):
+        r = trading.cli("secret", *words, env=bare, code=2)
+        assert "reason-needed" in r.stderr and "--reason" in r.stderr, r.stderr
+    trading.cli("secret", "put", "desk/why", "--value-file", value, "--reason", "for the new desk", env=bare)
+    assert trading.cli("secret", "get", "desk/why", "--raw", env={"HOLDFAST_REASON": "log in"}).stdout == "hunter2"
+    trading.admin.refused("reason-needed", "GET", "/api/v1/secrets/data/desk/why", headers={"X-Holdfast-Reason": None})
+    found = trading.cli_json("audit", "search", "--resource", "secret:desk/why")["records"]
+    told = {r["type"]: r["who"].get("reason") for r in reversed(found)}
+    assert told["SECRET_STORED"] == "for the new desk"
+    read = [r for r in found if r["type"] == "SECRET_READ"]
+    assert {r["who"].get("reason") for r in read} == {"log in", None}, read
+    assert all(r["who"]["actor"] == "user:admin" and r["who"]["user_agent"] for r in read if r["who"].get("reason"))
+
+
 @pytest.mark.parametrize("change, code", [
     ({"called": "nowhere"}, "unknown-venue"), ({"bundle": {"secret": "0x12"}}, "wrong-key-for-venue"),
     ({"scheme": "binance-hmac"}, "wrong-key-for-venue"), ({"policy": {"classes": ["everything"]}}, "bad-policy"),

@@ -29,12 +29,18 @@ static int tear_down(void **state)
     return 0;
 }
 
-static int ask(const char *key, const char *method, const char *path, const char *body)
+/* With more header lines. */
+static int ask_with(const char *key, const char *more, const char *method, const char *path, const char *body)
 {
     char header[512];
-    (void)snprintf(header, sizeof header, "X-API-Key: %s\r\n", key);
+    (void)snprintf(header, sizeof header, "X-API-Key: %s\r\n%s", key, more);
     rig_ask(rig, method, path, header, body, &reply);
     return reply.status;
+}
+
+static int ask(const char *key, const char *method, const char *path, const char *body)
+{
+    return ask_with(key, "X-Holdfast-Reason: a test\r\n", method, path, body);
 }
 
 static bool says(const char *text)
@@ -44,6 +50,10 @@ static bool says(const char *text)
 
 #define NEW(path, environment, value)                                                                                  \
     "{\"path\":\"" path "\",\"kind\":\"password\",\"environment\":\"" environment "\",\"value\":\"" value "\"}"
+
+#define NEW_WHY(path, environment, value)                                                                              \
+    "{\"path\":\"" path "\",\"kind\":\"password\",\"environment\":\"" environment "\",\"value\":\"" value              \
+    "\",\"reason\":\"why\"}"
 
 /* The body without what differs from request to request. */
 static void body_of(char *out, size_t cap)
@@ -90,19 +100,39 @@ static void test_life(void **state)
     assert_int_equal(rig_records(rig, EVENT_SECRET_ROTATED), 2);
 }
 
-static void test_production_needs_a_reason(void **state)
+/* SEC-2: every call says why, and a call that does not is answered alike whether there is such a secret or not. */
+static void test_every_call_needs_a_reason(void **state)
 {
-    char header[512];
+    static const struct {
+        const char *method, *path, *body, *with;
+        int status;
+    } calls[] = {
+        {"POST", "", NEW("b", "staging", "v"), NEW_WHY("b", "staging", "v"), 201},
+        {"GET", "/data/k", NULL, NULL, 200},
+        {"GET", "/data/missing", NULL, NULL, 404},
+        {"GET", "/metadata/k", NULL, NULL, 200},
+        {"GET", "/history/k", NULL, NULL, 200},
+        {"GET", "", NULL, NULL, 200},
+        {"PUT", "/metadata/k", "{\"owner\":\"me\"}", "{\"owner\":\"me\",\"reason\":\"why\"}", 200},
+        {"POST", "/rotate/k", "{\"value\":\"w\"}", "{\"value\":\"w\",\"reason\":\"why\"}", 200},
+        {"POST", "/delete/k", "{\"version\":1}", "{\"version\":1,\"reason\":\"why\"}", 200},
+        {"POST", "/undelete/k", "{\"version\":1}", "{\"version\":1,\"reason\":\"why\"}", 200},
+        {"POST", "/destroy/k", "{\"version\":1}", "{\"version\":1,\"reason\":\"why\"}", 200},
+        {"POST", "/revoke/k", NULL, "{\"reason\":\"why\"}", 200},
+    };
+    char path[128];
     (void)state;
-    assert_int_equal(ask(admin, "POST", "/api/v1/secrets", NEW("k", "production", "v")), 201);
-    assert_int_equal(ask(admin, "GET", "/api/v1/secrets/data/k", NULL), 400);
-    assert_true(says("\"code\":\"missing-field\""));
-    assert_false(says("\"value\""));
-    assert_int_equal(ask(admin, "GET", "/api/v1/secrets/data/k?reason=deploy", NULL), 200);
-    (void)snprintf(header, sizeof header, "X-API-Key: %s\r\nX-Holdfast-Reason: deploy\r\n", admin);
-    rig_ask(rig, "GET", "/api/v1/secrets/data/k", header, NULL, &reply);
-    assert_int_equal(reply.status, 200);
-    assert_int_equal(ask(admin, "GET", "/api/v1/secrets/metadata/k", NULL), 200);
+    assert_int_equal(ask(admin, "POST", "/api/v1/secrets", NEW("k", "development", "v")), 201);
+    for (size_t i = 0; i < ARRAY_LEN(calls); i++) {
+        size_t before = rig_records_all(rig);
+        (void)snprintf(path, sizeof path, "/api/v1/secrets%s", calls[i].path);
+        assert_int_equal(ask_with(admin, "", calls[i].method, path, calls[i].body), 400);
+        assert_true(says("\"code\":\"reason-needed\"") && says("--reason") && says("X-Holdfast-Reason"));
+        assert_int_equal(ask_with(admin, "X-Holdfast-Reason:  \t \r\n", calls[i].method, path, calls[i].body), 400);
+        assert_int_equal(rig_records_all(rig), before + 2); /* a refusal is recorded like every other */
+        (void)snprintf(path, sizeof path, "/api/v1/secrets%s%s", calls[i].path, calls[i].with ? "" : "?reason=why");
+        assert_int_equal(ask_with(admin, "", calls[i].method, path, calls[i].with), calls[i].status);
+    }
 }
 
 /* SEC-2: who may not list a path can't tell whether something is there. */
@@ -189,7 +219,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_life, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_production_needs_a_reason, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_every_call_needs_a_reason, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_missing_looks_like_forbidden, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_permission_first, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_lists_show_what_may_be_seen, set_up, tear_down),

@@ -171,7 +171,7 @@ static void unknown_commands(void **state)
 static void problems_as_json(void **state)
 {
     const char *home = support_home();
-    struct ran r = RUN("secret", "get", "a/b", "-o", "json", "--address", "unix:/nowhere/api.sock");
+    struct ran r = RUN("secret", "get", "a/b", "--reason", "x", "-o", "json", "--address", "unix:/nowhere/api.sock");
     json_t *problem = NULL;
 
     (void)state;

@@ -173,7 +173,7 @@ static void damaged_profile(void **state)
     (void)state;
     (void)snprintf(path, sizeof path, "%s/profile.json", home);
     support_write(path, "{\"address\":", 11);
-    struct ran r = RUN("secret", "list");
+    struct ran r = RUN("secret", "list", "--reason", "x");
     assert_int_equal(r.code, 2);
     assert_non_null(strstr(r.err, path));
     support_done(&r);
