@@ -1,5 +1,5 @@
-/* One thread accepts a burst of connections faster than the others wake up. Kept where they were accepted, one thread would
- * serve all bots of a desk while the other cores sleep. */
+/* One thread accepts a burst of connections faster than the others wake up. Kept where they were accepted, one thread
+ * would serve all bots of a desk while the other cores sleep. */
 #include "front/front.h"
 
 struct handed {
