@@ -5,11 +5,21 @@
 #include <nettle/hkdf.h>
 #include <nettle/hmac.h>
 #include <nettle/pbkdf2.h>
+#include <nettle/sha1.h>
 #include <nettle/sha2.h>
 #include <nettle/sha3.h>
 
 /* Contexts are wiped even where a hash has no key: what is hashed may be a token or a passphrase, and a context keeps
  * the last block of it. */
+
+void sha1_for_lookup(struct view v, uint8_t out[static SHA1_SIZE])
+{
+    struct sha1_ctx ctx;
+    sha1_init(&ctx);
+    sha1_update(&ctx, v.len, v.ptr);
+    sha1_digest(&ctx, SHA1_SIZE, out);
+    wipe(&ctx, sizeof(ctx));
+}
 
 void sha256_list(const struct view *parts, size_t count, uint8_t out[static SHA256_SIZE])
 {

@@ -4,10 +4,13 @@
 
 #include "base/buf.h"
 
+#define SHA1_SIZE      20
 #define SHA256_SIZE    32
 #define SHA512_SIZE    64
 #define KECCAK256_SIZE 32
 
+/* Broken as a hash. Only for looking up lists that others publish by it. */
+void sha1_for_lookup(struct view v, uint8_t out[static SHA1_SIZE]);
 void sha256(struct view v, uint8_t out[static SHA256_SIZE]);
 void sha256_list(const struct view *parts, size_t count, uint8_t out[static SHA256_SIZE]); /* of the concatenation */
 void sha512(struct view v, uint8_t out[static SHA512_SIZE]);
