@@ -1,6 +1,7 @@
 /* Who asks: an API key, a session, or the Unix user at the other end of a local socket. Memory only. */
 #include "api/failure_table.h"
 #include "api/inside.h"
+#include "api/keys.h"
 
 #include "base/text.h"
 
@@ -25,21 +26,15 @@ static RESULT printed(struct arena *arena, const char *prefix, struct view text,
 
 /* --- API keys */
 
-/* An owner who was shut out takes his keys along; one who is no user (a service) is nobody's business here. */
-static RESULT owner_allowed(const struct http_request *req, struct view owner)
-{
-    return identity_user_disabled(api_of(req)->shared->identity, owner) ? ERR_KEY_DISABLED : OK;
-}
-
 static RESULT allowed_usage(const struct http_request *req, uint8_t usage);
 
 static RESULT as_key(struct http_request *req, const struct api_key *key, struct api_caller *ret)
 {
-    uint8_t level = 0;
+    struct rights rights;
 
-    TRY(owner_allowed(req, key->owner));
-    TRY(roles_effective(key->roles.items, key->roles.count, &ret->permissions, &level));
-    ret->access = (struct secret_access){.level = level, .environments = key->secret_environments};
+    TRY(key_rights(api_of(req)->shared->identity, key, &rights));
+    ret->permissions = rights.permissions;
+    ret->access = rights.access;
     ret->key_id = key->id;
     return allowed_usage(req, key->usage);
 }

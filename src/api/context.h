@@ -100,6 +100,12 @@ enum http_outcome api_admit(struct http_request *req);
 /* http_config.ended: adds up what strangers were refused. */
 void api_ended(void *context, const struct http_request *req, const struct http_ended *how);
 const struct api_caller *api_caller_of(const struct http_request *req);
+static inline struct rights api_rights_of(const struct http_request *req)
+{
+    const struct api_caller *c = api_caller_of(req);
+
+    return (struct rights){c->permissions, c->access};
+}
 /* A Retry-After of so many seconds with whatever is answered. */
 void api_retry_after(struct http_request *req, unsigned seconds);
 /* For records: actor, source, user agent, request id, and the reason from the X-Holdfast-Reason header or `reason`. */

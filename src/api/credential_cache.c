@@ -6,9 +6,9 @@
 
 #define SLOTS 4096u
 
-/* Four words that belong together, behind a counter that is odd while they change: who reads an odd one, or another one
+/* Five words that belong together, behind a counter that is odd while they change: who reads an odd one, or another one
  * afterwards than before, has read nothing. */
-enum { WORD_PATH, WORD_ID = 2, WORDS = 4 };
+enum { WORD_PATH, WORD_ID = 2, WORD_ENVIRONMENT = 4, WORDS = 5 };
 struct slot {
     _Atomic uint32_t sequence;
     _Atomic uint64_t words[WORDS];
@@ -43,7 +43,7 @@ static size_t name_of(struct view path, uint64_t out[static 2])
     return out[0] % SLOTS;
 }
 
-bool credential_cache_get(const struct credential_cache *c, struct view path, uint8_t ret_id[static 16])
+bool credential_cache_get(const struct credential_cache *c, struct view path, struct credential_known *ret)
 {
     uint64_t name[2], words[WORDS];
     const struct slot *s = &c->slots[name_of(path, name)];
@@ -55,7 +55,8 @@ bool credential_cache_get(const struct credential_cache *c, struct view path, ui
         return false;
     if (memcmp(&words[WORD_PATH], name, sizeof name) != 0)
         return false;
-    memcpy(ret_id, &words[WORD_ID], 16);
+    memcpy(ret->id, &words[WORD_ID], sizeof ret->id);
+    ret->environment = (uint8_t)words[WORD_ENVIRONMENT];
     return true;
 }
 
@@ -70,12 +71,13 @@ static void write_slot(struct slot *s, const uint64_t words[static WORDS])
     atomic_store_explicit(&s->sequence, before + 2, memory_order_release);
 }
 
-void credential_cache_put(struct credential_cache *c, struct view path, const uint8_t id[static 16])
+void credential_cache_put(struct credential_cache *c, struct view path, const struct credential_known *known)
 {
     uint64_t words[WORDS];
     struct slot *s = &c->slots[name_of(path, words)];
 
-    memcpy(&words[WORD_ID], id, 16);
+    memcpy(&words[WORD_ID], known->id, sizeof known->id);
+    words[WORD_ENVIRONMENT] = known->environment;
     write_slot(s, words);
 }
 

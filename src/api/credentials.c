@@ -202,6 +202,9 @@ static RESULT check_succession(const struct change *c, struct problem *why)
 
     if (!c->stored && memcmp(c->put.previous, nothing, sizeof nothing) != 0)
         return problem_set(why, ERR_APPROVAL_STALE, "/previous", "%s", "there is no credential of this name yet");
+    if (!c->stored && c->descriptor.environment == 0)
+        return problem_set(why, ERR_MISSING_FIELD, "/descriptor", "%s",
+                           "a credential belongs to development, staging or production: keys of the same sign with it");
     if (!c->stored)
         return c->put.box.len
                    ? OK

@@ -16,12 +16,13 @@ struct credential_rights {
     bool sees_all;          /* looks after them: secrets:access, system:config or audit:view */
     bool is_key;            /* an API key, or a Unix user that stands for one */
     struct text_list named; /* the key's patterns */
+    uint8_t signs_in;       /* environments, as bits: a key's own while its owner has it; those granted to a person */
 };
 RESULT credentials_rights(const struct http_request *req, struct credential_rights *ret);
 bool credentials_named(const struct credential_rights *r, struct view path);
-static inline bool credentials_visible(const struct credential_rights *r, struct view path)
+static inline bool credentials_visible(const struct credential_rights *r, struct view path, uint8_t environment)
 {
-    return r->sees_all || credentials_named(r, path);
+    return r->sees_all || (credentials_named(r, path) && (r->signs_in & environment_bit(environment)));
 }
 /* The process's cache, made when it is first asked for; NULL without memory. */
 struct credential_cache *credentials_cache(struct api_shared *s);

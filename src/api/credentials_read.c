@@ -1,6 +1,7 @@
 /* What can be known of signing credentials: everything but the key. */
 #include "api/credentials.h"
 
+#include "api/keys.h"
 #include "base/json.h"
 #include "domain/secrets/secrets.h"
 
@@ -22,14 +23,16 @@ RESULT credentials_rights(const struct http_request *req, struct credential_righ
 {
     static const enum permission any[] = {PERMISSION_SECRETS_ACCESS, PERMISSION_SYSTEM_CONFIG, PERMISSION_AUDIT_VIEW};
     const struct api_caller *c = api_caller_of(req);
-    struct credential_rights r = {.is_key = c->key_id.len > 0};
+    struct credential_rights r = {.is_key = c->key_id.len > 0, .signs_in = c->access.environments};
+    struct api_shared *s = api_of(req)->shared;
     struct api_key_found found;
 
     for (size_t i = 0; i < ARRAY_LEN(any); i++)
         r.sees_all |= permission_has(c->permissions, any[i]);
     if (r.is_key) {
-        TRY(api_keys_find(api_of(req)->shared->api_keys, c->key_id, req->arena, &found));
+        TRY(api_keys_find(s->api_keys, c->key_id, req->arena, &found));
         r.named = found.key.credentials;
+        r.signs_in = key_signs_in(s->identity, &found.key);
     }
     *ret = r;
     return OK;
@@ -195,9 +198,9 @@ enum http_outcome credentials_show(struct http_request *req)
         e = credentials_rights(req, &rights);
     if (e != OK)
         return http_answer_error(req, e);
-    if (!credentials_visible(&rights, path))
-        return refusal_code(req, &of, ERR_FORBIDDEN, "");
     e = view_of(req, path, v);
+    if (!credentials_visible(&rights, path, e == OK ? v->environment : 0))
+        return refusal_code(req, &of, ERR_FORBIDDEN, "");
     if (e == ERR_TAMPERED)
         return refusal_code(req, &of, e, "the stored credential was altered, moved or put back");
     return e == OK ? ask_state(req, v) : http_answer_error(req, e);
@@ -225,7 +228,7 @@ static RESULT put_brief(struct page *p, const struct store_row *row)
 
     TRY(entity_decode(&credential_row_entity, row->value, p->scratch, &stored));
     TRY(entity_decode(&credential_descriptor_entity, stored.descriptor, p->scratch, &d));
-    if (!credentials_visible(&p->rights, d.path))
+    if (!credentials_visible(&p->rights, d.path, d.environment))
         return OK;
     struct credential_brief b = {.path = d.path,
                                  .version = d.version,

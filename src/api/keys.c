@@ -95,24 +95,51 @@ static RESULT fill_key(struct work *w, const struct key_create *q)
     return people_environments_get(&q->environments, &w->key.secret_environments);
 }
 
+/* What it could never do is better said now than found out by a bot. */
+static RESULT check_owner(const struct work *w, struct problem *why)
+{
+    struct identity *identity = api_of(w->req)->shared->identity;
+    struct rights owner;
+    if (identity_user_rights(identity, w->key.owner, &owner) != OK)
+        return problem_set(why, ERR_BAD_VALUE, "/owner", "%s", "There is no such user, or he is disabled.");
+    if (!key_is_within(&w->key, &owner))
+        return problem_set(
+            why, ERR_BAD_VALUE, "/owner", "%s",
+            "A key can't do more than its owner: he lacks a permission, a level or an environment of it.");
+    if (w->key.credentials.count && !key_signs_in(identity, &w->key))
+        return problem_set(why, ERR_BAD_VALUE, "/environment", "%s",
+                           "Its owner has no grant for this environment, so nothing could be signed with the key.");
+    return OK;
+}
+
 static RESULT check_create(struct work *w, struct problem *why)
 {
-    struct user_found owner;
-    if (identity_user(api_of(w->req)->shared->identity, w->key.owner, w->req->arena, &owner) != OK ||
-        owner.user.state == USER_DISABLED)
-        return problem_set(why, ERR_BAD_VALUE, "/owner", "%s", "There is no such user, or he is disabled.");
+    TRY(check_owner(w, why));
     if (w->key.has_unix_uid && api_keys_uid_taken(table_of(w->req), w->key.unix_uid))
         return problem_set(why, ERR_EXISTS, "/unix_uid", "%s", "Another key is this Unix user's.");
     return OK;
 }
 
+/* By naming a credential one lets somebody sign with it, and look at it. */
+static bool may_name_credentials(const struct work *w)
+{
+    const struct api_caller *c = api_caller_of(w->req);
+    bool signs = permission_has(c->permissions, PERMISSION_MEV_EXECUTE) &&
+                 (c->access.environments & environment_bit(w->key.environment));
+    return signs || manages(w->req);
+}
+
 static const char *forbidden(const struct work *w)
 {
+    struct rights mine = api_rights_of(w->req);
     struct view me = people_caller_name(w->req);
     if (!view_eq(w->key.owner, me) && !manages(w->req))
         return "a key for somebody else needs users:manage";
-    if (!key_is_within(&w->key, api_caller_of(w->req)))
+    if (!key_is_within(&w->key, &mine))
         return "a key can't do more than who makes it: permissions, level and environments for secrets";
+    if (w->key.credentials.count && !may_name_credentials(w))
+        return "who may not sign in this environment can't let a key do it: that needs mev:execute and a grant for the "
+               "environment, or users:manage";
     return NULL;
 }
 
@@ -242,7 +269,8 @@ static enum http_outcome rotate_post(struct http_request *req)
     if (req->body.len && http_request_entity(req, &q, &why) != OK)
         return http_answer_problem(req, &why);
     /* The answer shows the new key: whoever gets it must be allowed what it is allowed. */
-    if (!may(req, &f.key, MAY_SELF) && !key_is_within(&f.key, api_caller_of(req)))
+    struct rights mine = api_rights_of(req);
+    if (!may(req, &f.key, MAY_SELF) && !key_is_within(&f.key, &mine))
         return people_refuse(req, "key:", f.key.id, "the key may do more than you: its owner has to rotate it");
     uint8_t status = api_key_status_at(&f.key, people_now(req));
     if (status != KEY_ACTIVE)

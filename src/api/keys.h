@@ -54,7 +54,12 @@ RESULT key_view_fill(const struct api_key *k, struct view text, uint64_t now_ms,
                      struct key_view *ret);
 const char *key_environment_name(uint8_t environment);
 const char *key_usage_name(uint8_t usage);
+/* What a key may do now: what its own roles and environments give, as far as its owner still has it. ERR_KEY_DISABLED
+ * when the owner may not sign in, or is not there. */
+RESULT key_rights(struct identity *identity, const struct api_key *k, struct rights *ret);
+/* The environments in which it may sign, as bits: its own, while its owner has it. */
+uint8_t key_signs_in(struct identity *identity, const struct api_key *k);
 /* Nobody makes, or is shown, a key that may do more than he may himself. */
-bool key_is_within(const struct api_key *k, const struct api_caller *caller);
+bool key_is_within(const struct api_key *k, const struct rights *of);
 
 #endif

@@ -65,13 +65,16 @@ static const struct field create_fields[] = {
           .doc = "A user; who asks, if left out. Another one's needs users:manage."),
     FIELD(3, struct key_create, description, TEXT, API_KEY_DESCRIPTION_MAX, .check = text_printable,
           .rule = "printable text"),
-    FIELD(4, struct key_create, environment, ENUM, 0, .flags = FIELD_REQUIRED, .names = environments, .min = 1),
+    FIELD(4, struct key_create, environment, ENUM, 0, .flags = FIELD_REQUIRED, .names = environments, .min = 1,
+          .doc = "It signs with credentials of this environment alone."),
     FIELD(5, struct key_create, usage, ENUM, 0, .flags = FIELD_REQUIRED, .names = usages, .min = 1,
           .doc = "read_only, read_write (no execution), execute_only (signing and trading alone) or full_access."),
     FIELD(6, struct key_create, roles, TEXTS, USER_ROLES_MAX, .flags = FIELD_REQUIRED, .min = 1, .check = known_role,
-          .rule = "a built-in role", .doc = "Together never more than the creator may."),
+          .rule = "a built-in role",
+          .doc = "Together never more than the creator may, and at any time no more than the owner may."),
     FIELD(7, struct key_create, credentials, TEXTS, API_KEY_CREDENTIALS_MAX, .check = api_key_pattern_valid,
-          .rule = API_KEY_PATTERN_RULE, .doc = "What it may sign with: paths, or exchange/binance/* for all below."),
+          .rule = API_KEY_PATTERN_RULE,
+          .doc = "What it may sign with, in its environment: paths, or exchange/binance/* for all below."),
     FIELD(8, struct key_create, environments, TEXTS, 3, .names = people_environments,
           .doc = "Whose secrets it may touch; none if left out."),
     FIELD(9, struct key_create, expires_days, U32, KEY_DAYS_MAX, .doc = "90 if left out."),
@@ -134,12 +137,26 @@ RESULT key_view_fill(const struct api_key *k, struct view text, uint64_t now_ms,
     return people_environments_put(k->secret_environments, arena, &ret->environments);
 }
 
-bool key_is_within(const struct api_key *k, const struct api_caller *caller)
+RESULT key_rights(struct identity *identity, const struct api_key *k, struct rights *ret)
 {
-    struct permission_set set = {0};
-    uint8_t level = 0;
-    if (roles_effective(k->roles.items, k->roles.count, &set, &level) != OK)
-        return false;
-    bool environments_fit = (k->secret_environments & ~caller->access.environments) == 0;
-    return (set.bits & ~caller->permissions.bits) == 0 && level <= caller->access.level && environments_fit;
+    struct rights own, owner;
+    TRY(rights_of(k->roles.items, k->roles.count, k->secret_environments, &own));
+    if (identity_user_rights(identity, k->owner, &owner) != OK)
+        return ERR_KEY_DISABLED;
+    *ret = rights_common(&own, &owner);
+    return OK;
+}
+
+uint8_t key_signs_in(struct identity *identity, const struct api_key *k)
+{
+    struct rights owner;
+    if (identity_user_rights(identity, k->owner, &owner) != OK)
+        return 0;
+    return environment_bit(k->environment) & owner.access.environments;
+}
+
+bool key_is_within(const struct api_key *k, const struct rights *of)
+{
+    struct rights own;
+    return rights_of(k->roles.items, k->roles.count, k->secret_environments, &own) == OK && rights_within(&own, of);
 }

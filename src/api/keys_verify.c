@@ -38,16 +38,13 @@ static RESULT judge(struct asking *a, const struct api_key_parts *parts)
 {
     struct api_shared *s = api_of(a->req)->shared;
     struct arena *arena = a->req->arena;
-    struct permission_set set = {0};
-    struct user_found owner;
+    struct rights now;
     enum permission wanted;
-    uint8_t level = 0;
     TRY(api_keys_verify(s->api_keys, people_keys(a->req), parts, people_now(a->req), arena, &a->found));
-    if (identity_user(s->identity, a->found.key.owner, arena, &owner) == OK && owner.user.state == USER_DISABLED)
-        return ERR_KEY_DISABLED;
-    TRY(roles_effective(a->found.key.roles.items, a->found.key.roles.count, &set, &level));
-    TRY(people_permissions(set, arena, &a->verdict.permissions));
-    if (a->q.permission.len && (permission_find(a->q.permission, &wanted) != OK || !permission_has(set, wanted)))
+    TRY(key_rights(s->identity, &a->found.key, &now));
+    TRY(people_permissions(now.permissions, arena, &a->verdict.permissions));
+    if (a->q.permission.len &&
+        (permission_find(a->q.permission, &wanted) != OK || !permission_has(now.permissions, wanted)))
         return ERR_FORBIDDEN;
     return OK;
 }

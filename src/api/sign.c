@@ -13,7 +13,8 @@ struct signing {
     struct http_request *req;
     struct refusal_of of;
     struct signer_sign q;
-    bool loaded; /* the signer was given the credential once: that must do */
+    uint8_t environment; /* the credential's */
+    bool loaded;         /* the signer was given the credential once: that must do */
     struct sign_answer answer;
     struct problem why; /* of a refusal */
 };
@@ -47,6 +48,16 @@ RESULT sign_may(const struct api_caller *c, const struct credential_rights *righ
     return problem_set(why, ERR_FORBIDDEN, dry_run ? "" : "/dry_run", "%s",
                        dry_run ? "a dry run needs mev:view, mev:execute, orders:place, system:config or secrets:access"
                                : "people without mev:execute may make a dry run only");
+}
+
+RESULT sign_may_here(const struct credential_rights *rights, uint8_t environment, struct problem *why)
+{
+    if (rights->signs_in & environment_bit(environment))
+        return OK;
+    return problem_set(why, ERR_FORBIDDEN, "/credential", "%s",
+                       rights->is_key
+                           ? "there is no such credential in this key's environment, or its owner has no grant there"
+                           : "there is no such credential in the environments that are granted to you");
 }
 
 /* --- the answer */
@@ -136,6 +147,12 @@ static enum http_outcome loaded(struct http_request *req, void *context, enum er
     return error == OK ? ask(s) : refusal_answer(s->req, &s->of, why);
 }
 
+static void take_known(struct signing *s, const struct credential_known *known)
+{
+    memcpy(s->q.id, known->id, sizeof s->q.id);
+    s->environment = known->environment;
+}
+
 /* The row of this name, and whose it is. */
 static RESULT find_row(struct signing *s, struct credential_row *ret)
 {
@@ -145,9 +162,11 @@ static RESULT find_row(struct signing *s, struct credential_row *ret)
 
     TRY(credential_row_get(t->reader, atomic_load(&t->shared->keys), s->q.path, s->req->arena, ret));
     TRY(entity_decode(&credential_descriptor_entity, ret->descriptor, s->req->arena, &d));
-    memcpy(s->q.id, d.id, sizeof d.id);
+    struct credential_known known = {.environment = d.environment};
+    memcpy(known.id, d.id, sizeof known.id);
     if (cache)
-        credential_cache_put(cache, s->q.path, d.id);
+        credential_cache_put(cache, s->q.path, &known);
+    take_known(s, &known);
     return OK;
 }
 
@@ -286,6 +305,7 @@ static enum http_outcome sign(struct http_request *req)
     struct credential_rights rights = {0};
     struct sign_wanted w = {0};
     struct problem why = {0};
+    struct credential_known known;
     struct credential_row row;
     struct signing *s;
     enum err e;
@@ -297,19 +317,21 @@ static enum http_outcome sign(struct http_request *req)
         return http_answer_error(req, e);
     if (sign_may(api_caller_of(req), &rights, w.credential, w.dry_run, &why) != OK)
         return refusal_answer(req, &s->of, &why);
-    if (!cache || !credential_cache_get(cache, w.credential, s->q.id)) {
+    if (cache && credential_cache_get(cache, w.credential, &known))
+        take_known(s, &known);
+    else
         e = find_row(s, &row);
-        if (e != OK)
-            return refuse_row(s, e);
-    }
-    return ask(s);
+    if (e != OK && (rights.sees_all || e != ERR_NOT_FOUND))
+        return refuse_row(s, e);
+    return sign_may_here(&rights, s->environment, &why) == OK ? ask(s) : refusal_answer(req, &s->of, &why);
 }
 
 static const struct route rows[] = {
-    ROUTE(HTTP_POST, "/api/v1/sign", PERMISSION_AUTHENTICATED, sign, .name = "sign", .tag = "signing", .ways = WAYS,
-          .summary = "Have a request judged and signed. An API key must name the credential and hold mev:execute or "
-                     "orders:place.",
-          .event = EVENT_REQUEST_SIGNED, .request = &sign_wanted_entity, .response = &sign_answer_entity,
-          .body_limit = SIGN_BODY),
+    ROUTE(
+        HTTP_POST, "/api/v1/sign", PERMISSION_AUTHENTICATED, sign, .name = "sign", .tag = "signing", .ways = WAYS,
+        .summary = "Have a request judged and signed. An API key must name the credential, be for its environment, and "
+                   "hold mev:api, mev:execute or orders:place.",
+        .event = EVENT_REQUEST_SIGNED, .request = &sign_wanted_entity, .response = &sign_answer_entity,
+        .body_limit = SIGN_BODY),
 };
 const struct route_table sign_routes = {rows, ARRAY_LEN(rows)};

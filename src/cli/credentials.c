@@ -92,6 +92,8 @@ RESULT credentials_put(struct cli *c)
         g.next.scheme = view_str(args_text(a, "scheme"));
     if (args_has(a, "description"))
         g.next.description = view_str(args_text(a, "description"));
+    if (!g.exists)
+        TRY(environment_of("production", &g.next.environment));
     if (args_has(a, "environment"))
         TRY(environment_of(args_text(a, "environment"), &g.next.environment));
     if (args_has(a, "policy"))

@@ -45,7 +45,8 @@ def change_policy(server, path, policy, code=0):
 def trader(server):
     """Who trades makes the bots' keys: an administrator may not trade, nor hand it on."""
     if not getattr(server, "trader_token", None):
-        server.admin.ok("POST", "/api/v1/users", {"name": "tina", "password": holdfast.PASSWORD, "roles": ["trader"]})
+        server.admin.ok("POST", "/api/v1/users", {"name": "tina", "password": holdfast.PASSWORD, "roles": ["trader"],
+                                                   "environments": ["production"]})
         server.trader_token = server.login("tina")
     return {"HOLDFAST_TOKEN": server.trader_token}
 

@@ -138,6 +138,36 @@ def test_freezing_needs_nothing_and_releasing_needs_an_approval(trading):
     trading.bot.ok("POST", "/api/v1/sign", ask)
 
 
+def test_a_key_signs_in_its_environment_while_its_owner_may(trading):
+    """A key of development signs with nothing of production, whatever it names; and a key never outlives its owner's right."""
+    trading.admin.ok("POST", "/api/v1/users", {"name": "tess", "password": holdfast.PASSWORD, "roles": ["trader"],
+                                               "environments": ["development", "production"]})
+    tess = trading.api(trading.login("tess"))
+
+    def key(environment):
+        made = tess.ok("POST", "/api/v1/keys", {"name": "k", "environment": environment, "usage": "execute_only",
+                                                "roles": ["trader"], "credentials": ["*"]})
+        return trading.api(made["key"])
+    ask = job.order("phemex")
+    key("development").refused("forbidden", "POST", "/api/v1/sign", ask)
+    production = key("production")
+    production.ok("POST", "/api/v1/sign", ask)
+    a = trading.admin.ok("GET", "/api/v1/audit/records?type=PERMISSION_DENIED&resource=credential:exchange/phemex/main&limit=1")
+    assert a["records"][0]["who"]["actor"].startswith("key:"), a
+
+    def grant(**change):
+        trading.admin.ok("PATCH", "/api/v1/users/tess", change)
+    grant(environments=["development"])
+    production.refused("forbidden", "POST", "/api/v1/sign", ask)
+    tess.refused("forbidden", "POST", "/api/v1/sign", ask)
+    grant(environments=["production"])
+    production.ok("POST", "/api/v1/sign", ask)
+    tess.ok("POST", "/api/v1/sign", ask)
+    grant(roles=["viewer"])
+    production.refused("forbidden", "POST", "/api/v1/sign", ask)
+    tess.refused("forbidden", "POST", "/api/v1/sign", ask)
+
+
 def test_every_call_about_a_secret_says_why(trading):
     """On the command line by an option or a variable; the record then tells who, from where, and why."""
     value = trading.file("value", "hunter2")

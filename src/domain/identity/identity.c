@@ -19,8 +19,9 @@ struct known {
     struct view name; /* of a session's user; in plain */
     uint64_t created_ms;
     _Atomic uint64_t used_ms;
-    bool disabled;   /* a user */
-    uint8_t plain[]; /* the entity, encoded */
+    bool disabled;        /* a user */
+    struct rights rights; /* a user's, of his roles */
+    uint8_t plain[];      /* the entity, encoded */
 };
 
 struct identity {
@@ -103,6 +104,7 @@ static RESULT apply_user(struct identity *i, const struct txn_change *c, struct 
         return ERR_NO_MEMORY;
     }
     k->disabled = u.state == USER_DISABLED;
+    (void)!rights_of(u.roles.items, u.roles.count, u.environments, &k->rights); /* an unknown role: none at all */
     put_newer(i, i->users, k);
     return OK;
 }
@@ -241,13 +243,15 @@ RESULT identity_user(struct identity *i, struct view name, struct arena *arena, 
     return e;
 }
 
-bool identity_user_disabled(struct identity *i, struct view name)
+RESULT identity_user_rights(struct identity *i, struct view name, struct rights *ret)
 {
     table_enter();
     const struct known *k = table_find(i->users, name);
-    bool disabled = k && k->disabled;
+    enum err e = !k ? ERR_NOT_FOUND : k->disabled ? ERR_FORBIDDEN : OK;
+    if (e == OK)
+        *ret = k->rights;
     table_leave();
-    return disabled;
+    return e;
 }
 
 struct gathering {

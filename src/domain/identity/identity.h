@@ -26,7 +26,7 @@ struct user { /* entity User, TABLE_USER, key by name */
     struct view password_hash; /* FIELD_HIDDEN */
     uint64_t created_ms, last_login_ms, locked_until_ms, password_changed_ms;
     uint32_t failed_attempts;
-    uint8_t environments; /* for secrets */
+    uint8_t environments; /* where he may touch secrets and sign: bits */
 };
 extern const struct entity user_entity;
 bool user_name_valid(struct view name);
@@ -62,7 +62,9 @@ struct user_found {
     uint8_t commitment[32];
 };
 RESULT identity_user(struct identity *i, struct view name, struct arena *arena, struct user_found *ret);
-bool identity_user_disabled(struct identity *i, struct view name); /* false for one who is no user */
+/* What a user may do now, without a copy of his row: asked on every request of his API keys. ERR_NOT_FOUND,
+ * ERR_FORBIDDEN for one who is disabled. */
+RESULT identity_user_rights(struct identity *i, struct view name, struct rights *ret);
 RESULT identity_users(struct identity *i, struct arena *arena, struct entity_list *ret); /* of struct user, by name */
 
 /* Session tokens: "hfs_" and 43 base62 characters of 32 random bytes. */

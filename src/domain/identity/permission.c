@@ -91,3 +91,25 @@ RESULT roles_effective(const struct view *role_names, size_t count, struct permi
     *ret_level = level;
     return OK;
 }
+
+RESULT rights_of(const struct view *role_names, size_t count, uint8_t environments, struct rights *ret)
+{
+    struct rights r = {.access.environments = environments};
+    TRY(roles_effective(role_names, count, &r.permissions, &r.access.level));
+    *ret = r;
+    return OK;
+}
+
+bool rights_within(const struct rights *inner, const struct rights *outer)
+{
+    return (inner->permissions.bits & ~outer->permissions.bits) == 0 && inner->access.level <= outer->access.level &&
+           (inner->access.environments & ~outer->access.environments) == 0;
+}
+
+struct rights rights_common(const struct rights *a, const struct rights *b)
+{
+    struct rights r = {.permissions.bits = a->permissions.bits & b->permissions.bits};
+    r.access.level = a->access.level < b->access.level ? a->access.level : b->access.level;
+    r.access.environments = a->access.environments & b->access.environments;
+    return r;
+}

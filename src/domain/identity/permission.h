@@ -45,6 +45,19 @@ struct secret_access {
     uint8_t environments; /* bit 1 development, 2 staging, 4 production */
 };
 
+static inline uint8_t environment_bit(uint8_t environment) /* 1 development, 2 staging, 3 production; 0 is none's */
+{
+    return environment >= 1 && environment <= 3 ? (uint8_t)(1u << (environment - 1)) : 0;
+}
+
+/* All that somebody may do. */
+struct rights {
+    struct permission_set permissions;
+    struct secret_access access;
+};
+bool rights_within(const struct rights *inner, const struct rights *outer);
+struct rights rights_common(const struct rights *a, const struct rights *b); /* what both may */
+
 struct role {
     const char *name;
     struct permission_set grants, denies;
@@ -55,5 +68,7 @@ extern const size_t roles_builtin_count;
 const struct role *role_find(struct view name); /* built in; NULL if there is none */
 /* Grants of all roles together less the denials of any. */
 RESULT roles_effective(const struct view *names, size_t count, struct permission_set *ret, uint8_t *ret_level);
+/* The same, with the environments that go with the level. ret is untouched on failure. ERR_NOT_FOUND. */
+RESULT rights_of(const struct view *names, size_t count, uint8_t environments, struct rights *ret);
 
 #endif

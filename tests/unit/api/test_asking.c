@@ -63,7 +63,7 @@ static struct permission_set set(enum permission p)
 static void test_who_may_ask_for_a_signature(void **state)
 {
     struct view named[] = {VIEW_STR("exchange/*")};
-    const struct credential_rights key = {.is_key = true, .named = {named, 1}}, person = {0};
+    const struct credential_rights key = {.is_key = true, .named = {named, 1}, .signs_in = 1}, person = {0};
     static const struct {
         bool is_key;
         enum permission has;
@@ -100,9 +100,28 @@ static void test_who_may_ask_for_a_signature(void **state)
     const struct api_caller trader = {.permissions = set(PERMISSION_MEV_EXECUTE)};
     struct problem why;
     assert_int_equal(sign_may(&trader, &bare, VIEW_STR("exchange/main"), false, &why), ERR_FORBIDDEN);
-    assert_false(credentials_visible(&bare, VIEW_STR("exchange/main")));
-    assert_true(credentials_visible(&key, VIEW_STR("exchange/main")));
-    assert_false(credentials_visible(&key, VIEW_STR("other")));
+    assert_false(credentials_visible(&bare, VIEW_STR("exchange/main"), 1));
+    assert_true(credentials_visible(&key, VIEW_STR("exchange/main"), 1));
+    assert_false(credentials_visible(&key, VIEW_STR("other"), 1));
+    assert_false(credentials_visible(&key, VIEW_STR("exchange/main"), 3));
+    assert_false(credentials_visible(&key, VIEW_STR("exchange/main"), 0));
+}
+
+/* A key of development signs with nothing of production, whatever it names; and nothing is said of what is there. */
+static void test_environments_bind(void **state)
+{
+    const struct credential_rights key = {.is_key = true, .signs_in = 1}, person = {.signs_in = 6}, none = {0};
+    struct problem why = {0}, missing = {0};
+    (void)state;
+    assert_int_equal(sign_may_here(&key, 1, &why), OK);
+    assert_int_equal(sign_may_here(&key, 3, &why), ERR_FORBIDDEN);
+    assert_int_equal(sign_may_here(&key, 0, &missing), ERR_FORBIDDEN);
+    assert_string_equal(why.detail, missing.detail);
+    assert_int_equal(sign_may_here(&person, 1, &why), ERR_FORBIDDEN);
+    assert_int_equal(sign_may_here(&person, 2, &why), OK);
+    assert_int_equal(sign_may_here(&person, 3, &why), OK);
+    for (uint8_t e = 0; e < 5; e++)
+        assert_int_equal(sign_may_here(&none, e, &why), ERR_FORBIDDEN);
 }
 
 /* --- what is signed is what was sent */
@@ -241,19 +260,20 @@ static void test_largest_value_fits_its_messages(void **state)
 static void test_cache(void **state)
 {
     AUTO(credential_cache_free) struct credential_cache *c = NULL;
-    uint8_t a[16] = {1}, b[16] = {2}, got[16];
+    const struct credential_known a = {{1}, 3}, b = {{2}, 1};
+    struct credential_known got;
     (void)state;
     assert_int_equal(credential_cache_new(&c), OK);
-    assert_false(credential_cache_get(c, VIEW_STR("x"), got));
-    credential_cache_put(c, VIEW_STR("x"), a);
-    assert_true(credential_cache_get(c, VIEW_STR("x"), got));
-    assert_memory_equal(got, a, 16);
-    assert_false(credential_cache_get(c, VIEW_STR("y"), got));
-    credential_cache_put(c, VIEW_STR("x"), b);
-    assert_true(credential_cache_get(c, VIEW_STR("x"), got));
-    assert_memory_equal(got, b, 16);
+    assert_false(credential_cache_get(c, VIEW_STR("x"), &got));
+    credential_cache_put(c, VIEW_STR("x"), &a);
+    assert_true(credential_cache_get(c, VIEW_STR("x"), &got));
+    assert_memory_equal(&got, &a, sizeof a);
+    assert_false(credential_cache_get(c, VIEW_STR("y"), &got));
+    credential_cache_put(c, VIEW_STR("x"), &b);
+    assert_true(credential_cache_get(c, VIEW_STR("x"), &got));
+    assert_memory_equal(&got, &b, sizeof b);
     credential_cache_drop(c, VIEW_STR("x"));
-    assert_false(credential_cache_get(c, VIEW_STR("x"), got));
+    assert_false(credential_cache_get(c, VIEW_STR("x"), &got));
 }
 
 struct racer {
@@ -269,15 +289,15 @@ static void *race(void *context)
     char path[16];
     for (unsigned i = 0; i < 40000; i++) {
         unsigned n = (i * 7 + r->seed) % 12000;
-        uint8_t id[16], got[16];
-        memset(id, (int)(n % 251), sizeof id);
+        struct credential_known id, got;
+        memset(&id, (int)(n % 251), sizeof id);
         struct view name = VIEW(path, (size_t)snprintf(path, sizeof path, "p/%u", n));
         if (i % 3 == 0)
-            credential_cache_put(r->c, name, id);
+            credential_cache_put(r->c, name, &id);
         else if (i % 3 == 1 && i % 5 == 0)
             credential_cache_drop(r->c, name);
-        else if (credential_cache_get(r->c, name, got))
-            r->wrong |= memcmp(got, id, sizeof id) != 0;
+        else if (credential_cache_get(r->c, name, &got))
+            r->wrong |= memcmp(&got, &id, sizeof id) != 0;
     }
     return NULL;
 }
@@ -373,6 +393,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_patterns),
         cmocka_unit_test(test_who_may_ask_for_a_signature),
+        cmocka_unit_test(test_environments_bind),
         cmocka_unit_test(test_params_keep_their_bytes),
         cmocka_unit_test(test_bad_requests_to_sign),
         cmocka_unit_test(test_decisions_are_codes),
