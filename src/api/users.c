@@ -1,5 +1,5 @@
-/* Users: listed, created and changed by whoever may users:manage. Nobody changes his own rights, and nobody hands out
- * system:config who does not hold it. */
+/* Users: listed, created and changed by whoever may users:manage. Nobody changes his own rights, and nobody but who
+ * holds system:config hands out what he does not hold himself. */
 #include "api/inside.h"
 #include "api/login.h"
 #include "api/routes.h"
@@ -23,7 +23,8 @@ static const struct field answer_fields[] = {
     FIELD(2, struct answer, name, TEXT, USER_NAME_MAX),
     FIELD(3, struct answer, email, TEXT, USER_EMAIL_MAX),
     FIELD(4, struct answer, roles, TEXTS, 0, .flags = FIELD_PRINT_ZERO),
-    FIELD(5, struct answer, environments, TEXTS, 0, .flags = FIELD_PRINT_ZERO, .doc = "Whose secrets he may touch."),
+    FIELD(5, struct answer, environments, TEXTS, 0, .flags = FIELD_PRINT_ZERO,
+          .doc = "Where he may touch secrets and sign."),
     FIELD(6, struct answer, state, TEXT, 16, .doc = "active, locked or disabled."),
     FIELD(7, struct answer, created, TIME, 0),
     FIELD(8, struct answer, last_login, TIME, 0),
@@ -67,8 +68,9 @@ static bool known_role(struct view v)
     FIELD(2, struct change, email, TEXT, USER_EMAIL_MAX, .check = text_printable, .rule = "printable text"),           \
         FIELD(3, struct change, roles, TEXTS, USER_ROLES_MAX, .check = known_role, .rule = "a built-in role",          \
               .doc = "Built-in roles; in a change they replace those of before."),                                     \
-        FIELD(4, struct change, environments, TEXTS, 3, .names = people_environments,                                  \
-              .doc = "development, staging, production: whose secrets he may touch; none alone for no one's."),        \
+        FIELD(                                                                                                         \
+            4, struct change, environments, TEXTS, 3, .names = people_environments,                                    \
+            .doc = "development, staging, production: where he may touch secrets and sign; none alone for nowhere."),  \
         FIELD(5, struct change, password, TEXT, 1024, .flags = FIELD_WRITE_ONLY,                                       \
               .doc = "At least 12 characters with upper and lower case, a digit and a symbol.")
 
@@ -181,24 +183,43 @@ static bool is_self(const struct edit *e)
     return me.len && view_eq(me, e->login.name);
 }
 
-static bool configures(const struct text_list *roles)
+static RESULT held_before(const struct edit *e, struct rights *ret)
 {
-    struct permission_set set = {0};
-    uint8_t level = 0;
-    return roles_effective(roles->items, roles->count, &set, &level) != OK ||
-           permission_has(set, PERMISSION_SYSTEM_CONFIG);
+    const struct user *u = &e->before.user;
+    *ret = (struct rights){0};
+    return e->create ? OK : rights_of(u->roles.items, u->roles.count, u->environments, ret);
 }
 
-/* What a manager of users may not do, or NULL. */
+static RESULT held_afterwards(const struct edit *e, struct rights *ret)
+{
+    const struct user none = {0}, *u = e->create ? &none : &e->before.user;
+    const struct text_list *roles = e->change.roles.count ? &e->change.roles : &u->roles;
+    uint8_t environments = u->environments;
+    if (e->change.environments.count)
+        TRY(people_environments_get(&e->change.environments, &environments));
+    return rights_of(roles->items, roles->count, environments, ret);
+}
+
+static bool configures(const struct rights *r)
+{
+    return permission_has(r->permissions, PERMISSION_SYSTEM_CONFIG);
+}
+
+/* What a manager of users may not do, or NULL. A password is given away like what it opens. */
 static const char *forbidden(const struct edit *e)
 {
     const struct change *c = &e->change;
-    bool rights = c->roles.count || c->environments.count || c->state.len;
-    bool above = configures(&c->roles) || (!e->create && configures(&e->before.user.roles));
-    if (rights && !e->create && is_self(e))
+    struct rights mine = api_rights_of(e->login.req), before, after;
+    if ((c->roles.count || c->environments.count || c->state.len) && !e->create && is_self(e))
         return "nobody changes his own roles, environments or state: another administrator has to";
-    if (above && !permission_has(api_caller_of(e->login.req)->permissions, PERMISSION_SYSTEM_CONFIG))
+    if (configures(&mine))
+        return NULL;
+    if (held_before(e, &before) != OK || held_afterwards(e, &after) != OK || configures(&before) || configures(&after))
         return "only who holds system:config may give it, or change somebody who holds it";
+    bool gives = c->password.len || !rights_within(&after, &before);
+    if (gives && !rights_within(&after, &mine))
+        return "nobody gives what he does not hold himself, permissions, level or environments for secrets; that takes "
+               "system:config";
     return NULL;
 }
 

@@ -342,9 +342,52 @@ static void nobody_raises_himself(void **state)
         ask("POST", "/api/v1/users", sam, "{\"name\":\"evil\",\"roles\":[\"admin\"],\"password\":\"" PASSWORD "\"}"),
         403);
     assert_int_equal(rig_records(rig, EVENT_PERMISSION_DENIED), 6);
-    assert_int_equal(
-        ask("POST", "/api/v1/users", sam, "{\"name\":\"good\",\"roles\":[\"viewer\"],\"password\":\"" PASSWORD "\"}"),
-        201);
+}
+
+/* Who looks after users has no way to make himself a second self with more rights than he has. */
+static void nobody_gives_what_he_has_not(void **state)
+{
+    static const struct {
+        const char *more;
+        int status;
+    } created[] = {
+        {"", 201},
+        {",\"roles\":[\"system_admin\"]", 201},
+        {",\"roles\":[\"viewer\"]", 403},
+        {",\"roles\":[\"trader\"]", 403},
+        {",\"roles\":[\"security_admin\"]", 403}, /* emergency:override is not sam's */
+        {",\"roles\":[\"read_only\"]", 403},      /* nor the level read */
+        {",\"environments\":[\"staging\"]", 403},
+        {",\"roles\":[\"system_admin\"],\"environments\":[\"production\"]", 201},
+    };
+    static const struct {
+        const char *body;
+        int status;
+    } changed[] = {
+        {"{\"password\":\"Zz9!other-Words\"}", 403}, /* it would open what tom may */
+        {"{\"roles\":[\"trader\",\"system_admin\"]}", 403},
+        {"{\"environments\":[\"staging\"]}", 403},
+        {"{\"email\":\"tom@desk.example\"}", 200},
+        {"{\"state\":\"disabled\"}", 200}, /* taking away needs no right of one's own */
+        {"{\"state\":\"active\"}", 200},
+        {"{\"roles\":[\"system_admin\"]}", 200}, /* all of which is sam's as well */
+        {"{\"environments\":[\"none\"]}", 200},
+    };
+    char admin[64], sam[64], body[512];
+    (void)state;
+    enrol(admin);
+    add_user(admin, "sam", "system_admin");
+    add_user(admin, "tom", "trader");
+    assert_int_equal(log_in("sam", PASSWORD, sam), 200);
+    for (size_t i = 0; i < ARRAY_LEN(created); i++) {
+        (void)snprintf(body, sizeof body, "{\"name\":\"n%zu\",\"password\":\"" PASSWORD "\"%s}", i, created[i].more);
+        assert_int_equal(ask("POST", "/api/v1/users", sam, body), created[i].status);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(changed); i++)
+        if (change_user(sam, "tom", changed[i].body) != changed[i].status)
+            fail_msg("change %zu: %d", i, reply.status);
+    /* Who configures the system may. */
+    assert_int_equal(change_user(admin, "tom", "{\"roles\":[\"trader\",\"risk_analyst\"]}"), 200);
 }
 
 /* --- keys */
@@ -401,6 +444,8 @@ static void keys_give_no_more_than_one_has(void **state)
         {"trader", ",\"environments\":[\"production\"]", 201},
         {"trader", ",\"environments\":[\"staging\"]", 403},
         {"trader", ",\"owner\":\"carol\"", 403},
+        {"trader", ",\"credentials\":[\"*\"]", 201},
+        {"read_only", ",\"credentials\":[\"*\"]", 201},
         {"trader", ",\"expires_days\":367", 400},
         {"trader", ",\"credentials\":[\"a/*/b\"]", 400},
         {"trader", ",\"proof_key\":\"abc\"", 400},
@@ -423,6 +468,68 @@ static void keys_give_no_more_than_one_has(void **state)
     assert_int_equal(ask("POST", "/api/v1/keys", admin, text), 403);
     assert_int_equal(ask("POST", "/api/v1/keys", key, text), 403); /* keys make no keys */
     assert_int_equal(key_step(key, id, "/rotate", NULL), 200);     /* but renew themselves */
+}
+
+static int new_key(const char *session, const char *environment, const char *role, const char *more)
+{
+    char body[512];
+    (void)snprintf(body, sizeof body,
+                   "{\"name\":\"x\",\"environment\":\"%s\",\"usage\":\"full_access\",\"roles\":[\"%s\"]%s}",
+                   environment, role, more);
+    return ask("POST", "/api/v1/keys", session, body);
+}
+
+/* Naming a credential lets a key sign with it: so only those do it who may sign there, or who look after all keys. */
+static void credentials_are_named_by_those_who_may_sign(void **state)
+{
+    static const char naming[] = ",\"credentials\":[\"exchange/*\"]";
+    char admin[64], alice[64], vera[64];
+    (void)state;
+    enrol(admin);
+    add_user(admin, "alice", "trader"); /* production alone */
+    add_user(admin, "vera", "viewer");
+    assert_int_equal(log_in("alice", PASSWORD, alice), 200);
+    assert_int_equal(log_in("vera", PASSWORD, vera), 200);
+    assert_int_equal(new_key(alice, "production", "trader", naming), 201);
+    assert_int_equal(new_key(alice, "staging", "trader", naming), 403);
+    assert_int_equal(new_key(alice, "staging", "trader", ""), 201); /* signs with nothing */
+    assert_int_equal(new_key(vera, "production", "viewer", naming), 403);
+    assert_int_equal(new_key(vera, "production", "viewer", ""), 201);
+    assert_int_equal(new_key(admin, "production", "service-account", naming), 201);
+    /* For somebody else: never more than that one may himself. */
+    assert_int_equal(new_key(admin, "production", "viewer", ",\"owner\":\"alice\",\"credentials\":[\"a/b\"]"), 201);
+    assert_int_equal(new_key(admin, "staging", "viewer", ",\"owner\":\"alice\",\"credentials\":[\"a/b\"]"), 400);
+    assert_true(says("/environment"));
+    assert_int_equal(new_key(admin, "production", "service-account", ",\"owner\":\"alice\""), 400);
+    assert_true(says("/owner"));
+    assert_int_equal(new_key(admin, "production", "viewer", ",\"owner\":\"nobody\""), 400);
+}
+
+/* What a person loses, his keys lose with the next request; what he gets back, they have again. */
+static void keys_follow_their_owner(void **state)
+{
+    char admin[64], alice[64], key[API_KEY_TEXT_SIZE], id[32], body[256];
+    (void)state;
+    enrol(admin);
+    add_user(admin, "alice", "trader");
+    assert_int_equal(log_in("alice", PASSWORD, alice), 200);
+    make_key(alice, ",\"environments\":[\"production\"]", key, id);
+    assert_int_equal(ask("GET", "/api/v1/session", key, NULL), 200);
+    assert_true(says("orders:place") && says("\"secret_level\":\"write\"") &&
+                says("\"environments\":[\"production\"]"));
+    assert_int_equal(change_user(admin, "alice", "{\"roles\":[\"viewer\"]}"), 200);
+    assert_int_equal(ask("GET", "/api/v1/session", key, NULL), 200);
+    assert_true(says("\"permissions\":[\"mev:view\"]") && says("\"secret_level\":\"none\""));
+    (void)snprintf(body, sizeof body, "{\"key\":\"%s\",\"permission\":\"orders:place\"}", key);
+    assert_int_equal(ask("POST", "/api/v1/keys/verify", admin, body), 200);
+    assert_true(says("INSUFFICIENT_PERMISSIONS") && says("\"permissions\":[\"mev:view\"]"));
+    assert_int_equal(change_user(admin, "alice", "{\"roles\":[\"trader\"],\"environments\":[\"staging\"]}"), 200);
+    assert_int_equal(ask("GET", "/api/v1/session", key, NULL), 200);
+    assert_true(says("orders:place") && says("\"environments\":[]"));
+    assert_int_equal(change_user(admin, "alice", "{\"state\":\"disabled\"}"), 200);
+    assert_int_equal(ask("GET", "/api/v1/session", key, NULL), 401);
+    assert_int_equal(ask("POST", "/api/v1/keys/verify", admin, body), 200);
+    assert_true(says("DISABLED"));
 }
 
 static void keys_of_others_are_invisible(void **state)
@@ -489,8 +596,11 @@ int main(void)
         T(bad_input_is_named),
         T(users_are_managed),
         T(nobody_raises_himself),
+        T(nobody_gives_what_he_has_not),
         T(keys_live_and_die),
         T(keys_give_no_more_than_one_has),
+        T(credentials_are_named_by_those_who_may_sign),
+        T(keys_follow_their_owner),
         T(keys_of_others_are_invisible),
         T(keys_are_verified_for_others),
     };
