@@ -104,7 +104,8 @@ static int by_name(const void *a, const void *b)
 
 void admins_hash(const struct admin *admins, size_t count, uint8_t out[static 32])
 {
-    AUTO_WRITER w = writer_new(ADMINISTRATORS_MAX * 128);
+    uint8_t bytes[ADMINISTRATORS_MAX * (4 + NAME_SIZE + 32)]; /* can't fail: nobody looks at a result */
+    struct writer w = writer_fixed(bytes, sizeof bytes);
 
     for (size_t i = 0; i < count; i++) {
         writer_var(&w, view_str(admins[i].name));

@@ -214,6 +214,9 @@ RESULT root_from_shares(const struct keeper *k, const struct share *shares, size
 RESULT root_from_passphrase(struct keeper *k, struct view passphrase, struct secret **ret);
 RESULT root_check_authority(struct keeper *k, struct view passphrase, const struct text_list *shares);
 
+/* --- seal.c */
+void seal_now(struct keeper *k);
+
 /* --- handlers, one for each message: request and answer are the message's entities, answer zeroed, arena for what it
  * points to. */
 typedef RESULT (*keeper_handler)(struct keeper *k, const void *request, void *answer, struct arena *arena,

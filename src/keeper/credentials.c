@@ -69,13 +69,20 @@ static RESULT open_box(const struct keeper *k, const struct credential_descripto
     AUTO(secret_free) struct secret *plain = NULL;
     struct credential_bundle bundle;
     uint8_t hash[32];
+    enum err e;
 
     sha256(box, hash);
     if (!ct_eq(hash, d->box_hash, 32))
         return problem_set(why, ERR_APPROVAL_INVALID, "box", "the descriptor names another box");
-    if (box_open(k->import_public, keeper_seeds(k)->import_private, box, &plain) != OK)
+    e = box_open(k->import_public, keeper_seeds(k)->import_private, box, &plain);
+    if (e == ERR_NO_MEMORY)
+        return e;
+    if (e != OK)
         return problem_set(why, ERR_BAD_KEY, "box", "it is not encrypted to this installation's import key");
-    if (entity_decode(&credential_bundle_entity, secret_view(plain), arena, &bundle) != OK)
+    e = entity_decode(&credential_bundle_entity, secret_view(plain), arena, &bundle);
+    if (e == ERR_NO_MEMORY)
+        return e;
+    if (e != OK)
         return problem_set(why, ERR_MALFORMED, "box", "there is no credential bundle inside");
     *ret = TAKE(plain);
     return OK;
@@ -334,13 +341,14 @@ HANDLER(credentials_freeze)
                                .outcome = OUTCOME_DONE,
                                .who = q->who,
                                .approval = q->frozen ? NULL : &q->approval};
-    size_t used = k->people.used_count;
+    struct people people;
     enum err e;
 
     (void)why;
     if (!c)
         return ERR_NOT_FOUND;
     before = *c;
+    people = k->people;
     TRY(put_resource(c, q->descriptor, arena, &resource));
     record.what.resource = writer_view_of(&resource);
     record.anchored = c->frozen != q->frozen;
@@ -348,7 +356,7 @@ HANDLER(credentials_freeze)
     e = freeze_save(k, c, q);
     if (e != OK) {
         *c = before;
-        k->people.used_count = used;
+        k->people = people; /* the approval may have taken the place of one that had expired */
         authors_withdraw(k);
         return e;
     }

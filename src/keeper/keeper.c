@@ -43,23 +43,32 @@ static bool head_sane(const struct anchor_head *h)
            h->shares <= SHAMIR_MAX_SHARES;
 }
 
-RESULT keeper_reopen(struct keeper *k)
+static RESULT take_head(struct keeper *k, struct view bytes)
 {
     AUTO(arena_free) struct arena *arena = NULL;
+    struct anchor_head head = {0};
 
-    anchor_free(k->anchor);
-    k->anchor = NULL;
-    TRY(anchor_open(k->config.anchor_fd, &k->anchor));
-    k->state = STATE_UNINITIALISED;
-    if (anchor_empty(k->anchor))
-        return OK;
     TRY(arena_new(ARENA_FIRST, ARENA_MAX, &arena));
-    TRY(entity_decode(&anchor_head_entity, anchor_head_bytes(k->anchor), arena, &k->head));
-    if (!head_sane(&k->head) || k->head.wrapped_root.len > sizeof k->wrapped_root)
+    TRY(entity_decode(&anchor_head_entity, bytes, arena, &head));
+    if (!head_sane(&head) || head.wrapped_root.len > sizeof k->wrapped_root)
         return ERR_TAMPERED;
-    memcpy(k->wrapped_root, k->head.wrapped_root.ptr, k->head.wrapped_root.len);
-    k->head.wrapped_root.ptr = k->wrapped_root;
-    k->state = STATE_SEALED;
+    memcpy(k->wrapped_root, head.wrapped_root.ptr, head.wrapped_root.len);
+    head.wrapped_root.ptr = k->wrapped_root;
+    k->head = head;
+    return OK;
+}
+
+/* On failure nothing is changed: a keeper that forgot that there is an anchor could be initialised over it. */
+RESULT keeper_reopen(struct keeper *k)
+{
+    AUTO(anchor_free) struct anchor *anchor = NULL;
+
+    TRY(anchor_open(k->config.anchor_fd, &anchor));
+    if (!anchor_empty(anchor))
+        TRY(take_head(k, anchor_head_bytes(anchor)));
+    anchor_free(k->anchor);
+    k->anchor = TAKE(anchor);
+    k->state = anchor_empty(k->anchor) ? STATE_UNINITIALISED : STATE_SEALED;
     return OK;
 }
 
@@ -121,6 +130,7 @@ static RESULT run(struct keeper *k, const struct keeper_message *m, keeper_handl
 {
     AUTO(arena_free) struct arena *arena = NULL;
     void *request = NULL, *answer = NULL;
+    enum err e;
 
     TRY(arena_new(ARENA_FIRST, ARENA_MAX, &arena));
     if (m->request && !(request = arena_alloc(arena, m->request->size)))
@@ -132,7 +142,12 @@ static RESULT run(struct keeper *k, const struct keeper_message *m, keeper_handl
     else if (body.len != 0)
         return problem_set(why, ERR_MALFORMED, m->name, "this message has no body");
     TRY(handle(k, request, answer, arena, why));
-    return m->answer ? entity_encode(m->answer, answer, ret_answer) : OK;
+    if (!m->answer)
+        return OK;
+    e = entity_encode(m->answer, answer, ret_answer);
+    if (e != OK && k->state == STATE_UNSEALED) /* what was done is done, and its record is fetched instead */
+        k->config.event(k->config.context, PEER_FRONT, KEEPER_EVENT_PENDING, NULL, NULL);
+    return e;
 }
 
 RESULT keeper_handle(struct keeper *k, enum keeper_peer from, uint16_t type, struct view body,
@@ -140,6 +155,7 @@ RESULT keeper_handle(struct keeper *k, enum keeper_peer from, uint16_t type, str
 {
     const struct keeper_message *m = keeper_message_find(type);
     keeper_handler handle = handler_of(type);
+    enum err e;
 
     if (!m || !handle)
         return problem_set(why, ERR_MALFORMED, "type", "there is no message of number %u", type);
@@ -147,5 +163,10 @@ RESULT keeper_handle(struct keeper *k, enum keeper_peer from, uint16_t type, str
         return problem_set(why, ERR_FORBIDDEN, m->name, "this message is not taken over this socket");
     if (!(m->when & (unsigned)k->state))
         return problem_set(why, wrong_state(k, m), m->name, "not in this state");
-    return run(k, m, handle, body, ret_answer, why);
+    e = run(k, m, handle, body, ret_answer, why);
+    /* A record of the signer is lost, and the front may have it: its number must not be given again. The next start
+     * counts it as used, takes the record by its tag, and declares the gap. */
+    if (e == ERR_NO_MEMORY && type == KEEPER_AUTHORED)
+        seal_now(k);
+    return e;
 }

@@ -241,12 +241,17 @@ HANDLER(seal_unseal)
 /* --- seal, rotate, hand-over */
 
 /* Always succeeds: somebody who wants the keys gone must not be stopped by a full disk. */
-HANDLER(seal_seal)
+void seal_now(struct keeper *k)
 {
     authors_stop(k);
     save_forget(k);
     k->state = STATE_SEALED;
     k->config.event(k->config.context, PEER_FRONT | PEER_SIGNER, KEEPER_EVENT_SEALED, NULL, NULL);
+}
+
+HANDLER(seal_seal)
+{
+    seal_now(k);
     return seal_status(k, request, answer, arena, why);
 }
 

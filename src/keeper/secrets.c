@@ -59,10 +59,14 @@ HANDLER(secrets_open)
     AUTO_WRITER context = writer_new(2048);
     AUTO_WRITER plain = writer_new(PLAIN_MAX);
     struct view ignored;
+    enum err e;
 
     value_context(q->id, q->version, q->path, &context);
     TRY(writer_done(&context));
-    if (keyring_open(k->rings[RING_SECRET], PURPOSE_SECRET, writer_view_of(&context), q->sealed, &plain) != OK) {
+    e = keyring_open(k->rings[RING_SECRET], PURPOSE_SECRET, writer_view_of(&context), q->sealed, &plain);
+    if (e == ERR_NO_MEMORY)
+        return e;
+    if (e != OK) {
         TRY(author_opened(k, q, OUTCOME_FAILED, VIEW_STR("tampered"), arena, &ignored));
         k->config.event(k->config.context, PEER_FRONT, KEEPER_EVENT_PENDING, NULL, NULL);
         return problem_set(why, ERR_TAMPERED, "sealed",

@@ -70,14 +70,17 @@ static void tell(struct peer *p, uint16_t type, struct view body)
 static void event(void *context, enum keeper_peer to, uint16_t type, const struct entity *e, const void *object)
 {
     struct wiring *w = context;
-    AUTO_WRITER body = writer_new(4096);
+    uint8_t memory[256]; /* a freeze is told also when the heap is used up */
+    struct writer body = writer_fixed(memory, sizeof memory);
+    bool whole = !e || entity_encode(e, object, &body) == OK;
 
-    if (e && entity_encode(e, object, &body) != OK)
-        return;
     for (struct peer *p = w->peers; p; p = p->next) {
         if (!(p->role & (unsigned)to))
             continue;
-        tell(p, type, writer_view_of(&body));
+        if (whole)
+            tell(p, type, writer_view_of(&body));
+        else
+            channel_break(p->channel);
     }
 }
 
@@ -213,7 +216,8 @@ static RESULT on_message(struct peer *p, struct channel *c, const struct frame *
         e = take_ask(p->w, p, f);
     else
         e = keeper_handle(p->w->keeper, p->role, f->type, f->body, &out, &why);
-    p->w->asks_due |= f->type == KEEPER_LOG_APPEND || f->type == KEEPER_CHECKPOINT || f->type == KEEPER_SEAL;
+    p->w->asks_due |= f->type == KEEPER_LOG_APPEND || f->type == KEEPER_CHECKPOINT || f->type == KEEPER_SEAL ||
+                      keeper_state_of(p->w->keeper) != STATE_UNSEALED;
     if (f->id == 0)
         return e; /* one way: an error ends the channel */
     if (e != OK)

@@ -1,7 +1,5 @@
 #include "support.h"
 
-long support_fail_after = -1;
-
 struct view support_file(const char *path)
 {
     const char *source = getenv("HOLDFAST_SOURCE");

@@ -1,4 +1,4 @@
-/* What the tests of base share: input files, a seeded generator, allocations that fail on demand. */
+/* What the tests of base share: input files, a seeded generator. */
 #ifndef HOLDFAST_TESTS_BASE_SUPPORT_H
 #define HOLDFAST_TESTS_BASE_SUPPORT_H
 
@@ -20,9 +20,6 @@ uint64_t support_next(struct support_rng *r);
 uint64_t support_below(struct support_rng *r, uint64_t n); /* 0 .. n-1 */
 
 void support_expect(const struct writer *w, const char *text);
-
-/* With the link option --wrap: the n-th call of malloc or calloc from now fails, and so do those after it; -1: none. */
-extern long support_fail_after;
 
 #define SUPPORT_VIEW_EQ(a, b) assert_true(view_eq((a), (b)))
 

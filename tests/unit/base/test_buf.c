@@ -1,3 +1,4 @@
+#include "../failing_alloc.h"
 #include "support.h"
 
 #include "base/arena.h"
@@ -128,13 +129,13 @@ static void writer_grows_to_its_limit(void **state)
 static void writer_without_memory(void **state)
 {
     (void)state;
-    for (long n = 0; n < 4; n++) {
+    for (size_t n = 0; n < 4; n++) {
         AUTO_WRITER w = writer_new(4096);
 
-        support_fail_after = n;
+        failing_alloc_begin(n + 1, FAILING_REST);
         for (int i = 0; i < 300; i++)
             writer_printf(&w, "%0300d", i); /* grows, and needs the heap for the text as well */
-        support_fail_after = -1;
+        (void)failing_alloc_end();
         assert_int_equal(writer_done(&w), n < 3 ? ERR_NO_MEMORY : ERR_NO_MEMORY);
         assert_int_equal(writer_view_of(&w).len, 0);
     }
@@ -186,16 +187,16 @@ static void arena_without_memory(void **state)
     struct arena *a = NULL;
 
     (void)state;
-    for (long n = 0; n < 2; n++) {
-        support_fail_after = n;
+    for (size_t n = 0; n < 2; n++) {
+        failing_alloc_begin(n + 1, FAILING_REST);
         assert_int_equal(arena_new(64, 1000, &a), ERR_NO_MEMORY);
         assert_null(a);
     }
-    support_fail_after = 2;
+    failing_alloc_begin(3, FAILING_REST);
     assert_int_equal(arena_new(64, 1000, &a), OK);
     assert_non_null(arena_alloc(a, 64));
     assert_null(arena_alloc(a, 1));
-    support_fail_after = -1;
+    (void)failing_alloc_end();
     assert_non_null(arena_alloc(a, 1));
     arena_free(a);
 }

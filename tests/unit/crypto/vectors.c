@@ -101,4 +101,5 @@ void vectors_run(const struct vectors *v)
     assert_true(t.ran > 0);
     assert_int_equal(t.ran + t.out_of_scope, stated);
     assert_int_equal(t.wrong, 0);
+    assert_int_equal(t.known, v->refused ? 1 : 0); /* exactly the stated one */
 }

@@ -10,7 +10,7 @@ struct vectors {
     const char *file;
     bool (*accepts)(const json_t *group, const json_t *test); /* did the implementation take it? */
     bool (*in_scope)(const json_t *group);                    /* NULL: every group */
-    const char *refused; /* NULL, or the comment of valid vectors that are known to be refused */
+    const char *refused; /* NULL, or the comment of the one valid vector that is known to be refused */
 };
 
 /* Fails the running cmocka test on a missing file, a wrong verdict, or when nothing ran. Prints what ran. */

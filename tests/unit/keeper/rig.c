@@ -72,7 +72,11 @@ enum err rig_call(struct rig *r, enum keeper_peer from, uint16_t type, const voi
     memset(&r->why, 0, sizeof r->why);
     if (request)
         assert_int_equal(entity_encode(m->request, request, &body), OK);
+    if (r->around)
+        r->around(true);
     e = keeper_handle(r->keeper, from, type, writer_view_of(&body), &out, &r->why);
+    if (r->around)
+        r->around(false);
     if (e != OK || !ret_answer)
         return e;
     assert_int_equal(arena_copy(r->arena, writer_view_of(&out), &kept), OK);
@@ -144,6 +148,8 @@ static size_t log_some(struct rig *r)
         struct authored_record a = {0};
         assert_int_equal(entity_decode(&authored_record_entity, records[i].authored, r->arena, &a), OK);
         assert_int_equal(rig_append(r, log_size(r), &a.leaf, 1), OK);
+        if (r->logged)
+            r->logged(r, &a);
     }
     return pending.records.count;
 }

@@ -27,6 +27,11 @@ struct rig {
     struct problem why;
     uint8_t admin_seed[32], admin_key[32];
     struct keeper_init_done done;
+    void (*around)(bool begins); /* where it is set: called before and after the keeper's own work */
+    /* where it is set: called for each leaf that rig_log_pending logged */
+    void (*logged)(struct rig *r, const struct authored_record *a);
+    struct chains *chains; /* see chained.h */
+    uint64_t chained;
 };
 
 struct rig *rig_new(void);

@@ -1,6 +1,8 @@
 /* Every handler is all or nothing: the anchor's writes fail in turn, and the keeper is as if it had not been asked. */
 #include "rig.h"
 
+#include "keeper/durable.h"
+
 #include <errno.h>
 #include <unistd.h>
 
@@ -270,6 +272,43 @@ static void an_init_that_fails_can_be_made_again(void **state)
     rig_free(r);
 }
 
+static enum err release(struct scene *s, const struct approval *a)
+{
+    struct keeper_credential_freeze q = {.has_approval = true, .approval = *a};
+
+    memcpy(q.id, s->first.d.id, 16);
+    return rig_call(s->r, PEER_FRONT, KEEPER_CREDENTIAL_FREEZE, &q, NULL);
+}
+
+/* Used approvals fill the table, and the next one takes the place of one that has expired. Where its change fails, the
+ * administrator need not sign again. */
+static void an_approval_whose_change_failed_is_not_used_up(void **state)
+{
+    struct scene s = {0};
+    struct approval a;
+    uint8_t object[32];
+
+    (void)state;
+    scene_begin(&s);
+    sha256(VIEW_OF(s.first.d.id), object);
+    for (int i = 0; i < USED_MAX; i++) {
+        a = rig_approve(s.r, s.r->admin_seed, APPROVE_RELEASE, object, s.first.hash, s.first.hash);
+        assert_int_equal(release(&s, &a), OK);
+        s.r->wall_ms++;
+    }
+    assert_int_equal(release(&s, &a), ERR_APPROVAL_STALE);
+    s.r->wall_ms += 3600000;
+    a = rig_approve(s.r, s.r->admin_seed, APPROVE_RELEASE, object, s.first.hash, s.first.hash);
+    fail_at = 1;
+    fail_errno = ENOSPC;
+    writes = 0;
+    assert_int_equal(release(&s, &a), ERR_NO_SPACE);
+    fail_at = 0;
+    assert_int_equal(release(&s, &a), OK);
+    assert_int_equal(release(&s, &a), ERR_APPROVAL_STALE);
+    rig_free(s.r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -278,6 +317,7 @@ int main(void)
         cmocka_unit_test(the_chain_goes_on_after_a_change_that_failed),
         cmocka_unit_test(sealing_succeeds_whatever_the_disk_does),
         cmocka_unit_test(an_init_that_fails_can_be_made_again),
+        cmocka_unit_test(an_approval_whose_change_failed_is_not_used_up),
     };
     return cmocka_run_group_tests_name("keeper-failures", tests, NULL, NULL);
 }
