@@ -110,8 +110,6 @@ enum http_outcome login_answer(struct login *l, const struct user *user, unsigne
 
 /* --- judging a password */
 
-static enum http_outcome judge(struct login *l);
-
 static enum http_outcome refuse(struct http_request *req)
 {
     (void)!http_answer_header(req, "WWW-Authenticate", "Bearer realm=\"holdfast\"");
@@ -129,7 +127,7 @@ static enum http_outcome decided(struct api_change *c, bool success)
 {
     struct login *l = c->context;
     if (c->txn.result == ERR_CONFLICT && l->tries++ < PEOPLE_TRIES)
-        return judge(l); /* another attempt was faster: what it changed counts for this one */
+        return login_judge(l); /* another attempt was faster: what it changed counts for this one */
     if (c->txn.result == ERR_CONFLICT) {
         c->txn.result = ERR_BUSY;
         return api_change_failed(c);
@@ -206,21 +204,20 @@ static enum http_outcome commit(struct login *l, RESULT (*fill)(struct login *l,
     return api_change_submit(c);
 }
 
-/* With what is known of the user now: he may have changed since the password was looked at. */
-static enum http_outcome judge(struct login *l)
+enum http_outcome login_judge(struct login *l)
 {
     struct api_thread *t = api_of(l->req);
     l->known = identity_user(t->shared->identity, l->name, l->req->arena, &l->user) == OK;
     if (!l->known || !user_may_login(&l->user.user, people_now(l->req)))
         return anonymous_budget(t) ? commit(l, fill_shut, failed) : refuse_unrecorded(l->req);
     bool right = l->task.result == OK && view_is(l->user.user.password_hash, l->task.hash);
-    return right ? commit(l, fill_success, succeeded) : commit(l, fill_failure, failed);
+    return right ? l->proven(l) : commit(l, fill_failure, failed);
 }
 
 static enum http_outcome look(struct login *l)
 {
     if (l->task.result == OK || l->task.result == ERR_BAD_CREDENTIALS)
-        return judge(l);
+        return login_judge(l);
     api_retry_after(l->req, 2);
     return http_answer_error(l->req, l->task.result);
 }
@@ -233,37 +230,43 @@ static void on_verified(struct password_task *task)
         http_request_finish(l->req);
 }
 
-static RESULT start(struct http_request *req)
+enum http_outcome login_verify(struct login *l)
 {
-    struct api_shared *s = api_of(req)->shared;
-    struct login_request q = {0};
-    struct login *l = arena_alloc(req->arena, sizeof *l);
-    struct problem why;
-    enum err e = http_request_entity(req, &q, &why);
-    if (e != OK) {
-        (void)http_answer_problem(req, &why);
-        return e;
-    }
-    e = l ? login_fill(l, req, q.name, q.password) : ERR_NO_MEMORY;
-    if (e == OK && identity_user(s->identity, l->name, req->arena, &l->user) == OK)
+    struct api_shared *s = api_of(l->req)->shared;
+    enum err e = OK;
+    if (identity_user(s->identity, l->name, l->req->arena, &l->user) == OK)
         e = view_to_str(l->user.user.password_hash, l->task.hash, sizeof l->task.hash);
     if (e == OK) {
         l->task.done = on_verified;
         e = passwords_verify(s->passwords, &l->task);
     }
     if (e == ERR_BUSY)
-        api_retry_after(req, 2);
+        api_retry_after(l->req, 2);
     if (e != OK)
-        (void)http_answer_error(req, e);
-    return e;
+        return http_answer_error(l->req, e);
+    api_of(l->req)->inside->under_way++;
+    return HTTP_LATER;
+}
+
+static enum http_outcome sign_in(struct login *l)
+{
+    return commit(l, fill_success, succeeded);
 }
 
 static enum http_outcome login_post(struct http_request *req)
 {
-    if (start(req) != OK)
-        return HTTP_ANSWER;
-    api_of(req)->inside->under_way++;
-    return HTTP_LATER;
+    struct login_request q = {0};
+    struct login *l = arena_alloc(req->arena, sizeof *l);
+    struct problem why;
+    if (!l)
+        return http_answer_error(req, ERR_NO_MEMORY);
+    if (http_request_entity(req, &q, &why) != OK)
+        return http_answer_problem(req, &why);
+    enum err e = login_fill(l, req, q.name, q.password);
+    if (e != OK)
+        return http_answer_error(req, e);
+    l->proven = sign_in;
+    return login_verify(l);
 }
 
 /* --- log-out */

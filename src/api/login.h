@@ -1,4 +1,5 @@
-/* Signing in by password, once it is proven who somebody is: shared by log-in and enrolment. */
+/* Proving a password, and signing in once it is proven who somebody is: shared by log-in, enrolment and the change of
+ * one's own password. */
 #ifndef HOLDFAST_API_LOGIN_H
 #define HOLDFAST_API_LOGIN_H
 
@@ -12,12 +13,18 @@ struct login {
     struct user_found user;
     bool known; /* user is there */
     unsigned tries;
-    struct view authored; /* enrolment: the keeper's record */
+    enum http_outcome (*proven)(struct login *l); /* goes on when the password is right; user is as it is then */
+    struct view authored;                         /* enrolment: the keeper's record */
     char token[SESSION_TOKEN_SIZE];
     struct session session;
 };
 
 RESULT login_fill(struct login *l, struct http_request *req, struct view name, struct view password);
+/* Has the password of l looked at, and goes on with l->proven if it is right. Otherwise it is refused, which is
+ * recorded and counts against the user, the same whether there is none of that name, or he is locked or disabled. */
+enum http_outcome login_verify(struct login *l);
+/* With the result of that, and what is known of the user now: he may have changed since. Also for a lost race. */
+enum http_outcome login_judge(struct login *l);
 /* Makes a session for this user, and ends those that are too many (keep is how many old ones may stay). */
 RESULT login_begin_session(struct login *l, struct api_change *c, size_t keep);
 /* The new session, with its token. */

@@ -1,4 +1,4 @@
-/* holdfast enrol|login|logout|whoami, and the first meeting with a server. */
+/* holdfast enrol|login|logout|password|whoami, and the first meeting with a server. */
 #include "base/text.h"
 #include "cli/api.h"
 #include "cli/ask.h"
@@ -176,6 +176,25 @@ RESULT sessions_logout(struct cli *c)
         e = OK; /* it had ended by itself */
     TRY(e);
     return output_done(c, (struct view){0}, "Signed out.");
+}
+
+RESULT sessions_password(struct cli *c)
+{
+    AUTO(secret_free) struct secret *old = NULL;
+    AUTO(secret_free) struct secret *new = NULL;
+    AUTO_WRITER body = writer_new(16384);
+    struct api_answer answer;
+
+    TRY(ask_secret(c, "password-file", "Your password", &old));
+    TRY(ask_new_secret(c, "new-password-file", "New password (12 or more characters: upper, lower, digit, symbol)",
+                       &new));
+    json_open(&body, '{');
+    json_text(&body, "old_password", secret_view(old));
+    json_text(&body, "new_password", secret_view(new));
+    json_close(&body, '}');
+    TRY(writer_done(&body));
+    TRY(api_call(c, "POST", "/api/v1/me/password", writer_view_of(&body), &answer));
+    return output_done(c, (struct view){0}, "Your password is changed. All other sessions have ended.");
 }
 
 RESULT sessions_whoami(struct cli *c)

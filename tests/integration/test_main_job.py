@@ -168,6 +168,23 @@ def test_a_key_signs_in_its_environment_while_its_owner_may(trading):
     tess.refused("forbidden", "POST", "/api/v1/sign", ask)
 
 
+def test_people_change_their_own_password(trading):
+    fresh = "An0ther-desk-opens!"
+    trading.admin.ok("POST", "/api/v1/users", {"name": "pam", "password": holdfast.PASSWORD, "roles": ["viewer"]})
+    elsewhere = trading.api(trading.login("pam"))
+    mine = {"HOLDFAST_TOKEN": trading.login("pam")}
+    files = ("--password-file", trading.home / "password", "--new-password-file", trading.file("fresh", fresh))
+    r = trading.cli("password", "--password-file", trading.file("wrong", "Wrong-password-1x"), *files[2:], env=mine, code=3)
+    assert "bad-credentials" in r.stderr
+    assert "All other sessions have ended" in trading.cli("password", *files, env=mine).stderr
+    assert trading.cli_json("whoami", env=mine)["name"] == "pam"
+    elsewhere.refused("unauthenticated", "GET", "/api/v1/session")
+    trading.api().refused("bad-credentials", "POST", "/api/v1/login", {"name": "pam", "password": holdfast.PASSWORD})
+    assert trading.login("pam", fresh)
+    told = trading.admin.ok("GET", "/api/v1/audit/records?type=USER_CHANGED&actor=user:pam")["records"]
+    assert [r["what"]["detail"] for r in told] == ["own password"]
+
+
 def test_every_call_about_a_secret_says_why(trading):
     """On the command line by an option or a variable; the record then tells who, from where, and why."""
     value = trading.file("value", "hunter2")

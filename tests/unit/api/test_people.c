@@ -18,8 +18,8 @@ static struct rig_reply reply;
 
 static int set_up(void **state)
 {
-    static const struct route_table *const tables[] = {&login_routes, &enrol_routes, &users_routes, &keys_routes,
-                                                       &keys_verify_routes};
+    static const struct route_table *const tables[] = {&login_routes, &enrol_routes, &me_routes,
+                                                       &users_routes, &keys_routes,  &keys_verify_routes};
     (void)state;
     all.count = 0;
     for (size_t i = 0; i < ARRAY_LEN(tables); i++)
@@ -253,6 +253,74 @@ static void sessions_end(void **state)
     rig->now_ms += 31 * 60 * 1000;
     assert_int_equal(ask("GET", "/api/v1/session", session, NULL), 401);
     assert_true(says("token-expired"));
+}
+
+static int change_own(const char *session, const char *old, const char *fresh)
+{
+    char body[512];
+    (void)snprintf(body, sizeof body, "{\"old_password\":\"%s\",\"new_password\":\"%s\"}", old, fresh);
+    return ask("POST", "/api/v1/me/password", session, body);
+}
+
+static void own_password_is_changed(void **state)
+{
+    static const char fresh[] = "Zz9!other-Words";
+    char first[64], session[64], key[API_KEY_TEXT_SIZE];
+    (void)state;
+    enrol(first);
+    assert_int_equal(log_in("carol", PASSWORD, session), 200);
+    assert_int_equal(change_own(session, PASSWORD, "weak"), 400);
+    assert_true(says("weak-password") && says("/new_password"));
+    assert_int_equal(change_own(session, PASSWORD, PASSWORD), 400);
+    assert_int_equal(change_own(NULL, PASSWORD, fresh), 401);
+    rig_key(rig, &(struct rig_key){.role = "admin"}, key);
+    assert_int_equal(change_own(key, PASSWORD, fresh), 403); /* a key is no person */
+    assert_int_equal(change_own(session, "Wrong-password-1x", fresh), 401);
+    assert_int_equal(rig_records(rig, EVENT_AUTHENTICATION_FAILED), 1);
+    assert_int_equal(change_own(session, PASSWORD, fresh), 204);
+    assert_int_equal(rig_records(rig, EVENT_USER_CHANGED), 1);
+    assert_int_equal(ask("GET", "/api/v1/session", session, NULL), 200);
+    assert_int_equal(ask("GET", "/api/v1/session", first, NULL), 401); /* others end */
+    assert_int_equal(log_in("carol", PASSWORD, first), 401);
+    assert_int_equal(log_in("carol", fresh, first), 200);
+}
+
+/* Who has a session alone can't try passwords with it for longer than at the log-in. */
+static void guessing_the_old_password_locks(void **state)
+{
+    static const char fresh[] = "Zz9!other-Words";
+    char session[64], other[64];
+    (void)state;
+    enrol(session);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(change_own(session, "Wrong-password-1x", fresh), 401);
+    assert_int_equal(rig_records(rig, EVENT_ACCOUNT_LOCKED), 1);
+    assert_int_equal(change_own(session, PASSWORD, fresh), 401);
+    assert_int_equal(rig_records(rig, EVENT_AUTHENTICATION_BLOCKED), 1);
+    assert_int_equal(log_in("carol", fresh, other), 401);
+    assert_int_equal(ask("GET", "/api/v1/session", session, NULL), 200);
+}
+
+/* Two at once with the same old password: it is right for one of them only. */
+static void one_of_two_changes_wins(void **state)
+{
+    static const char *const fresh[] = {"Zz9!other-Words", "Yy8!still-Others"};
+    char session[64], header[128], body[256];
+    int fds[2], done = 0;
+    (void)state;
+    enrol(session);
+    (void)snprintf(header, sizeof header, "Authorization: Bearer %s\r\n", session);
+    for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
+        (void)snprintf(body, sizeof body, "{\"old_password\":\"" PASSWORD "\",\"new_password\":\"%s\"}", fresh[i]);
+        fds[i] = rig_send(rig, "POST", "/api/v1/me/password", header, body);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
+        assert_true(rig_receive(rig, fds[i], 3000, &reply));
+        assert_true(reply.status == 204 || reply.status == 401);
+        done += reply.status == 204;
+    }
+    assert_int_equal(done, 1);
+    assert_int_equal(rig_records(rig, EVENT_USER_CHANGED), 1);
 }
 
 static void busy_is_said_at_once(void **state)
@@ -592,6 +660,9 @@ int main(void)
         T(guesses_at_once_all_count),
         T(log_ins_at_once_leave_three_sessions),
         T(sessions_end),
+        T(own_password_is_changed),
+        T(guessing_the_old_password_locks),
+        T(one_of_two_changes_wins),
         T(busy_is_said_at_once),
         T(bad_input_is_named),
         T(users_are_managed),

@@ -1,0 +1,148 @@
+/* One's own password. Guessing the old one counts like guessing at a log-in, so that a stolen session does not help. */
+#include "api/inside.h"
+#include "api/login.h"
+#include "api/routes.h"
+#include "base/fields.h"
+#include "base/text.h"
+
+struct password_change {
+    struct view old_password, new_password;
+};
+static const struct field change_fields[] = {
+    FIELD(1, struct password_change, old_password, TEXT, 1024, .flags = FIELD_REQUIRED | FIELD_WRITE_ONLY, .min = 1,
+          .doc = "The one in force."),
+    FIELD(2, struct password_change, new_password, TEXT, 1024, .flags = FIELD_REQUIRED | FIELD_WRITE_ONLY, .min = 1,
+          .doc = "At least 12 characters with upper and lower case, a digit and a symbol."),
+};
+static const struct entity change_entity = ENTITY("PasswordChange", 0x0705, 1, struct password_change, change_fields);
+
+struct me {
+    struct login login; /* first; its task proves the old password */
+    struct password_task hashing;
+};
+
+/* --- storing */
+
+/* All but the one that asks. */
+static RESULT end_other_sessions(const struct me *m, struct api_change *c)
+{
+    const struct login *l = &m->login;
+    struct identity *identity = api_of(l->req)->shared->identity;
+    struct txn_change mine, *ends = NULL;
+    uint8_t hash[32];
+    size_t count = 0;
+    TRY(hex_get(api_caller_of(l->req)->session_id, hash, sizeof hash));
+    TRY(identity_remove_session(identity, people_keys(l->req), hash, l->req->arena, &mine));
+    TRY(identity_end_sessions(identity, l->name, people_now(l->req), 0, l->req->arena, &ends, &count));
+    for (size_t i = 0; i < count; i++)
+        if (!view_eq(ends[i].key, mine.key))
+            TRY(api_change_put(c, &ends[i]));
+    return OK;
+}
+
+static RESULT fill(struct me *m, struct api_change *c)
+{
+    struct login *l = &m->login;
+    struct user_found after = l->user;
+    const struct record_object what = {.resource = l->actor, .detail = VIEW_STR("own password")};
+    struct txn_change put;
+    user_unlock(&after.user);
+    after.user.password_hash = view_str(m->hashing.hash);
+    after.user.password_changed_ms = people_now(l->req);
+    TRY(identity_put_user(people_keys(l->req), &after.user, &l->user, l->req->arena, &put));
+    TRY(api_change_put(c, &put));
+    TRY(end_other_sessions(m, c));
+    return api_change_record(c, EVENT_USER_CHANGED, OUTCOME_DONE, &what, (struct view){0});
+}
+
+static enum http_outcome stored(struct api_change *c)
+{
+    struct me *m = c->context;
+    if (c->txn.result == ERR_CONFLICT && m->login.tries++ < PEOPLE_TRIES)
+        return login_judge(&m->login); /* the user was changed meanwhile, his password perhaps */
+    if (c->txn.result != OK)
+        return api_change_failed(c);
+    people_applied(c);
+    return http_answer_empty(m->login.req, 204);
+}
+
+static enum http_outcome store(struct login *l)
+{
+    struct me *m = (struct me *)(void *)l;
+    struct api_change *c = NULL;
+    enum err e = api_change_new(l->req, &c);
+    if (e == OK)
+        e = fill(m, c);
+    if (e == ERR_NOT_FOUND) /* this session was ended while the password was looked at */
+        e = ERR_UNAUTHENTICATED;
+    if (e != OK)
+        return http_answer_error(l->req, e);
+    c->then = stored;
+    c->context = m;
+    return api_change_submit(c);
+}
+
+/* --- the new one, once the old one is proven */
+
+static void on_hashed(struct password_task *task)
+{
+    struct me *m = task->context;
+    struct http_request *req = m->login.req;
+    api_of(req)->inside->under_way--;
+    m->login.proven = store;
+    /* That took a while: what was true of the old password must still be. */
+    enum http_outcome o = task->result == OK ? login_judge(&m->login) : http_answer_error(req, task->result);
+    if (o == HTTP_ANSWER)
+        http_request_finish(req);
+}
+
+static enum http_outcome hash_new(struct login *l)
+{
+    struct me *m = (struct me *)(void *)l;
+    m->hashing.box = l->task.box;
+    m->hashing.context = m;
+    m->hashing.done = on_hashed;
+    enum err e = passwords_hash(api_of(l->req)->shared->passwords, &m->hashing);
+    if (e == ERR_BUSY)
+        api_retry_after(l->req, 2);
+    if (e != OK)
+        return http_answer_error(l->req, e);
+    api_of(l->req)->inside->under_way++;
+    return HTTP_LATER;
+}
+
+/* --- the request */
+
+static RESULT check(const struct password_change *q, struct view name, struct problem *why)
+{
+    struct problem found;
+    if (view_eq(q->old_password, q->new_password))
+        return problem_set(why, ERR_WEAK_PASSWORD, "/new_password", "%s", "It is the old one.");
+    enum err e = password_acceptable(q->new_password, name, &found);
+    return e == OK ? OK : problem_set(why, e, "/new_password", "%s", found.detail);
+}
+
+static enum http_outcome password_post(struct http_request *req)
+{
+    struct view name = people_caller_name(req);
+    struct me *m = arena_alloc(req->arena, sizeof *m);
+    struct password_change q = {0};
+    struct problem why;
+    if (!m)
+        return http_answer_error(req, ERR_NO_MEMORY);
+    if (http_request_entity(req, &q, &why) != OK || check(&q, name, &why) != OK)
+        return http_answer_problem(req, &why);
+    m->hashing.password = q.new_password;
+    enum err e = login_fill(&m->login, req, name, q.old_password);
+    if (e != OK)
+        return http_answer_error(req, e);
+    m->login.proven = hash_new;
+    return login_verify(&m->login);
+}
+
+static const struct route routes[] = {
+    ROUTE(HTTP_POST, "/api/v1/me/password", PERMISSION_AUTHENTICATED, password_post, .name = "password",
+          .summary = "Change one's own password; all other sessions end", .tag = "session", .ways = WAY_SESSION,
+          .event = EVENT_USER_CHANGED, .request = &change_entity, .body_limit = 8192),
+};
+const struct route_table me_routes = {routes, ARRAY_LEN(routes)};
