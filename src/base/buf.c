@@ -39,7 +39,7 @@ enum err view_to_str(struct view v, char *ret_out, size_t cap)
     if (v.len >= cap)
         return ERR_TOO_LONG;
     if (v.len && memchr(v.ptr, 0, v.len))
-        return ERR_BAD_UTF8;
+        return ERR_NUL_BYTE;
     if (v.len)
         memcpy(ret_out, v.ptr, v.len);
     ret_out[v.len] = '\0';

@@ -22,7 +22,7 @@ bool view_eq(struct view a, struct view b); /* not for secrets */
 bool view_is(struct view a, const char *s); /* not for secrets */
 bool view_starts(struct view a, const char *prefix);
 int view_cmp(struct view a, struct view b); /* bytewise, shorter first; for sorting, not for secrets */
-/* Copies into a NUL-terminated text of capacity cap. ERR_TOO_LONG, or ERR_BAD_UTF8 if a NUL byte is inside. */
+/* Copies into a NUL-terminated text of capacity cap. ERR_TOO_LONG, or ERR_NUL_BYTE if a NUL byte is inside. */
 RESULT view_to_str(struct view v, char *ret_out, size_t cap);
 
 /* Reads from the front; every call fails with ERR_TRUNCATED, and moves nothing, when too little is left. */

@@ -144,6 +144,8 @@ enum err entity_check_text(const struct field *f, struct view text)
         return ERR_TOO_LONG;
     if (f->type == FIELD_TEXT && text.len < f->min)
         return ERR_TOO_SHORT;
+    if (text.len && memchr(text.ptr, 0, text.len))
+        return ERR_NUL_BYTE;
     if (!utf8_valid(text))
         return ERR_BAD_UTF8;
     if (f->names && !is_named(f->names, text))

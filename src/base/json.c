@@ -43,7 +43,9 @@ static enum err check_shape(struct view text, struct problem *why)
     enum err e = json_scan(text, &end);
 
     if (e == ERR_BAD_UTF8)
-        return refuse_at(why, e, text, end, "This is no UTF-8, a NUL, or half of a surrogate pair.");
+        return refuse_at(why, e, text, end, "This is no UTF-8, or half of a surrogate pair.");
+    if (e == ERR_NUL_BYTE)
+        return refuse_at(why, e, text, end, "There is a NUL byte in a text.");
     if (e == ERR_OUT_OF_RANGE)
         return refuse_at(why, ERR_BAD_JSON, text, end, "Objects and arrays may be nested 32 deep.");
     if (e)

@@ -12,7 +12,7 @@
 /* On failure why->where is "line L, column C". The caller releases with json_decref. */
 RESULT json_read(struct view text, json_t **ret, struct problem *why);
 /* Scans one value at the front of text, after white space, without building anything; ret_end is where it ends, or
- * where it is wrong. ERR_BAD_JSON; ERR_BAD_UTF8 for a text that is none, or holds a NUL; ERR_OUT_OF_RANGE when it is
+ * where it is wrong. ERR_BAD_JSON; ERR_BAD_UTF8 for a text that is none; ERR_NUL_BYTE; ERR_OUT_OF_RANGE when it is
  * nested deeper than JSON_MAX_DEPTH. */
 RESULT json_scan(struct view text, size_t *ret_end);
 /* Steps through the text of an object or array that json_read has accepted: *rest begins as that text and moves past

@@ -84,7 +84,9 @@ static enum err scan_escape(struct scan *s)
     if (c != 'u')
         return OK;
     TRY(scan_hex4(s, &unit));
-    if (unit == 0 || (unit >= 0xdc00 && unit <= 0xdfff))
+    if (unit == 0)
+        return ERR_NUL_BYTE;
+    if (unit >= 0xdc00 && unit <= 0xdfff)
         return ERR_BAD_UTF8;
     if (unit < 0xd800 || unit > 0xdbff)
         return OK;
@@ -103,11 +105,9 @@ static enum err scan_text(struct scan *s)
         size_t n = utf8_next(VIEW(s->text.ptr + s->at, s->text.len - s->at), &c);
 
         if (n == 0 && s->at < s->text.len)
-            return ERR_BAD_UTF8;
-        if (n == 0 || (c < 0x20 && c != 0))
+            return s->text.ptr[s->at] == 0 ? ERR_NUL_BYTE : ERR_BAD_UTF8;
+        if (n == 0 || c < 0x20)
             return ERR_BAD_JSON;
-        if (c == 0)
-            return ERR_BAD_UTF8;
         s->at += n;
         if (c == '\\')
             TRY(scan_escape(s));

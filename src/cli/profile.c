@@ -63,18 +63,40 @@ static RESULT read_profile(struct cli *c, struct profile *p)
     return e == OK ? OK : cli_fail(c, e, path, "%s (%s)", why.detail, path);
 }
 
-/* What is pinned here decides whom this user trusts: nobody else may write it. */
-static RESULT check_dir(struct cli *c, const char *dir)
-{
-    struct stat s;
+/* What is pinned here decides whom this user trusts, and what is kept here signs for him: nobody else may write the one
+ * or read the other. */
+static const struct {
+    const char *name; /* "": the directory */
+    unsigned others;  /* what neither group nor others may have of it */
+    const char *can, *mend;
+} guarded[] = {
+    {"", S_IWGRP | S_IWOTH, "write to", "go-w"},
+    {"profile.json", S_IWGRP | S_IWOTH, "write to", "go-w"},
+    {"ca.pem", S_IWGRP | S_IWOTH, "write to", "go-w"},
+    {"checkpoint", S_IWGRP | S_IWOTH, "write to", "go-w"},
+    {"session", S_IRWXG | S_IRWXO, "read or write", "600"},
+    {"administrator.key", S_IRWXG | S_IRWXO, "read or write", "600"},
+};
 
-    if (stat(dir, &s) < 0)
-        return OK; /* made when something is kept, or the reading says why not */
-    if (s.st_uid != geteuid() && s.st_uid != 0)
-        return cli_fail(c, ERR_IO, dir, "the profile %s belongs to another user; set HOLDFAST_HOME to one of yours",
-                        dir);
-    if (s.st_mode & (S_IWGRP | S_IWOTH))
-        return cli_fail(c, ERR_IO, dir, "others can write to the profile %s: chmod go-w %s", dir, dir);
+static RESULT check_guarded(struct cli *c, const char *dir)
+{
+    for (size_t i = 0; i < ARRAY_LEN(guarded); i++) {
+        const char *path = cli_text(c, *guarded[i].name ? "%s/%s" : "%s", dir, guarded[i].name);
+        struct stat s;
+
+        if (!path)
+            return ERR_NO_MEMORY;
+        if (stat(path, &s) < 0)
+            continue; /* made when something is kept, or the reading says why not */
+        if (s.st_uid != geteuid() && s.st_uid != 0)
+            return cli_fail(c, ERR_UNSAFE_PROFILE, path,
+                            "%s belongs to another user; set HOLDFAST_HOME to a directory "
+                            "of yours",
+                            path);
+        if (s.st_mode & guarded[i].others)
+            return cli_fail(c, ERR_UNSAFE_PROFILE, path, "others can %s %s; mend it with: chmod %s %s", guarded[i].can,
+                            path, guarded[i].mend, path);
+    }
     return OK;
 }
 
@@ -87,7 +109,7 @@ RESULT profile_of(struct cli *c, struct profile **ret)
         if (!p)
             return ERR_NO_MEMORY;
         TRY(find_dir(c, &p->dir));
-        TRY(check_dir(c, p->dir));
+        TRY(check_guarded(c, p->dir));
         TRY(read_profile(c, p));
         c->profile = p;
     }

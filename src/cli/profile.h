@@ -25,7 +25,8 @@ struct profile {
 extern const struct entity profile_entity;
 
 struct cli;
-/* Reads it, once; without a file everything is empty. Also finds the directory. */
+/* Reads it, once; without a file everything is empty. Also finds the directory. ERR_UNSAFE_PROFILE if somebody else
+ * could have written what is trusted in it, or read what is secret. */
 RESULT profile_of(struct cli *c, struct profile **ret);
 RESULT profile_save(struct cli *c, const struct profile *p);
 bool profile_pinned(const struct profile *p);

@@ -153,7 +153,7 @@ static RESULT share_decode(const uint8_t bytes[static SHARE_BYTES], struct share
     uint8_t check[SHARE_CHECK_SIZE];
     share_check(bytes, check);
     if (!ct_eq(check, bytes + SHARE_BODY_SIZE, sizeof(check)))
-        return ERR_MALFORMED;
+        return ERR_DAMAGED_SHARE;
     struct share s;
     memcpy(s.set, bytes, sizeof(s.set));
     s.threshold = bytes[8];
@@ -163,17 +163,16 @@ static RESULT share_decode(const uint8_t bytes[static SHARE_BYTES], struct share
     if (sane)
         *ret = s;
     wipe(&s, sizeof(s));
-    return sane ? OK : ERR_MALFORMED;
+    return sane ? OK : ERR_DAMAGED_SHARE;
 }
 
 RESULT share_parse(struct view text, struct share *ret)
 {
     if (text.len != SHARE_TEXT_LENGTH || !view_starts(text, SHARE_PREFIX))
-        return ERR_MALFORMED;
+        return ERR_DAMAGED_SHARE;
     uint8_t bytes[SHARE_BYTES];
     enum err e = base62_get((const char *)text.ptr + sizeof(SHARE_PREFIX) - 1, SHARE_DIGITS, bytes, sizeof(bytes));
-    if (e == OK)
-        e = share_decode(bytes, ret);
+    e = e == OK ? share_decode(bytes, ret) : ERR_DAMAGED_SHARE;
     wipe(bytes, sizeof(bytes));
     return e;
 }

@@ -210,7 +210,7 @@ RESULT root_wrap(struct keeper *k, const uint8_t kek[static 32]);
 RESULT root_wrap_passphrase(struct keeper *k, struct view passphrase);
 RESULT root_wrap_shares(struct keeper *k, struct arena *arena, struct text_list *ret_texts);
 RESULT root_from_shares(const struct keeper *k, const struct share *shares, size_t count, struct secret **ret);
-/* ERR_WRONG_SHARE; ERR_BUSY after too many wrong ones in a row, until some seconds have passed. */
+/* ERR_WRONG_PASSPHRASE; ERR_BUSY after too many wrong ones in a row, until some seconds have passed. */
 RESULT root_from_passphrase(struct keeper *k, struct view passphrase, struct secret **ret);
 RESULT root_check_authority(struct keeper *k, struct view passphrase, const struct text_list *shares);
 

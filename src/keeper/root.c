@@ -127,6 +127,7 @@ RESULT root_from_passphrase(struct keeper *k, struct view passphrase, struct sec
     e = kek_from_passphrase(k, passphrase, kek);
     if (e == OK)
         e = unwrap(k, kek, ret);
+    e = e == ERR_WRONG_SHARE ? ERR_WRONG_PASSPHRASE : e;
     if (e != OK)
         k->guess_debt_ms += GUESS_COST_MS;
     wipe(kek, sizeof kek);

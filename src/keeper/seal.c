@@ -182,7 +182,7 @@ static RESULT add_share(struct keeper *k, struct view text, struct problem *why)
     enum err e = OK;
 
     if (share_parse(text, &s) != OK)
-        return problem_set(why, ERR_MALFORMED, "share", "this is not a whole share; check it for typing errors");
+        return problem_set(why, ERR_DAMAGED_SHARE, "share", "check it for typing errors");
     if (!k->given)
         e = secret_new(SHAMIR_MAX_SHARES * sizeof s, &k->given);
     if (e == OK && s.threshold != k->head.threshold)

@@ -5,7 +5,10 @@
 #include "base/text.h"
 
 #define POLICY_MEMORY_MAX    ((size_t)1024 * 1024)
+#define WHERE_SIZE           96
 #define BAD(why, where, ...) problem_set(why, ERR_BAD_POLICY, where, __VA_ARGS__)
+/* What each rule alone may say, and not both. */
+#define CLASH(why, where, ...) problem_set(why, ERR_CONTRADICTORY_POLICY, where, __VA_ARGS__)
 
 static const char *const day_names[] = {"sun", "mon", "tue", "wed", "thu", "fri", "sat", NULL};
 static const char *const side_names[] = {"buy", "sell", NULL};
@@ -18,11 +21,23 @@ static int index_in(struct view text, const char *const *names)
     return -1;
 }
 
+static void put_where(char out[static WHERE_SIZE], const char *list, size_t row, const char *member)
+{
+    snprintf(out, WHERE_SIZE, "/%s/%zu%s%s", list, row, member[0] ? "/" : "", member);
+}
+
 static RESULT bad_row(struct problem *why, const char *list, size_t row, const char *member, const char *detail)
 {
-    char where[96];
-    snprintf(where, sizeof(where), "/%s/%zu%s%s", list, row, member[0] ? "/" : "", member);
+    char where[WHERE_SIZE];
+    put_where(where, list, row, member);
     return BAD(why, where, "%s", detail);
+}
+
+static RESULT clash_row(struct problem *why, const char *list, size_t row, const char *member, const char *detail)
+{
+    char where[WHERE_SIZE];
+    put_where(where, list, row, member);
+    return CLASH(why, where, "%s", detail);
 }
 
 static RESULT positive(struct view text, struct decimal *ret)
@@ -69,14 +84,14 @@ static RESULT check_classes(struct policy_doc *d, struct problem *why)
     bool trades = d->class_mask & (1U << INTENT_ORDER | 1U << INTENT_AMEND);
     bool moves = d->class_mask & (1U << INTENT_TRANSFER | 1U << INTENT_WITHDRAW);
     if ((d->class_mask & 1U << INTENT_WITHDRAW) && d->destinations.count == 0)
-        return BAD(why, "/destinations", "withdrawals are allowed, but no destination is: name them");
+        return CLASH(why, "/destinations", "withdrawals are allowed, but no destination is: name them");
     if (d->destinations.count && !moves)
-        return BAD(why, "/destinations", "nothing that moves funds is allowed, so destinations can never match");
+        return CLASH(why, "/destinations", "nothing that moves funds is allowed, so destinations can never match");
     if (trades)
         return OK;
     if (d->sides.count || d->order_types.count || d->max_size.count || d->max_notional.len || d->windows.count ||
         d->reference_prices.count)
-        return BAD(why, "/classes", "there are limits for orders, but orders are not allowed");
+        return CLASH(why, "/classes", "there are limits for orders, but orders are not allowed");
     return OK;
 }
 
@@ -84,7 +99,7 @@ static RESULT check_symbols(const struct policy_doc *d, struct problem *why)
 {
     for (size_t i = 0; i < d->symbols.count; i++)
         if (policy_glob_any(&d->blocked_symbols, d->symbols.items[i]))
-            return bad_row(why, "symbols", i, "", "this symbol is both allowed and blocked");
+            return clash_row(why, "symbols", i, "", "this symbol is both allowed and blocked");
     for (size_t i = 0; i < d->sides.count; i++)
         if (index_in(d->sides.items[i], side_names) < 0)
             return bad_row(why, "sides", i, "", "a side is buy or sell");
@@ -110,10 +125,10 @@ static RESULT check_sizes(struct policy_doc *d, struct problem *why)
         if (positive(s[i].size, &s[i].limit) != OK)
             return bad_row(why, "max_size", i, "size", "a size is a decimal number larger than 0");
         if (!view_is(s[i].symbol, "*") && !symbol_usable(d, s[i].symbol))
-            return bad_row(why, "max_size", i, "symbol", "this symbol is not allowed, so the limit can never match");
+            return clash_row(why, "max_size", i, "symbol", "this symbol is not allowed, so the limit can never match");
         for (size_t k = 0; k < i; k++)
             if (view_eq(s[i].symbol, s[k].symbol))
-                return bad_row(why, "max_size", i, "symbol", "there is a limit for this symbol already");
+                return clash_row(why, "max_size", i, "symbol", "there is a limit for this symbol already");
     }
     return OK;
 }
@@ -125,10 +140,10 @@ static RESULT check_prices(struct policy_doc *d, struct problem *why)
         if (positive(p[i].price, &p[i].value) != OK)
             return bad_row(why, "reference_prices", i, "price", "a price is a decimal number larger than 0");
         if (!symbol_usable(d, p[i].symbol))
-            return bad_row(why, "reference_prices", i, "symbol", "this symbol is not allowed");
+            return clash_row(why, "reference_prices", i, "symbol", "this symbol is not allowed");
         for (size_t k = 0; k < i; k++)
             if (view_eq(p[i].symbol, p[k].symbol))
-                return bad_row(why, "reference_prices", i, "symbol", "there is a price for this symbol already");
+                return clash_row(why, "reference_prices", i, "symbol", "there is a price for this symbol already");
     }
     return OK;
 }
@@ -145,7 +160,7 @@ static RESULT check_windows(struct policy_doc *d, struct problem *why)
             return bad_row(why, "windows", i, "notional", "a notional is a decimal number larger than 0");
         for (size_t k = 0; k < i; k++)
             if (w[i].seconds == w[k].seconds)
-                return bad_row(why, "windows", i, "seconds", "there is a window of this length already");
+                return clash_row(why, "windows", i, "seconds", "there is a window of this length already");
     }
     return OK;
 }
@@ -200,20 +215,20 @@ static RESULT check_callers(const struct policy_doc *d, struct problem *why)
         if (!policy_source_valid(d->sources.items[i]))
             return bad_row(why, "sources", i, "", "write a network as 192.0.2.0/24 or a local user as unix:1000");
     if (d->proof.required && d->proof.keys.count == 0)
-        return BAD(why, "/proof/keys", "a proof is demanded, but no key is named");
+        return CLASH(why, "/proof/keys", "a proof is demanded, but no key is named");
     for (size_t i = 0; i < d->proof.keys.count; i++) {
         if (d->callers.count && !listed(&d->callers, k[i].bot))
-            return bad_row(why, "proof/keys", i, "bot", "this bot is not among the callers");
+            return clash_row(why, "proof/keys", i, "bot", "this bot is not among the callers");
         for (size_t n = 0; n < i; n++)
             if (view_eq(k[i].bot, k[n].bot))
-                return bad_row(why, "proof/keys", i, "bot", "there is a key for this bot already");
+                return clash_row(why, "proof/keys", i, "bot", "there is a key for this bot already");
     }
     for (size_t i = 0; d->proof.required && i < d->callers.count; i++) {
         bool has = false;
         for (size_t n = 0; n < d->proof.keys.count; n++)
             has = has || view_eq(k[n].bot, d->callers.items[i]);
         if (!has)
-            return bad_row(why, "callers", i, "", "a proof is demanded, but there is no key for this bot");
+            return clash_row(why, "callers", i, "", "a proof is demanded, but there is no key for this bot");
     }
     return OK;
 }
@@ -224,7 +239,7 @@ static RESULT check_exceptions(const struct policy_doc *d, struct problem *why)
     for (size_t i = 0; i < d->exceptions.count; i++)
         for (size_t k = 0; k < i; k++)
             if (view_eq(e[i].endpoint, e[k].endpoint))
-                return bad_row(why, "exceptions", i, "endpoint", "there is an exception for this endpoint already");
+                return clash_row(why, "exceptions", i, "endpoint", "there is an exception for this endpoint already");
     return OK;
 }
 

@@ -11,8 +11,9 @@
 struct policy; /* parsed; immutable */
 
 /* From the JSON text that the administrator approved, kept byte for byte. Everything not named is refused; the default
- * policy "{}" allows nothing but reads. ERR_BAD_POLICY with a pointer for unknown fields, impossible values, and
- * contradictions (a rule that could never match, a symbol both allowed and blocked, an empty time span …). */
+ * policy "{}" allows nothing but reads. With a pointer: ERR_BAD_POLICY for unknown fields and impossible values (a
+ * limit of 0, an empty time span …); ERR_CONTRADICTORY_POLICY for rules that exclude each other (a symbol both allowed
+ * and blocked, two limits for one symbol, a rule that no other one lets match). */
 RESULT policy_parse(struct view text, struct policy **ret, struct problem *why);
 void policy_free(struct policy *p);
 extern const struct entity policy_entity; /* for docs, CLI and OpenAPI */

@@ -36,7 +36,7 @@ void signer_room(struct signer *s, uint64_t limit); /* records with sequences be
 void signer_changed(struct signer *s, const struct keeper_event_credential *e);
 
 /* Puts an unwrapped credential in memory. The bundle is copied into guarded memory. ERR_UNKNOWN_VENUE,
- * ERR_WRONG_KEY_FOR_VENUE, ERR_BAD_POLICY. */
+ * ERR_WRONG_KEY_FOR_VENUE, ERR_BAD_POLICY, ERR_CONTRADICTORY_POLICY. */
 RESULT signer_load(struct signer *s, struct view descriptor, const struct keeper_unwrapped *u, struct problem *why);
 /* Everything that can be checked without the key. */
 RESULT signer_check(struct signer *s, struct view descriptor, struct problem *why);

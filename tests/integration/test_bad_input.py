@@ -99,8 +99,8 @@ def new(**more):
     (new(value=""), "missing-field", "/value"),
     (new(value_base64="***", value=""), "malformed", "/value_base64"),
     (b'{"path":"desk/x","kind":"password"}', "missing-field", "/environment"),
-    (new(value="a\x00b"), "bad-utf8", None),
-    (new(path="desk/\x00"), "bad-utf8", None),
+    (new(value="a\x00b"), "nul-byte", None),
+    (new(path="desk/\x00"), "nul-byte", None),
     (b'{"path":"desk/\xff","kind":"password","environment":"development","value":"v"}', "bad-utf8", None),
     (b'{"path":"desk/\\ud800","kind":"password","environment":"development","value":"v"}', "bad-utf8", None),
     (b"[" * 5000, "bad-json", None),
@@ -123,7 +123,7 @@ def test_no_entity_takes_nonsense(desk, document):
         if "requestBody" not in operation or operation["operationId"] == "logout":
             continue
         for raw, codes in ((b"{", {"bad-json"}), (b"[1]", {"wrong-type"}), (b'{"zzz":1}', {"unknown-field"}),
-                           (b"\xff\xfe", {"bad-json", "bad-utf8"}), (b'{"a\x00":1}', {"bad-json", "bad-utf8"})):
+                           (b"\xff\xfe", {"bad-json", "bad-utf8"}), (b'{"a\x00":1}', {"bad-json", "nul-byte"})):
             a = api.call(method, address, raw=raw)
             if operation["x-permission"] in ("mev:execute", "orders:place", "positions:manage") and a.status == 403:
                 continue
@@ -248,13 +248,13 @@ def test_shares(new_server):
     one, two = (s.file(f"share{i}", made["shares"][i]) for i in range(2))
     s.cli("operator", "unseal", "--share-file", one)
     r = s.cli("operator", "unseal", "--share-file", one, code=2)
-    assert "given already" in r.stderr
+    assert "given already" in r.stderr and "code:  share-twice\n" in r.stderr
     other = new_server().start()
     foreign = s.file("foreign", other.init(shares=3, threshold=2)["shares"][0])
     r = s.cli("operator", "unseal", "--share-file", foreign, code=4)
-    assert "start again" in r.stderr
+    assert "start again" in r.stderr and "code:  wrong-share\n" in r.stderr
     r = s.cli("operator", "unseal", "--share-file", s.file("torn", made["shares"][1][:-3]), code=2)
-    assert "typing errors" in r.stderr
+    assert "typing errors" in r.stderr and "code:  damaged-share\n" in r.stderr
     for share in (two, one):
         s.cli("operator", "unseal", "--share-file", share)
     s.serving()
@@ -267,7 +267,7 @@ def test_a_wrong_passphrase_leaves_it_sealed(new_server):
     s.init()
     s.cli("operator", "seal", "--yes")
     r = s.cli("operator", "unseal", "--passphrase-file", s.file("wrong", "not the passphrase"), code=4)
-    assert "passphrase" in r.stderr
+    assert "code:  wrong-passphrase\n" in r.stderr
     s.cli("operator", "status", code=7)
     s.unseal()
     s.serving()

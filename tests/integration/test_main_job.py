@@ -123,7 +123,7 @@ def test_a_policy_is_changed_only_with_an_approval(trading):
     # A contradiction is refused before anything is stored.
     r = job.change_policy(trading, "exchange/binance/narrow", {"classes": ["read"], "max_size": [{"symbol": "X", "size": "1"}]},
                           code=2)
-    assert "bad-policy" in r.stderr and "limits for orders" in r.stderr
+    assert "contradictory-policy" in r.stderr and "limits for orders" in r.stderr
     trading.bot.refused("policy-refused", "POST", "/api/v1/sign", ask)
 
 
@@ -208,8 +208,8 @@ def test_every_call_about_a_secret_says_why(trading):
 @pytest.mark.parametrize("change, code", [
     ({"called": "nowhere"}, "unknown-venue"), ({"bundle": {"secret": "0x12"}}, "wrong-key-for-venue"),
     ({"scheme": "binance-hmac"}, "wrong-key-for-venue"), ({"policy": {"classes": ["everything"]}}, "bad-policy"),
-    ({"policy": {"classes": ["read"], "max_notional": "5"}}, "bad-policy"),
-    ({"policy": {"classes": ["withdraw"]}}, "bad-policy"), ({"policy": {"clases": []}}, "bad-policy"),
+    ({"policy": {"classes": ["read"], "max_notional": "5"}}, "contradictory-policy"),
+    ({"policy": {"classes": ["withdraw"]}}, "contradictory-policy"), ({"policy": {"clases": []}}, "bad-policy"),
 ])
 def test_wrong_credentials_are_refused_when_they_are_stored(trading, change, code):
     r = job.store(trading, "hyperliquid", "exchange/wrong/main", code=2, **change)

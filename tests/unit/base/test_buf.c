@@ -57,7 +57,7 @@ static void views_compare(void **state)
     assert_int_equal(view_to_str(VIEW_STR("abc"), text, 4), OK);
     assert_string_equal(text, "abc");
     assert_int_equal(view_to_str(VIEW_STR("abcd"), text, 4), ERR_TOO_LONG);
-    assert_int_equal(view_to_str(VIEW("a\0b", 3), text, 4), ERR_BAD_UTF8);
+    assert_int_equal(view_to_str(VIEW("a\0b", 3), text, 4), ERR_NUL_BYTE);
     assert_int_equal(view_to_str((struct view){0}, text, 4), OK);
     assert_string_equal(text, "");
 }

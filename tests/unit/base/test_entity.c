@@ -210,7 +210,7 @@ static const struct {
      ERR_BAD_UTF8},
     {VIEW_STR(HEAD "\x00\x08\x00\x00\x00\x03"
                    "ab\0"),
-     ERR_BAD_UTF8},
+     ERR_NUL_BYTE},
     {VIEW_STR(HEAD "\x00\x08\x00\x00\x00\x03"
                    "ab\n"),
      ERR_BAD_VALUE},

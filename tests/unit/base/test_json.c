@@ -19,7 +19,7 @@ static void errors_say_where(void **state)
         {"{\"a\": 1, \"a\": 2}", ERR_DUPLICATE_FIELD, NULL},
         {"{\"a\": 1, \"\\u0061\": 2}", ERR_DUPLICATE_FIELD, NULL},
         {"[123456789012345678901234567890]", ERR_BAD_JSON, NULL},
-        {"[\"\\u0000\"]", ERR_BAD_UTF8, NULL},
+        {"[\"\\u0000\"]", ERR_NUL_BYTE, NULL},
         {"[\"\\ud800x\"]", ERR_BAD_UTF8, NULL},
         {"[\"\xff\"]", ERR_BAD_UTF8, "line 1, column 3"},
     };

@@ -183,7 +183,7 @@ static void problem_is_a_sentence(void **state)
     (void)snprintf(s.c.request_id, sizeof s.c.request_id, "abc");
     output_problem(&s.c, ERR_BAD_POLICY);
     flush(&s);
-    assert_string_equal(s.err, "holdfast: The signing policy is wrong or contradicts itself.\n"
+    assert_string_equal(s.err, "holdfast: The signing policy is wrong.\n"
                                "  it is both allowed and blocked\n"
                                "  where: /symbols/0\n"
                                "  code:  bad-policy\n"

@@ -84,23 +84,43 @@ static void files_are_private(void **state)
 static void a_profile_that_others_can_write_is_refused(void **state)
 {
     static const struct {
+        const char *file;
         mode_t mode;
-        enum err e;
-    } rows[] = {{0700, OK}, {0755, OK}, {0770, ERR_IO}, {0702, ERR_IO}};
-    const char *home = support_home();
+        const char *mend; /* NULL: it is used */
+    } rows[] = {
+        {"", 0700, NULL},
+        {"", 0755, NULL},
+        {"", 0770, "chmod go-w "},
+        {"", 0702, "chmod go-w "},
+        {"profile.json", 0644, NULL},
+        {"profile.json", 0664, "chmod go-w "},
+        {"ca.pem", 0644, NULL},
+        {"ca.pem", 0646, "chmod go-w "},
+        {"checkpoint", 0662, "chmod go-w "},
+        {"session", 0600, NULL},
+        {"session", 0640, "chmod 600 "},
+        {"administrator.key", 0604, "chmod 600 "},
+    };
+    char path[256];
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const char *home = support_home();
         struct desk d;
         struct profile *p;
-        assert_int_equal(chmod(home, rows[i].mode), 0);
         open_desk(&d, &command_table[0]);
-        assert_int_equal(profile_of(&d.c, &p), rows[i].e);
-        if (rows[i].e != OK)
-            assert_non_null(strstr(d.c.why.detail, "chmod go-w"));
+        if (*rows[i].file)
+            assert_int_equal(profile_put(&d.c, rows[i].file, VIEW_STR("{}")), OK);
+        d.c.profile = NULL; /* as the next run meets it */
+        (void)snprintf(path, sizeof path, *rows[i].file ? "%s/%s" : "%s", home, rows[i].file);
+        assert_int_equal(chmod(path, rows[i].mode), 0);
+        assert_int_equal(profile_of(&d.c, &p), rows[i].mend ? ERR_UNSAFE_PROFILE : OK);
+        if (rows[i].mend)
+            assert_non_null(strstr(d.c.why.detail, rows[i].mend));
+        assert_int_equal(chmod(home, 0700), 0);
         close_desk(&d);
+        support_home_done();
     }
-    support_home_done();
 }
 
 static void pins_hold(void **state)

@@ -147,19 +147,19 @@ static void text_form(void **state)
             if (typo[i] == *other)
                 continue;
             typo[i] = *other;
-            assert_int_equal(share_parse(view_str(typo), &back), ERR_MALFORMED);
+            assert_int_equal(share_parse(view_str(typo), &back), ERR_DAMAGED_SHARE);
         }
         memcpy(typo, line, sizeof(typo));
         if (i + 1 < n && line[i] != line[i + 1]) {
             typo[i] = line[i + 1], typo[i + 1] = line[i];
-            assert_int_equal(share_parse(view_str(typo), &back), ERR_MALFORMED);
+            assert_int_equal(share_parse(view_str(typo), &back), ERR_DAMAGED_SHARE);
         }
         memcpy(typo, line, sizeof(typo));
         memmove(typo + i, line + i + 1, n - i);
-        assert_int_equal(share_parse(view_str(typo), &back), ERR_MALFORMED);
+        assert_int_equal(share_parse(view_str(typo), &back), ERR_DAMAGED_SHARE);
     }
-    assert_int_equal(share_parse(VIEW(line, n + 1), &back), ERR_MALFORMED);
-    assert_int_equal(share_parse(VIEW(NULL, 0), &back), ERR_MALFORMED);
+    assert_int_equal(share_parse(VIEW(line, n + 1), &back), ERR_DAMAGED_SHARE);
+    assert_int_equal(share_parse(VIEW(NULL, 0), &back), ERR_DAMAGED_SHARE);
     all[0].x = 0;
     assert_int_equal(share_format(&all[0], line), ERR_BAD_VALUE);
 }

@@ -255,7 +255,7 @@ static void lost_administrators_are_recovered_by_what_unseals(void **state)
     struct keeper_admin_changed changed = {0};
     struct administrators list = {0};
 
-    assert_int_equal(rig_call(r, PEER_OPERATOR, KEEPER_ADMIN_ADD, &q, &changed), ERR_WRONG_SHARE);
+    assert_int_equal(rig_call(r, PEER_OPERATOR, KEEPER_ADMIN_ADD, &q, &changed), ERR_WRONG_PASSPHRASE);
     q.passphrase = VIEW_STR(PASSPHRASE);
     assert_int_equal(rig_call(r, PEER_OPERATOR, KEEPER_ADMIN_ADD, &q, &changed), OK);
     assert_int_equal(rig_call(r, PEER_FRONT, KEEPER_ADMIN_LIST, NULL, &list), OK);

@@ -23,7 +23,7 @@ static void passphrase_opens_after_a_restart(void **state)
     assert_int_equal(rig_call(r, PEER_OPERATOR, KEEPER_STATUS, NULL, &before), OK);
     rig_restart(r);
     assert_int_equal(keeper_state_of(r->keeper), STATE_SEALED);
-    assert_int_equal(rig_call(r, PEER_OPERATOR, KEEPER_UNSEAL, &wrong, NULL), ERR_WRONG_SHARE);
+    assert_int_equal(rig_call(r, PEER_OPERATOR, KEEPER_UNSEAL, &wrong, NULL), ERR_WRONG_PASSPHRASE);
     assert_int_equal(rig_unseal(r), OK);
     assert_int_equal(rig_unseal(r), ERR_ALREADY_UNSEALED);
     assert_int_equal(rig_call(r, PEER_OPERATOR, KEEPER_STATUS, NULL, &after), OK);
@@ -48,7 +48,7 @@ static void any_threshold_of_shares_opens(void **state)
     assert_int_equal(give_share(r, r->done.shares.items[2]), OK);
     assert_int_equal(give_share(r, r->done.shares.items[2]), ERR_SHARE_TWICE);
     assert_int_equal(keeper_state_of(r->keeper), STATE_SEALED);
-    assert_int_equal(give_share(r, VIEW_STR("hfs1-nonsense")), ERR_MALFORMED);
+    assert_int_equal(give_share(r, VIEW_STR("hfs1-nonsense")), ERR_DAMAGED_SHARE);
     assert_int_equal(give_share(r, r->done.shares.items[0]), OK);
     assert_int_equal(keeper_state_of(r->keeper), STATE_UNSEALED);
 }

@@ -316,11 +316,13 @@ static void test_window_of_many(void **state)
     policy_free(p);
 }
 
+#define EXCEPTION "{\"endpoint\":\"GET /a\",\"class\":\"order\",\"reason\":\"long enough a reason\"}"
 static void test_contradictions(void **state)
 {
     (void)state;
     static const struct {
         const char *text, *where;
+        bool clash; /* two rules that exclude each other, rather than one that is wrong */
     } rows[] = {
         {"", ""},
         {"[]", ""},
@@ -328,25 +330,26 @@ static void test_contradictions(void **state)
         {"{\"classes\":[]}", "/classes"},
         {"{\"classes\":[\"trade\"]}", "/classes/0"},
         {"{\"classes\":[\"read\",\"read\"]}", "/classes/1"},
-        {"{\"classes\":[\"withdraw\"]}", "/destinations"},
-        {"{\"destinations\":[\"0xaa\"]}", "/destinations"},
-        {"{\"sides\":[\"buy\"]}", "/classes"},
-        {"{\"max_notional\":\"1\"}", "/classes"},
+        {"{\"classes\":[\"withdraw\"]}", "/destinations", true},
+        {"{\"destinations\":[\"0xaa\"]}", "/destinations", true},
+        {"{\"sides\":[\"buy\"]}", "/classes", true},
+        {"{\"max_notional\":\"1\"}", "/classes", true},
         {"{" ALL ",\"sides\":[\"Buy\"]}", "/sides/0"},
-        {"{" ALL ",\"symbols\":[\"A\"],\"blocked_symbols\":[\"A\"]}", "/symbols/0"},
-        {"{" ALL ",\"symbols\":[\"BTCUSDT\"],\"blocked_symbols\":[\"BTC*\"]}", "/symbols/0"},
+        {"{" ALL ",\"symbols\":[\"A\"],\"blocked_symbols\":[\"A\"]}", "/symbols/0", true},
+        {"{" ALL ",\"symbols\":[\"BTCUSDT\"],\"blocked_symbols\":[\"BTC*\"]}", "/symbols/0", true},
         {"{" ALL ",\"order_types\":[\"LIMIT\"]}", "/order_types/0"},
         {"{" ALL ",\"max_size\":[{\"symbol\":\"A\",\"size\":\"0\"}]}", "/max_size/0/size"},
         {"{" ALL ",\"max_size\":[{\"symbol\":\"A\",\"size\":\"1e3\"}]}", "/max_size/0/size"},
         {"{" ALL ",\"max_size\":[{\"symbol\":\"A\",\"size\":\"1\"},{\"symbol\":\"A\",\"size\":\"2\"}]}",
-         "/max_size/1/symbol"},
-        {"{" ALL ",\"symbols\":[\"B\"],\"max_size\":[{\"symbol\":\"A\",\"size\":\"1\"}]}", "/max_size/0/symbol"},
+         "/max_size/1/symbol", true},
+        {"{" ALL ",\"symbols\":[\"B\"],\"max_size\":[{\"symbol\":\"A\",\"size\":\"1\"}]}", "/max_size/0/symbol", true},
         {"{" ALL ",\"max_notional\":\"-1\"}", "/max_notional"},
         {"{" ALL ",\"blocked_symbols\":[\"A\"],\"reference_prices\":[{\"symbol\":\"A\",\"price\":\"1\"}]}",
-         "/reference_prices/0/symbol"},
+         "/reference_prices/0/symbol", true},
         {"{" ALL ",\"windows\":[{\"seconds\":60}]}", "/windows/0"},
         {"{" ALL ",\"windows\":[{\"seconds\":0,\"orders\":1}]}", "/windows/0/seconds"},
-        {"{" ALL ",\"windows\":[{\"seconds\":60,\"orders\":1},{\"seconds\":60,\"orders\":2}]}", "/windows/1/seconds"},
+        {"{" ALL ",\"windows\":[{\"seconds\":60,\"orders\":1},{\"seconds\":60,\"orders\":2}]}", "/windows/1/seconds",
+         true},
         {"{\"hours\":[{\"from\":\"09:00\",\"to\":\"09:00\"}]}", "/hours/0/to"},
         {"{\"hours\":[{\"from\":\"22:00\",\"to\":\"06:00\"}]}", "/hours/0/to"},
         {"{\"hours\":[{\"from\":\"9:000\",\"to\":\"10:00\"}]}", "/hours/0/from"},
@@ -355,18 +358,20 @@ static void test_contradictions(void **state)
         {"{\"sources\":[\"10.0.0.0/33\"]}", "/sources/0"},
         {"{\"sources\":[\"localhost\"]}", "/sources/0"},
         {"{\"sources\":[\"unix:root\"]}", "/sources/0"},
-        {"{\"proof\":{\"required\":true}}", "/proof/keys"},
-        {"{\"callers\":[\"b\"],\"proof\":{" KEY "}}", "/proof/keys/0/bot"},
-        {"{\"callers\":[\"a\",\"b\"],\"proof\":{\"required\":true," KEY "}}", "/callers/1"},
+        {"{\"proof\":{\"required\":true}}", "/proof/keys", true},
+        {"{\"callers\":[\"b\"],\"proof\":{" KEY "}}", "/proof/keys/0/bot", true},
+        {"{\"callers\":[\"a\",\"b\"],\"proof\":{\"required\":true," KEY "}}", "/callers/1", true},
         {"{\"exceptions\":[{\"endpoint\":\"*\",\"class\":\"order\"}]}", "/exceptions/0/reason"},
         {"{\"exceptions\":[{\"endpoint\":\"*\",\"class\":\"order\",\"reason\":\"short\"}]}", "/exceptions/0/reason"},
+        {"{\"exceptions\":[" EXCEPTION "," EXCEPTION "]}", "/exceptions/1/endpoint", true},
         {"{\"classes\":[\"read\"],\"classes\":[\"withdraw\"]}", NULL},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct policy *p = NULL;
         struct problem why = {0};
         enum err e = policy_parse(T(rows[i].text), &p, &why);
-        if (e != ERR_BAD_POLICY || why.code != ERR_BAD_POLICY || p || !why.detail[0])
+        enum err expected = rows[i].clash ? ERR_CONTRADICTORY_POLICY : ERR_BAD_POLICY;
+        if (e != expected || why.code != expected || p || !why.detail[0])
             fail_msg("%s: %s", rows[i].text, err_code(e));
         if (rows[i].where && rows[i].where[0] && strcmp(why.where, rows[i].where) != 0)
             fail_msg("%s: at %s, should be at %s (%s)", rows[i].text, why.where, rows[i].where, why.detail);
