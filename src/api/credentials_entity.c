@@ -82,7 +82,11 @@ static const struct field view_fields[] = {
 };
 const struct entity credential_view_entity = ENTITY("Credential", 0x0655, 1, struct credential_view, view_fields);
 
-static const struct field brief_fields[] = {BRIEF_FIELDS(struct credential_brief)};
+static const struct field brief_fields[] = {
+    BRIEF_FIELDS(struct credential_brief),
+    FIELD(10, struct credential_brief, frozen, BOOL, 0, .flags = FIELD_PRINT_ZERO,
+          .doc = "It signs nothing until an administrator releases it."),
+};
 const struct entity credential_brief_entity = ENTITY("CredentialBrief", 0x0656, 1, struct credential_brief,
                                                      brief_fields);
 

@@ -51,7 +51,7 @@ struct credential_brief {
     struct view venue, scheme, api_key_id;
     uint8_t environment;
     struct view description;
-    bool revoked;
+    bool revoked, frozen;
 };
 struct credential_page {
     struct entity_list credentials;

@@ -213,13 +213,21 @@ struct page {
     struct credential_rights rights;
     struct writer *w;
     struct arena *scratch;
-    struct view prefix;
+    struct view prefix, frozen; /* frozen: ids, 16 bytes each */
     size_t limit, count, scanned;
     uint8_t key[STORE_KEY_MAX];
     size_t key_len;
     bool more;
     enum err result;
 };
+
+static bool is_frozen(const struct page *p, const uint8_t id[static 16])
+{
+    for (size_t i = 0; i + 16 <= p->frozen.len; i += 16)
+        if (memcmp(p->frozen.ptr + i, id, 16) == 0)
+            return true;
+    return false;
+}
 
 static RESULT put_brief(struct page *p, const struct store_row *row)
 {
@@ -237,7 +245,8 @@ static RESULT put_brief(struct page *p, const struct store_row *row)
                                  .api_key_id = d.api_key_id,
                                  .environment = d.environment,
                                  .description = d.description,
-                                 .revoked = d.revoked};
+                                 .revoked = d.revoked,
+                                 .frozen = is_frozen(p, d.id)};
     memcpy(b.id, d.id, sizeof b.id);
     p->count++;
     json_item(p->w);
@@ -301,25 +310,46 @@ static RESULT put_page(struct page *p, const struct credential_list_query *q, st
     return OK;
 }
 
-enum http_outcome credentials_list(struct http_request *req)
+static enum http_outcome answer_page(struct http_request *req, const struct credential_list_query *q,
+                                     struct view frozen)
 {
     AUTO(arena_free) struct arena *scratch = NULL;
-    struct credential_list_query q = {0};
     struct problem why = {0};
-    struct page p = {.req = req, .w = http_body(req)};
-    enum err e = http_request_query(req, &q, &why);
+    struct page p = {.req = req, .w = http_body(req), .frozen = frozen, .limit = q->limit ? q->limit : LIMIT_DEFAULT};
+    enum err e = arena_new(65536, 1u << 20, &scratch);
 
-    p.limit = q.limit ? q.limit : LIMIT_DEFAULT;
-    if (e == OK)
-        e = arena_new(65536, 1u << 20, &scratch);
     p.scratch = scratch;
     if (e == OK)
         e = credentials_rights(req, &p.rights);
     if (e == OK)
-        e = put_page(&p, &q, &why);
+        e = put_page(&p, q, &why);
     if (e == OK)
         return http_answer_json(req, 200);
     if (why.code == OK)
         why.code = e;
     return http_answer_problem(req, &why);
+}
+
+static enum http_outcome told_frozen(struct http_request *req, void *context, enum err error, struct view entity,
+                                     const struct problem *why)
+{
+    struct keeper_frozen frozen = {0};
+
+    if (error != OK)
+        return http_answer_problem(req, why);
+    error = entity_decode(&keeper_frozen_entity, entity, req->arena, &frozen);
+    return error == OK ? answer_page(req, context, frozen.ids) : http_answer_error(req, error);
+}
+
+enum http_outcome credentials_list(struct http_request *req)
+{
+    struct credential_list_query *q = arena_alloc(req->arena, sizeof *q);
+    struct problem why = {0};
+
+    if (!q)
+        return http_answer_error(req, ERR_NO_MEMORY);
+    *q = (struct credential_list_query){0};
+    if (http_request_query(req, q, &why) != OK)
+        return http_answer_problem(req, &why);
+    return api_call_keeper(req, KEEPER_CREDENTIALS_FROZEN, NULL, NULL, told_frozen, q);
 }

@@ -1,6 +1,7 @@
 /* holdfast credential … */
 #include "base/text.h"
 #include "cli/api.h"
+#include "cli/approver.h"
 #include "cli/ask.h"
 #include "cli/fields_json.h"
 #include "cli/grant.h"
@@ -78,6 +79,7 @@ RESULT credentials_put(struct cli *c)
 {
     const struct args *a = &c->args;
     struct credential_bundle bundle;
+    struct approver approver;
     struct profile *p;
     struct grant g;
 
@@ -86,6 +88,7 @@ RESULT credentials_put(struct cli *c)
     TRY(needed(c, &g, "venue"));
     TRY(needed(c, &g, "scheme"));
     TRY(needed(c, &g, "policy"));
+    TRY(approver_load(c, &approver)); /* before anything is typed in vain */
     if (args_has(a, "venue"))
         g.next.venue = view_str(args_text(a, "venue"));
     if (args_has(a, "scheme"))
@@ -96,6 +99,7 @@ RESULT credentials_put(struct cli *c)
         TRY(environment_of("production", &g.next.environment));
     if (args_has(a, "environment"))
         TRY(environment_of(args_text(a, "environment"), &g.next.environment));
+    TRY(grant_venue(c, &g));
     if (args_has(a, "policy"))
         TRY(grant_policy(c, &g, args_text(a, "policy")));
     TRY(read_bundle(c, &bundle));
@@ -161,10 +165,8 @@ RESULT credentials_freeze(struct cli *c)
 RESULT credentials_list(struct cli *c)
 {
     static const struct column columns[] = {
-        {"path", "PATH"},       {"venue", "VENUE"},
-        {"scheme", "SCHEME"},   {"environment", "ENVIRONMENT"},
-        {"version", "VERSION"}, {"description", "DESCRIPTION"},
-        {"revoked", "REVOKED"},
+        {"path", "PATH"},       {"venue", "VENUE"},   {"scheme", "SCHEME"},   {"environment", "ENVIRONMENT"},
+        {"version", "VERSION"}, {"frozen", "FROZEN"}, {"revoked", "REVOKED"}, {"description", "DESCRIPTION"},
     };
     AUTO_WRITER address = writer_new(8192);
     struct api_answer answer;
@@ -176,8 +178,8 @@ RESULT credentials_list(struct cli *c)
     writer_u8(&address, 0);
     TRY(writer_done(&address));
     TRY(api_call(c, "GET", (const char *)address.ptr, (struct view){0}, &answer));
-    return output_list(c, answer.body, "credentials", columns, ARRAY_LEN(columns),
-                       "There are no credentials that you may see; 'holdfast credential put' stores one.");
+    return output_sorted_list(c, answer.body, "credentials", columns, ARRAY_LEN(columns),
+                              "There are no credentials that you may see; 'holdfast credential put' stores one.");
 }
 
 RESULT credentials_show(struct cli *c)

@@ -68,6 +68,78 @@ RESULT grant_begin(struct cli *c, const char *path, struct grant *ret)
 
 /* --- what shall be */
 
+static void put_names(struct writer *w, const json_t *list, const char *member)
+{
+    const json_t *item;
+    size_t i;
+
+    json_array_foreach(list, i, item)
+    {
+        writer_str(w, i ? ", " : "");
+        output_cell(member ? output_member(item, member) : item, w);
+    }
+}
+
+static const json_t *find_venue(const json_t *venues, struct view name)
+{
+    const json_t *venue;
+    size_t i;
+
+    json_array_foreach(venues, i, venue)
+    {
+        const char *text = json_string_value(json_object_get(venue, "name"));
+        if (text && view_is(name, text))
+            return venue;
+    }
+    return NULL;
+}
+
+static bool has_scheme(const json_t *venue, struct view name)
+{
+    const json_t *scheme;
+    size_t i;
+
+    json_array_foreach(json_object_get(venue, "schemes"), i,
+                       scheme) if (json_is_string(scheme) && view_is(name, json_string_value(scheme))) return true;
+    return false;
+}
+
+/* Another one is a new credential: the record, the grants and the bots know it by these. */
+static RESULT check_same(struct cli *c, const struct grant *g)
+{
+    if (!view_eq(g->before.venue, g->next.venue) || !view_eq(g->before.scheme, g->next.scheme) ||
+        g->before.environment != g->next.environment)
+        return cli_fail(c, ERR_BAD_VALUE, "--venue",
+                        "this credential exists, and its venue, scheme and environment never change: store another "
+                        "one, or leave these options out");
+    return OK;
+}
+
+RESULT grant_venue(struct cli *c, const struct grant *g)
+{
+    AUTO(json_decref) json_t *root = NULL;
+    AUTO_WRITER names = writer_new(4096);
+    const json_t *venues, *venue;
+    struct api_answer answer;
+
+    if (g->exists)
+        return check_same(c, g);
+    TRY(api_call(c, "GET", "/api/v1/venues", (struct view){0}, &answer));
+    TRY(json_read(answer.body, &root, &c->why));
+    venues = json_object_get(root, "venues");
+    venue = find_venue(venues, g->next.venue);
+    put_names(&names, venue ? json_object_get(venue, "schemes") : venues, venue ? NULL : "name");
+    writer_u8(&names, 0);
+    TRY(writer_done(&names));
+    if (!venue)
+        return cli_fail(c, ERR_UNKNOWN_VENUE, "--venue", "there is no venue '%.*s'; there are: %s",
+                        (int)g->next.venue.len, (const char *)g->next.venue.ptr, (const char *)names.ptr);
+    if (!has_scheme(venue, g->next.scheme))
+        return cli_fail(c, ERR_WRONG_KEY_FOR_VENUE, "--scheme", "this venue has no scheme '%.*s'; it has: %s",
+                        (int)g->next.scheme.len, (const char *)g->next.scheme.ptr, (const char *)names.ptr);
+    return OK;
+}
+
 static RESULT check_scheme(struct cli *c, struct view name)
 {
     AUTO_WRITER all = writer_new(512);

@@ -16,6 +16,9 @@ struct grant {
 
 /* Fetches what is in force at the path, and checks that it is what it claims to be. */
 RESULT grant_begin(struct cli *c, const char *path, struct grant *ret);
+/* Is there such a venue, and has it this scheme? And does an existing credential stay what it is? The server and the
+ * signer check it again; this is so that nobody types a key for nothing. */
+RESULT grant_venue(struct cli *c, const struct grant *g);
 /* Puts the bundle into a box for the pinned import key, after a look whether scheme and key fit. */
 RESULT grant_seal(struct cli *c, struct grant *g, const struct credential_bundle *bundle);
 /* Reads a policy file, refuses one that is wrong, and sets it. */

@@ -365,6 +365,23 @@ RESULT operator_seal(struct cli *c)
     return show_status(c, &s);
 }
 
+/* By its path; or by its id, which 'credential show' says. */
+RESULT operator_freeze(struct cli *c)
+{
+    const char *name = c->args.arguments[0];
+    struct keeper_operator_freeze q = {.path = view_str(name)};
+    enum err e = keeper_link_ask(c, KEEPER_OPERATOR_FREEZE, &q, NULL);
+
+    if (e == ERR_NOT_FOUND && strlen(name) == 2 * sizeof q.id && hex_get(view_str(name), q.id, sizeof q.id) == OK) {
+        q.path = (struct view){0};
+        e = keeper_link_ask(c, KEEPER_OPERATOR_FREEZE, &q, NULL);
+    }
+    if (e == ERR_NOT_FOUND)
+        return cli_fail(c, e, name, "the keeper knows no credential %s", name);
+    TRY(e);
+    return output_done(c, (struct view){0}, "Frozen: it signs nothing until an administrator releases it.");
+}
+
 RESULT operator_rotate(struct cli *c)
 {
     struct keeper_status s = {0};

@@ -238,28 +238,59 @@ static void note_next(struct cli *c, const json_t *next)
     cli_note(c, "There are more: go on with --%s %.*s", option, (int)text.len, (const char *)text.ptr);
 }
 
-RESULT output_list(struct cli *c, struct view body, const char *member, const struct column *columns, size_t count,
-                   const char *if_empty)
+struct listing {
+    const char *member;
+    const struct column *columns;
+    size_t count;
+    const char *if_empty;
+};
+
+/* Rows of one size, so that the comparison needs to know its first cell only. */
+static int by_first_cell(const void *a, const void *b)
+{
+    return view_cmp(*(const struct view *)a, *(const struct view *)b);
+}
+
+static RESULT list(struct cli *c, struct view body, const struct listing *l, bool sorted)
 {
     AUTO(json_decref) json_t *root = NULL;
     struct table *t;
-    const json_t *list;
+    const json_t *rows, *next;
 
     if (c->json) {
         output_json(c, body);
         return OK;
     }
     TRY(read_body(c, body, &root));
-    list = member ? json_object_get(root, member) : root;
-    if (json_array_size(list) == 0) {
-        cli_note(c, "%s", if_empty);
+    rows = l->member ? json_object_get(root, l->member) : root;
+    next = json_object_get(root, "next");
+    if (json_array_size(rows) == 0) {
+        cli_note(c, "%s", l->if_empty);
         return OK;
     }
-    TRY(table_new(c, columns, count, &t));
-    TRY(fill(t, list));
+    TRY(table_new(c, l->columns, l->count, &t));
+    TRY(fill(t, rows));
+    if (sorted && !next)
+        qsort(t->cells, t->cell_count / t->column_count, t->column_count * sizeof *t->cells, by_first_cell);
     table_print(t);
-    note_next(c, json_object_get(root, "next"));
+    note_next(c, next);
     return OK;
+}
+
+RESULT output_list(struct cli *c, struct view body, const char *member, const struct column *columns, size_t count,
+                   const char *if_empty)
+{
+    const struct listing l = {member, columns, count, if_empty};
+
+    return list(c, body, &l, false);
+}
+
+RESULT output_sorted_list(struct cli *c, struct view body, const char *member, const struct column *columns,
+                          size_t count, const char *if_empty)
+{
+    const struct listing l = {member, columns, count, if_empty};
+
+    return list(c, body, &l, true);
 }
 
 static void put_detail(struct cli *c, const char *title, size_t width, struct view value)

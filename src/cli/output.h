@@ -14,6 +14,9 @@ struct column {
  * itself if NULL) as a table, or none as the sentence if_empty on standard error. */
 RESULT output_list(struct cli *c, struct view body, const char *member, const struct column *columns, size_t count,
                    const char *if_empty);
+/* The same in the order of the first column, if the whole list is there: a page of a longer one stays as it came. */
+RESULT output_sorted_list(struct cli *c, struct view body, const char *member, const struct column *columns,
+                          size_t count, const char *if_empty);
 /* The same for one object: "Title  value" a line; members that are missing are left out. */
 RESULT output_object(struct cli *c, struct view body, const struct column *columns, size_t count);
 /* Only the JSON, when -o json was given; else the sentence on standard error. */

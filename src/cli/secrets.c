@@ -173,8 +173,8 @@ RESULT secrets_list(struct cli *c)
     writer_u8(&address, 0);
     TRY(writer_done(&address));
     TRY(api_call(c, "GET", (const char *)address.ptr, (struct view){0}, &answer));
-    return output_list(c, answer.body, "secrets", columns, ARRAY_LEN(columns),
-                       "There is no secret here that you may list.");
+    return output_sorted_list(c, answer.body, "secrets", columns, ARRAY_LEN(columns),
+                              "There is no secret here that you may list.");
 }
 
 RESULT secrets_history(struct cli *c)

@@ -107,6 +107,11 @@ const size_t command_common_count = ARRAY_LEN(command_common);
 #define CHANGES             (COMMAND_API | COMMAND_RECORDED)
 #define SECRETS             (CHANGES | COMMAND_REASON)
 
+#define SORTED_HELP                                                                                                    \
+    "A table is in the order of the paths if all of it fits one page. Pages of a longer list, and -o json, come in "   \
+    "the "                                                                                                             \
+    "order in which paths are stored, which is blinded."
+
 #define APPROVAL_HELP                                                                                                  \
     "The change is shown, then signed with the administrator's key; keeper and signer take nothing without that "      \
     "signature. The server is asked for a signed checkpoint that covers the change; it is verified and kept in the "   \
@@ -165,6 +170,11 @@ const struct cli_command command_table[] = {
     COMMAND("operator rotate", operator_rotate, COMMAND_OPERATOR, "begin a new epoch of the data keys",
             "Serving goes on. Older values are rewrapped in the background, also across restarts.", NULL, NO_ARGUMENTS,
             NULL),
+    COMMAND("operator freeze", operator_freeze, COMMAND_OPERATOR, "stop all signing with a credential, past the API",
+            "Asks the keeper itself, so that whoever owns the API can't prevent it. Needs no approval; 'credential "
+            "release' does.",
+            NULL, ARGUMENTS(ARGUMENT("CREDENTIAL", "its path, or its id as 'credential show' says it")),
+            "holdfast operator freeze exchange/binance/main"),
     COMMAND("operator admin list", administrators_list, COMMAND_OPERATOR, "whose keys approve changes", NULL, NULL,
             NO_ARGUMENTS, NULL),
     COMMAND("operator admin key", administrators_key, 0, "make an approval key for yourself",
@@ -224,7 +234,7 @@ const struct cli_command command_table[] = {
                     FLAG("metadata", 0, "everything but the value"),
                     FLAG("recover", 0, "an older version, past its grace period")),
             ARGUMENTS(PATH_ARGUMENT), "holdfast secret get exchange/binance/login --raw --reason \"log in\""),
-    COMMAND("secret list", secrets_list, SECRETS, "secrets below a path", NULL, OPTIONS(PAGE),
+    COMMAND("secret list", secrets_list, SECRETS, "secrets below a path", SORTED_HELP, OPTIONS(PAGE),
             ARGUMENTS(ARGUMENT_OPTIONAL("PREFIX", "such as exchange/; all if left out")), NULL),
     COMMAND("secret rotate", secrets_rotate, SECRETS, "give a secret a new value",
             "The old value stays readable for the grace period. --version makes it a compare-and-set.",
@@ -257,7 +267,7 @@ const struct cli_command command_table[] = {
             "Without --policy the present one is printed.\n\n" APPROVAL_HELP,
             OPTIONS(VALUE("policy", FILE, "FILE", "the new signing policy, JSON"), KEY_FILE, KEY_PASS),
             ARGUMENTS(CREDENTIAL_ARGUMENT), NULL),
-    COMMAND("credential list", credentials_list, CHANGES, "credentials", NULL, OPTIONS(PAGE),
+    COMMAND("credential list", credentials_list, CHANGES, "credentials", SORTED_HELP, OPTIONS(PAGE),
             ARGUMENTS(ARGUMENT_OPTIONAL("PREFIX", "such as exchange; all if left out")), NULL),
     COMMAND("credential show", credentials_show, CHANGES, "one credential and its policy", NULL, NULL,
             ARGUMENTS(CREDENTIAL_ARGUMENT), NULL),

@@ -7,7 +7,8 @@
 #define NAME_MAX_BYTES 64
 #define CONTEXT_MAX    4096
 #define AUTHORED_MAX   16384
-#define TEXT_PATH_MAX  512 /* with "credential:" before it, it fits the resource of a record */
+#define FROZEN_MAX     (16 * 4096) /* ids of all credentials that there can be */
+#define TEXT_PATH_MAX  512         /* with "credential:" before it, it fits the resource of a record */
 
 static const struct field status_fields[] = {
     FIELD(1, struct keeper_status, state, U8, 0),
@@ -256,6 +257,18 @@ static const struct field credential_state_fields[] = {FIELD(1, struct keeper_cr
 const struct entity keeper_credential_state_entity = ENTITY("KeeperCredentialState", 0x0136, 1,
                                                             struct keeper_credential_state, credential_state_fields);
 
+static const struct field operator_freeze_fields[] = {
+    FIELD(1, struct keeper_operator_freeze, path, TEXT, 512),
+    FIELD(2, struct keeper_operator_freeze, id, FIXED, 16),
+};
+const struct entity keeper_operator_freeze_entity = ENTITY("KeeperOperatorFreeze", 0x0137, 1,
+                                                           struct keeper_operator_freeze, operator_freeze_fields);
+
+static const struct field frozen_fields[] = {
+    FIELD(1, struct keeper_frozen, ids, BYTES, FROZEN_MAX),
+};
+const struct entity keeper_frozen_entity = ENTITY("KeeperFrozen", 0x0138, 1, struct keeper_frozen, frozen_fields);
+
 static const struct field enrol_fields[] = {
     FIELD(1, struct keeper_enrol, name, TEXT, NAME_MAX_BYTES),
     FIELD(2, struct keeper_enrol, token, TEXT, 128),
@@ -345,6 +358,7 @@ const struct keeper_message keeper_messages[] = {
     {KEEPER_ADMIN_REMOVE, "admin-remove", PEER_OPERATOR, STATE_UNSEALED, &keeper_admin_change_entity,
      &keeper_admin_changed_entity},
     {KEEPER_ADMIN_LIST, "admin-list", PEER_OPERATOR | PEER_FRONT, STATE_UNSEALED, NULL, &administrators_entity},
+    {KEEPER_OPERATOR_FREEZE, "operator-freeze", PEER_OPERATOR, STATE_UNSEALED, &keeper_operator_freeze_entity, NULL},
     {KEEPER_HELLO, "hello", PEER_FRONT, STATE_UNSEALED, &keeper_hello_entity, &keeper_welcome_entity},
     {KEEPER_PENDING, "pending", PEER_FRONT, STATE_UNSEALED, &keeper_pending_from_entity, &keeper_pending_entity},
     {KEEPER_LOG_APPEND, "log-append", PEER_FRONT, STATE_UNSEALED, &keeper_log_append_entity, &keeper_log_size_entity},
@@ -361,6 +375,7 @@ const struct keeper_message keeper_messages[] = {
     {KEEPER_ENROL, "enrol", PEER_FRONT, STATE_UNSEALED, &keeper_enrol_entity, &keeper_sealed_entity},
     {KEEPER_CREDENTIAL_STATE, "credential-state", PEER_FRONT, STATE_UNSEALED, &keeper_credential_of_entity,
      &keeper_credential_state_entity},
+    {KEEPER_CREDENTIALS_FROZEN, "credentials-frozen", PEER_FRONT, STATE_UNSEALED, NULL, &keeper_frozen_entity},
     {KEEPER_SIGNER_HELLO, "signer-hello", PEER_SIGNER, STATE_UNSEALED, NULL, &keeper_signer_welcome_entity},
     {KEEPER_UNWRAP, "unwrap", PEER_SIGNER, STATE_UNSEALED, &keeper_unwrap_entity, &keeper_unwrapped_entity},
     {KEEPER_AUTHORED, "authored", PEER_SIGNER, STATE_UNSEALED, &keeper_authored_entity, NULL},

@@ -19,6 +19,7 @@ enum keeper_type {
     KEEPER_ADMIN_ADD, /* by an approval of an administrator, or by the unseal shares when all are lost */
     KEEPER_ADMIN_REMOVE,
     KEEPER_ADMIN_LIST,
+    KEEPER_OPERATOR_FREEZE, /* one credential, by path or id; needs no approval */
     /* front */
     KEEPER_HELLO = 20, /* the state ring; only when unsealed */
     KEEPER_PENDING,    /* authored records that are not in the log yet */
@@ -31,7 +32,8 @@ enum keeper_type {
     KEEPER_CREDENTIAL_FREEZE,
     KEEPER_CREDENTIAL_REWRAP,
     KEEPER_ENROL,
-    KEEPER_CREDENTIAL_STATE, /* what the keeper alone knows of a credential */
+    KEEPER_CREDENTIAL_STATE,   /* what the keeper alone knows of a credential */
+    KEEPER_CREDENTIALS_FROZEN, /* the same of all */
     /* signer */
     KEEPER_SIGNER_HELLO = 40,
     KEEPER_UNWRAP,
@@ -248,6 +250,14 @@ struct keeper_credential_of {
 struct keeper_credential_state {
     bool frozen;
 };
+/* The operator's: past the front, which may be somebody else's. */
+struct keeper_operator_freeze {
+    struct view path; /* or, if empty, the id */
+    uint8_t id[16];
+};
+struct keeper_frozen {
+    struct view ids; /* 16 bytes each */
+};
 struct keeper_enrol {
     struct view name, token;
     struct view who;
@@ -314,6 +324,6 @@ extern const struct entity keeper_status_entity, keeper_init_entity, keeper_init
     keeper_credential_put_entity, keeper_credential_freeze_entity, keeper_credential_of_entity,
     keeper_credential_state_entity, keeper_enrol_entity, keeper_signer_welcome_entity, keeper_unwrap_entity,
     keeper_unwrapped_entity, keeper_authored_entity, keeper_reserve_entity, keeper_event_credential_entity,
-    keeper_event_room_entity;
+    keeper_event_room_entity, keeper_operator_freeze_entity, keeper_frozen_entity;
 
 #endif

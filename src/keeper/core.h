@@ -91,6 +91,7 @@ struct credential {
     uint64_t pending_version;
     uint8_t pending_hash[32];
     uint8_t identity[32];
+    uint8_t path_hash[32]; /* by which an operator names it; zero: not known yet */
     bool frozen, revoked;
     struct window_state windows[WINDOWS_MAX];
     size_t window_count;
@@ -188,6 +189,7 @@ RESULT authors_logged(struct keeper *k, const struct leaf *leaf, struct view lea
 struct credential *credentials_find(struct keeper *k, const uint8_t id[static 16]);
 /* This version is in force from now on, if it is the pending one; sets settled. */
 void credentials_settle(struct keeper *k, const uint8_t id[static 16], uint64_t version);
+void credentials_tell_signer(struct keeper *k, const struct credential *c);
 RESULT credentials_add(struct keeper *k, struct credential **ret);
 
 /* --- admins.c */
@@ -239,8 +241,10 @@ HANDLER(secrets_seal);
 HANDLER(secrets_open);
 HANDLER(secrets_rewrap);
 HANDLER(credentials_put);
-HANDLER(credentials_freeze);
-HANDLER(credentials_state);
+HANDLER(freeze_set);
+HANDLER(freeze_state);
+HANDLER(freeze_list);
+HANDLER(freeze_operator);
 HANDLER(credentials_rewrap);
 HANDLER(credentials_unwrap);
 HANDLER(signer_hello);

@@ -2,8 +2,6 @@
  * and to nobody else. What is in force is in the anchor, by hash; the front only carries the bytes. */
 #include "keeper/core.h"
 
-#include "base/text.h"
-
 static const uint8_t zero_hash[32];
 
 struct credential *credentials_find(struct keeper *k, const uint8_t id[static 16])
@@ -31,7 +29,7 @@ RESULT credentials_add(struct keeper *k, struct credential **ret)
     return OK;
 }
 
-static void tell_signer(struct keeper *k, const struct credential *c)
+void credentials_tell_signer(struct keeper *k, const struct credential *c)
 {
     struct keeper_event_credential event = {.version = c->pending_version ? c->pending_version : c->version,
                                             .frozen = c->frozen};
@@ -51,7 +49,7 @@ void credentials_settle(struct keeper *k, const uint8_t id[static 16], uint64_t 
     memcpy(c->hash, c->pending_hash, 32);
     c->pending_version = 0;
     memset(c->pending_hash, 0, 32);
-    tell_signer(k, c); /* it may have loaded the former one again while both could be in force */
+    credentials_tell_signer(k, c); /* it may have loaded the former one again while both could be in force */
 }
 
 /* The sealed bundle is bound to the credential's id and to the box it came in, not to the descriptor's version: a
@@ -202,6 +200,7 @@ static RESULT set_pending(struct keeper *k, const struct credential_descriptor *
     if (c->pending_version != 0 && ct_eq(c->pending_hash, q->previous, 32))
         credentials_settle(k, c->id, c->pending_version); /* the front has stored it, or it could not build on it */
     TRY(identity_of(d, c->identity));
+    sha256(d->path, c->path_hash);
     c->pending_version = d->version;
     c->revoked = d->revoked;
     sha256(q->descriptor, c->pending_hash);
@@ -283,97 +282,7 @@ HANDLER(credentials_put)
         authors_withdraw(k);
         return e;
     }
-    tell_signer(k, credentials_find(k, d.id));
-    return OK;
-}
-
-/* Whoever approves sees either version while a change is on its way. */
-static RESULT use_release(struct keeper *k, const struct credential *c, const struct keeper_credential_freeze *q)
-{
-    uint8_t object[32];
-    enum err e;
-
-    if (q->frozen)
-        return OK; /* stopping needs nobody's leave */
-    sha256(VIEW_OF(c->id), object);
-    e = admins_use_approval(k, &q->approval, APPROVE_RELEASE, object, c->hash, c->hash);
-    if (e == ERR_APPROVAL_INVALID && c->pending_version != 0)
-        e = admins_use_approval(k, &q->approval, APPROVE_RELEASE, object, c->pending_hash, c->pending_hash);
-    return e;
-}
-
-static RESULT freeze_save(struct keeper *k, struct credential *c, const struct keeper_credential_freeze *q)
-{
-    TRY(use_release(k, c, q));
-    if (c->frozen == q->frozen)
-        return q->frozen ? OK : save_write(k); /* the approval is used up all the same */
-    c->frozen = q->frozen;
-    return save_write(k);
-}
-
-/* The record names the path, where the front gives the descriptor that an administrator approved: only that one is
- * believed, and freezing never waits for it. */
-static RESULT put_resource(const struct credential *c, struct view descriptor, struct arena *arena, struct writer *w)
-{
-    struct credential_descriptor d;
-    char id[ID_TEXT_SIZE];
-    uint8_t hash[32];
-
-    sha256(descriptor, hash);
-    bool known = ct_eq(hash, c->hash, 32) || (c->pending_version != 0 && ct_eq(hash, c->pending_hash, 32));
-    if (known && entity_decode(&credential_descriptor_entity, descriptor, arena, &d) == OK) {
-        writer_str(w, "credential:");
-        writer_view(w, d.path);
-    } else {
-        id_format((const struct id *)(const void *)c->id, id);
-        writer_printf(w, "credential-id:%s", id);
-    }
-    return writer_done(w);
-}
-
-HANDLER(credentials_freeze)
-{
-    const struct keeper_credential_freeze *q = request;
-    struct keeper_sealed *out = answer;
-    struct credential *c = credentials_find(k, q->id), before;
-    AUTO_WRITER resource = writer_new(1024);
-    struct authoring record = {.type = q->frozen ? EVENT_CREDENTIAL_FROZEN : EVENT_CREDENTIAL_RELEASED,
-                               .outcome = OUTCOME_DONE,
-                               .who = q->who,
-                               .approval = q->frozen ? NULL : &q->approval};
-    struct people people;
-    enum err e;
-
-    (void)why;
-    if (!c)
-        return ERR_NOT_FOUND;
-    before = *c;
-    people = k->people;
-    TRY(put_resource(c, q->descriptor, arena, &resource));
-    record.what.resource = writer_view_of(&resource);
-    record.anchored = c->frozen != q->frozen;
-    TRY(authors_write(k, &record, arena, &out->authored));
-    e = freeze_save(k, c, q);
-    if (e != OK) {
-        *c = before;
-        k->people = people; /* the approval may have taken the place of one that had expired */
-        authors_withdraw(k);
-        return e;
-    }
-    tell_signer(k, c);
-    return OK;
-}
-
-HANDLER(credentials_state)
-{
-    const struct keeper_credential_of *q = request;
-    struct keeper_credential_state *out = answer;
-    const struct credential *c = credentials_find(k, q->id);
-
-    (void)arena, (void)why;
-    if (!c)
-        return ERR_NOT_FOUND;
-    out->frozen = c->frozen;
+    credentials_tell_signer(k, credentials_find(k, d.id));
     return OK;
 }
 
@@ -391,6 +300,7 @@ static RESULT accept_descriptor(struct keeper *k, const struct credential_descri
         credentials_settle(k, c->id, c->pending_version);
     if (c->version != d->version || !ct_eq(hash, c->hash, 32))
         return ERR_TAMPERED;
+    sha256(d->path, c->path_hash); /* the anchor of an older version does not have it */
     if (k->settled)
         TRY(save_write(k)); /* from now on the former one must be dead, also after a crash */
     *ret = c;

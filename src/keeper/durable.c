@@ -12,6 +12,7 @@ static const struct field credential_fields[] = {
     FIELD(7, struct durable_credential, windows, LIST, WINDOWS_MAX, .nested = &window_mark_entity),
     FIELD(8, struct durable_credential, identity, FIXED, 32),
     FIELD(9, struct durable_credential, revoked, BOOL, 0),
+    FIELD(10, struct durable_credential, path_hash, FIXED, 32),
 };
 const struct entity durable_credential_entity = ENTITY("DurableCredential", 0x0303, 1, struct durable_credential,
                                                        credential_fields);

@@ -27,6 +27,7 @@ struct durable_credential {
     bool frozen;
     struct entity_list windows; /* of struct window_mark */
     uint8_t identity[32];       /* hash of what never changes: path, venue, scheme, environment */
+    uint8_t path_hash[32];      /* SHA-256 of the path */
     bool revoked;               /* final, from the moment it is authored */
 };
 

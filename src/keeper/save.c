@@ -41,6 +41,7 @@ static RESULT fill_credentials(const struct keeper *k, struct arena *arena, stru
         out[i].frozen = c->frozen;
         out[i].revoked = c->revoked;
         memcpy(out[i].identity, c->identity, sizeof c->identity);
+        memcpy(out[i].path_hash, c->path_hash, sizeof c->path_hash);
         TRY(copy_windows(c, arena, &out[i].windows));
     }
     d->credentials = (struct entity_list){out, k->credential_count};
@@ -189,6 +190,7 @@ static RESULT take_credentials(struct keeper *k, const struct durable *d)
         c->frozen = in[i].frozen;
         c->revoked = in[i].revoked;
         memcpy(c->identity, in[i].identity, sizeof c->identity);
+        memcpy(c->path_hash, in[i].path_hash, sizeof c->path_hash);
         c->window_count = in[i].windows.count;
         for (size_t w = 0; w < c->window_count; w++) {
             c->windows[w].start_ms = marks[w].start_ms;

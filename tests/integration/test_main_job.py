@@ -5,6 +5,8 @@ import base64
 import hashlib
 import json
 import os
+import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -203,6 +205,54 @@ def test_every_call_about_a_secret_says_why(trading):
     read = [r for r in found if r["type"] == "SECRET_READ"]
     assert {r["who"].get("reason") for r in read} == {"log in", None}, read
     assert all(r["who"]["actor"] == "user:admin" and r["who"]["user_agent"] for r in read if r["who"].get("reason"))
+
+
+def test_an_owned_front_cannot_prevent_a_freeze(trading):
+    """The operator's socket leads past it, and what it finds when it goes on is that the keeper has said no."""
+    path = "exchange/phemex/third"
+    job.store(trading, "phemex", path)
+    ask = job.order("phemex", credential=path)
+    trading.bot.ok("POST", "/api/v1/sign", ask)
+    front = holdfast.children_of(trading.process.pid)["front"]
+    os.kill(front, signal.SIGSTOP)
+    try:
+        begin = time.monotonic()
+        trading.cli("operator", "freeze", path)
+        assert time.monotonic() - begin < 1
+    finally:
+        os.kill(front, signal.SIGCONT)
+    trading.bot.refused("frozen", "POST", "/api/v1/sign", ask)
+    rows = {r["path"]: r for r in trading.cli_json("credential", "list")["credentials"]}
+    assert rows[path]["frozen"] and not rows["exchange/phemex/main"]["frozen"]
+    table = trading.cli("credential", "list").stdout.splitlines()
+    assert [line.split()[0] for line in table[1:]] == sorted(rows)
+    assert any(line.split()[:1] + line.split()[5:7] == [path, "yes", "no"] for line in table)
+    ident = trading.admin.ok("GET", f"/api/v1/credentials/data/{path}")["id"]
+    trading.cli("operator", "freeze", ident)
+    r = trading.cli("operator", "freeze", "exchange/phemex/nothing", code=5)
+    assert "knows no credential" in r.stderr
+    until("the keeper's own record of it", lambda: trading.admin.ok(
+        "GET", f"/api/v1/audit/records?type=CREDENTIAL_FROZEN&resource=credential:{path}")["records"])
+
+
+def test_what_cannot_be_stored_is_said_before_anything_is_typed(trading):
+    """Whoever has pasted a venue's secret should not hear after that that the venue is unknown."""
+    policy = trading.file("p.json", "{}")
+
+    def put(venue, scheme, code, path="exchange/early/main", **more):
+        return trading.cli("credential", "put", path, "--venue", venue, "--scheme", scheme, "--policy", policy, code=code,
+                           **more).stderr
+
+    assert "code:  unknown-venue\n" in put("binanc", "binance-hmac", 2)
+    said = put("binance", "hl-l1", 2)
+    assert "code:  wrong-key-for-venue\n" in said and "binance-hmac" in said
+    assert "never change" in put("phemex", "phemex", 2, path="exchange/binance/main")
+    assert "--secret-file" in put("binance", "binance-hmac", 2)  # now it may be asked for
+    nobody = trading.home / "nobody"
+    nobody.mkdir(mode=0o700, exist_ok=True)
+    for name in ("profile.json", "ca.pem", "session"):
+        shutil.copy(trading.profile / name, nobody / name)
+    assert "administrator's key" in put("binance", "binance-hmac", 5, profile=nobody)
 
 
 @pytest.mark.parametrize("change, code", [

@@ -55,6 +55,32 @@ static void table_lines_up(void **state)
     close_screen(&s);
 }
 
+/* The server's order is of blinded names; a person looks for a path. A page of a longer list stays as it came, since
+ * the next page does not go on where this one would seem to end. */
+static void a_whole_list_is_sorted_and_a_page_is_not(void **state)
+{
+    static const char whole[] =
+        "{\"list\":[{\"name\":\"b\",\"n\":1},{\"name\":\"c\",\"n\":2},{\"name\":\"a\",\"n\":3}]}";
+    static const char page[] = "{\"list\":[{\"name\":\"b\",\"n\":1},{\"name\":\"a\",\"n\":3}],\"next\":\"00\"}";
+    static const struct column two[] = {{"name", "NAME"}, {"n", "N"}};
+    struct screen s;
+
+    (void)state;
+    open_screen(&s, 0, false);
+    s.c.args.command = &command_table[0];
+    assert_int_equal(output_sorted_list(&s.c, view_str(whole), "list", two, 2, "nobody"), OK);
+    assert_int_equal(output_sorted_list(&s.c, view_str(page), "list", two, 2, "nobody"), OK);
+    flush(&s);
+    assert_string_equal(s.out, "NAME  N\na     3\nb     1\nc     2\nNAME  N\nb     1\na     3\n");
+    close_screen(&s);
+    open_screen(&s, 0, true);
+    assert_int_equal(output_sorted_list(&s.c, view_str(whole), "list", two, 2, "nobody"), OK);
+    flush(&s);
+    assert_string_equal(s.out,
+                        "{\"list\":[{\"name\":\"b\",\"n\":1},{\"name\":\"c\",\"n\":2},{\"name\":\"a\",\"n\":3}]}\n");
+    close_screen(&s);
+}
+
 static void table_fits_the_terminal(void **state)
 {
     static const char wide[] = "{\"list\":[{\"name\":\"a-very-long-name-that-goes-on-and-on-and-on\",\"roles\":\"r\","
@@ -194,11 +220,11 @@ static void problem_is_a_sentence(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(table_lines_up),        cmocka_unit_test(table_fits_the_terminal),
-        cmocka_unit_test(nothing_escapes),       cmocka_unit_test(json_is_as_it_came),
-        cmocka_unit_test(empty_and_more),        cmocka_unit_test(details_line_up),
-        cmocka_unit_test(members_of_answers),    cmocka_unit_test(values_keep_their_bytes),
-        cmocka_unit_test(problem_is_a_sentence),
+        cmocka_unit_test(table_lines_up),          cmocka_unit_test(a_whole_list_is_sorted_and_a_page_is_not),
+        cmocka_unit_test(table_fits_the_terminal), cmocka_unit_test(nothing_escapes),
+        cmocka_unit_test(json_is_as_it_came),      cmocka_unit_test(empty_and_more),
+        cmocka_unit_test(details_line_up),         cmocka_unit_test(members_of_answers),
+        cmocka_unit_test(values_keep_their_bytes), cmocka_unit_test(problem_is_a_sentence),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -171,6 +171,79 @@ static void freezing_needs_nobody_and_releasing_an_administrator(void **state)
     assert_int_equal(rig_call(r, PEER_FRONT, KEEPER_CREDENTIAL_FREEZE, &q, NULL), ERR_NOT_FOUND);
 }
 
+static enum err freeze_as(struct rig *r, enum keeper_peer who, struct view path, const uint8_t *id)
+{
+    struct keeper_operator_freeze q = {.path = path};
+
+    if (id)
+        memcpy(q.id, id, sizeof q.id);
+    return rig_call(r, who, KEEPER_OPERATOR_FREEZE, &q, NULL);
+}
+
+static size_t count_frozen(struct rig *r)
+{
+    struct keeper_frozen list = {0};
+
+    assert_int_equal(rig_call(r, PEER_FRONT, KEEPER_CREDENTIALS_FROZEN, NULL, &list), OK);
+    assert_int_equal(list.ids.len % 16, 0);
+    return list.ids.len / 16;
+}
+
+/* Whoever owns the front must not be able to keep an operator from stopping a credential, nor to undo it by a crash. */
+static void an_operator_freezes_without_the_front(void **state)
+{
+    struct rig *r = *state;
+    struct offered o;
+    struct keeper_credential_of of = {0};
+    struct keeper_credential_state state_of = {0};
+    struct keeper_pending_from from = {0};
+    struct keeper_pending pending = {0};
+    struct authored_record a = {0};
+    struct record_object what = {0};
+    unsigned told = r->events[KEEPER_EVENT_CREDENTIAL];
+
+    rig_offer(r, 1, "{}", &o);
+    assert_int_equal(rig_put(r, &o, zero, NULL), OK);
+    rig_log_pending(r);
+    told = r->events[KEEPER_EVENT_CREDENTIAL];
+    assert_int_equal(freeze_as(r, PEER_FRONT, o.d.path, NULL), ERR_FORBIDDEN);
+    assert_int_equal(freeze_as(r, PEER_OPERATOR, VIEW_STR("exchange/other"), NULL), ERR_NOT_FOUND);
+    assert_int_equal(freeze_as(r, PEER_OPERATOR, (struct view){0}, zero), ERR_NOT_FOUND);
+    assert_int_equal(count_frozen(r), 0);
+    assert_int_equal(freeze_as(r, PEER_OPERATOR, o.d.path, NULL), OK);
+    assert_int_equal(count_frozen(r), 1);
+    assert_int_equal(r->events[KEEPER_EVENT_CREDENTIAL], told + 1); /* the signer */
+    assert_true(r->events[KEEPER_EVENT_PENDING] > 0);
+    assert_int_equal(rig_call(r, PEER_FRONT, KEEPER_PENDING, &from, &pending), OK);
+    const struct keeper_pending_record *records = pending.records.items;
+    assert_int_equal(entity_decode(&authored_record_entity, records[0].authored, r->arena, &a), OK);
+    assert_int_equal(entity_decode(&record_object_entity, a.what, r->arena, &what), OK);
+    assert_true(view_starts(what.resource, "credential:"));
+    rig_restart(r);
+    assert_int_equal(rig_unseal(r), OK);
+    memcpy(of.id, o.d.id, 16);
+    assert_int_equal(rig_call(r, PEER_FRONT, KEEPER_CREDENTIAL_STATE, &of, &state_of), OK);
+    assert_true(state_of.frozen);
+    assert_int_equal(freeze_as(r, PEER_OPERATOR, o.d.path, NULL), OK); /* its path is known after a restart */
+    assert_int_equal(freeze_as(r, PEER_OPERATOR, (struct view){0}, o.d.id), OK);
+}
+
+/* A front that hides a credential has an administrator approve a second one under the same path. */
+static void an_operator_freezes_all_of_one_path(void **state)
+{
+    struct rig *r = *state;
+    struct offered first, second;
+
+    rig_offer(r, 1, "{}", &first);
+    assert_int_equal(rig_put(r, &first, zero, NULL), OK);
+    second = first;
+    second.d.id[0] ^= 1;
+    rig_encode(r, &second);
+    assert_int_equal(rig_put(r, &second, zero, NULL), OK);
+    assert_int_equal(freeze_as(r, PEER_OPERATOR, first.d.path, NULL), OK);
+    assert_int_equal(count_frozen(r), 2);
+}
+
 static bool frozen_under(struct rig *r, const struct keeper_credential_freeze *q, const char *resource)
 {
     struct keeper_sealed sealed = {0};
@@ -325,6 +398,8 @@ int main(void)
         T(the_record_of_a_change_names_who_approved_it),
         T(a_descriptor_with_another_ones_key_does_not_open),
         T(freezing_needs_nobody_and_releasing_an_administrator),
+        T(an_operator_freezes_without_the_front),
+        T(an_operator_freezes_all_of_one_path),
         T(the_record_of_a_freeze_names_the_approved_path),
         T(administrators_are_signed_in_by_existing_ones),
         T(lost_administrators_are_recovered_by_what_unseals),

@@ -84,6 +84,13 @@ static enum err do_freeze(struct scene *s)
     return rig_call(s->r, PEER_FRONT, KEEPER_CREDENTIAL_FREEZE, &q, NULL);
 }
 
+static enum err do_operator_freeze(struct scene *s)
+{
+    struct keeper_operator_freeze q = {.path = s->first.d.path};
+
+    return rig_call(s->r, PEER_OPERATOR, KEEPER_OPERATOR_FREEZE, &q, NULL);
+}
+
 static enum err do_enrol(struct scene *s)
 {
     struct keeper_enrol q = {.name = VIEW_STR("alice"), .token = s->r->done.enrolment_token};
@@ -123,8 +130,9 @@ static enum err do_checkpoint(struct scene *s)
 static const struct {
     const char *name;
     enum err (*act)(struct scene *s);
-} acts[] = {{"put", do_put},       {"freeze", do_freeze},   {"enrol", do_enrol},          {"recover", do_recover},
-            {"rotate", do_rotate}, {"reserve", do_reserve}, {"checkpoint", do_checkpoint}};
+} acts[] = {{"put", do_put},         {"freeze", do_freeze},        {"operator freeze", do_operator_freeze},
+            {"enrol", do_enrol},     {"recover", do_recover},      {"rotate", do_rotate},
+            {"reserve", do_reserve}, {"checkpoint", do_checkpoint}};
 
 static void scene_begin(struct scene *s)
 {
