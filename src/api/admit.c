@@ -10,7 +10,7 @@ static enum failure failure_of(const struct api_shared *s)
 {
     const struct api_health *h = &s->health;
 
-    if (atomic_load(&h->log) == API_LOG_MISMATCH)
+    if (atomic_load(&h->log) >= API_LOG_MISMATCH)
         return FAILURE_LOG_MISMATCH;
     switch (atomic_load(&h->keeper)) {
     case API_KEEPER_UNINITIALISED:

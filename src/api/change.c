@@ -99,7 +99,7 @@ enum err change_noted(struct api_shared *s, enum err result)
     if (result == ERR_CONFLICT || result == ERR_TOO_LONG || result == ERR_OUT_OF_RANGE)
         return result;
     was = atomic_load(&h->log);
-    if (was == API_LOG_MISMATCH)
+    if (was >= API_LOG_MISMATCH)
         return result;
     if (result == OK) {
         if (was != API_LOG_GOOD)

@@ -26,7 +26,8 @@ enum api_keeper {
     API_KEEPER_SEALED,
     API_KEEPER_UNSEALED
 };
-enum api_log { API_LOG_GOOD, API_LOG_FULL, API_LOG_UNWRITABLE, API_LOG_MISMATCH };
+/* From API_LOG_MISMATCH on nothing is served until a person mends it. */
+enum api_log { API_LOG_GOOD, API_LOG_FULL, API_LOG_UNWRITABLE, API_LOG_MISMATCH, API_LOG_DAMAGED, API_LOG_TOO_NEW };
 struct api_health {
     _Atomic int keeper;   /* enum api_keeper */
     _Atomic int log;      /* enum api_log */

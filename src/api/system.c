@@ -11,7 +11,7 @@ struct health {
 
 static const char *const state_names[] = {"sealed", "starting", "serving", "stopping"};
 static const char *const keeper_names[] = {"unknown", "dead", "not-initialised", "sealed", "unsealed"};
-static const char *const log_names[] = {"good", "disk-full", "unwritable", "mismatch"};
+static const char *const log_names[] = {"good", "disk-full", "unwritable", "mismatch", "damaged", "too-new"};
 
 static const struct field health_fields[] = {
     FIELD(1, struct health, state, TEXT, 32, .flags = FIELD_PRINT_ZERO,
@@ -20,7 +20,7 @@ static const struct field health_fields[] = {
           .doc = "unsealed, sealed, not-initialised, dead or unknown."),
     FIELD(3, struct health, signer, TEXT, 32, .flags = FIELD_PRINT_ZERO, .doc = "alive or dead."),
     FIELD(4, struct health, log, TEXT, 32, .flags = FIELD_PRINT_ZERO,
-          .doc = "good, disk-full, unwritable or mismatch."),
+          .doc = "good, disk-full, unwritable, mismatch, damaged or too-new."),
     FIELD(5, struct health, sentence, TEXT, 256, .flags = FIELD_PRINT_ZERO, .doc = "The same for a person."),
     FIELD(6, struct health, log_size, U64, 0, .flags = FIELD_PRINT_ZERO, .doc = "Durable records."),
     FIELD(7, struct health, checkpoint_size, U64, 0, .flags = FIELD_PRINT_ZERO,
@@ -81,6 +81,10 @@ static const char *sentence_of(const struct reading *r)
 {
     if (r->log == API_LOG_MISMATCH)
         return "The log does not match the keeper: records are missing or were altered. Nothing is served.";
+    if (r->log == API_LOG_DAMAGED)
+        return "The store is damaged: the server's own log says where. Nothing is served.";
+    if (r->log == API_LOG_TOO_NEW)
+        return "The store was written by a newer Holdfast. Nothing is served.";
     if (r->keeper == API_KEEPER_DEAD)
         return "Sealed: the keeper is dead. It comes back sealed; run 'holdfast operator unseal' on its host.";
     if (r->keeper == API_KEEPER_UNINITIALISED)

@@ -27,6 +27,7 @@ enum key_purpose {
     PURPOSE_CREDENTIAL = 7,
     PURPOSE_ANCHOR = 8,
     PURPOSE_AUTHOR = 9, /* tags on leaves that keeper and signer author */
+    PURPOSE_TAG = 10,   /* tags on rows that the keeper sealed; epoch 1 for ever */
     PURPOSE_COUNT
 };
 
@@ -41,7 +42,7 @@ RESULT keyring_new(enum key_class class, struct keyring **ret); /* without epoch
 void keyring_free(struct keyring *k);
 RESULT keyring_rotate(struct keyring *k, uint64_t now_ms, const struct random *random); /* adds the next epoch */
 /* Wipes one that nothing uses any more. ERR_NOT_FOUND; ERR_OUT_OF_RANGE for the newest, and for epoch 1 of class STATE,
- * which PURPOSE_BLIND and PURPOSE_SET need for ever. */
+ * which PURPOSE_BLIND, PURPOSE_SET and PURPOSE_TAG need for ever. */
 RESULT keyring_retire(struct keyring *k, uint32_t epoch);
 uint32_t keyring_epoch(const struct keyring *k);                                   /* the newest, 0 if none */
 RESULT keyring_created(const struct keyring *k, uint32_t epoch, uint64_t *ret_ms); /* when it was rotated in */

@@ -199,7 +199,7 @@ static void on_taken(void *context, enum err error, struct view entity, const st
         log_warn("the keeper did not take %llu leaves from %llu on: %s", (unsigned long long)d->sending,
                  (unsigned long long)d->next, why->detail);
     if (++d->failures > FAILURES_MAX && error == ERR_LOG_MISMATCH)
-        life_mismatch(d->front, "the keeper refuses a leaf: it is not what its author wrote");
+        life_refuse(d->front, REFUSE_MISMATCH, "the keeper refuses a leaf: it is not what its author wrote");
     else
         loop_timer_arm(d->resync,
                        d->failures > 1 ? RESYNC_MS : FIRST_RESYNC_MS); /* where it stands now, only it can tell */

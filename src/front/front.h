@@ -91,7 +91,9 @@ void life_look(struct front *f);   /* asks the keeper how it is, and goes on fro
 void life_hello(struct front *f);  /* unsealed, rotated, or the feed lost its place */
 void life_sealed(struct front *f); /* the keeper was sealed */
 void life_gone(struct front *f);   /* the keeper's channel ended */
-void life_mismatch(struct front *f, const char *sentence);
+/* Why nothing is served until a person mends it. */
+enum life_refusal { REFUSE_MISMATCH, REFUSE_DAMAGED, REFUSE_TOO_NEW };
+void life_refuse(struct front *f, enum life_refusal r, const char *sentence);
 
 /* --- pending.c: what keeper and signer authored and nobody brought. all: also what may still be on its way to another
  * thread; for the time when nothing is under way. done (may be NULL) is told how many records were taken. */

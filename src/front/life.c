@@ -15,18 +15,20 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define CALL_MS   10000
-#define STEP_MS   20   /* between looks at what has to finish first */
-#define AGAIN_MS  1000 /* after something failed */
-#define SEALED_MS 3000 /* for what is under way when the keeper is sealed */
+#define CALL_MS      10000
+#define STEP_MS      20   /* between looks at what has to finish first */
+#define AGAIN_MS     1000 /* after something failed */
+#define SEALED_MS    3000 /* for what is under way when the keeper is sealed */
+#define FINDINGS_MAX 64   /* with more than that the store as a whole is not to be trusted */
 
 enum step { STEP_WAIT, STEP_HELLO, STEP_FEED, STEP_PENDING, STEP_LOAD, STEP_SERVE };
 
 struct life {
     enum step step;
-    bool known;    /* a keeper was unsealed once: installation and keys are set */
-    bool loaded;   /* the memory tables are filled */
-    bool mismatch; /* for good: only a person can mend it */
+    bool known;           /* a keeper was unsealed once: installation and keys are set */
+    bool loaded;          /* the memory tables are filled */
+    bool refused;         /* for good: only a person can mend it */
+    atomic_uint findings; /* of the background check */
     struct loop_timer *timer;
     int logged; /* enum api_log that was logged last */
 };
@@ -47,19 +49,35 @@ static void again(struct front *f, uint64_t ms)
     loop_timer_arm(f->life->timer, ms);
 }
 
-void life_mismatch(struct front *f, const char *sentence)
+static const struct {
+    const char *headline, *mend;
+    enum api_log log;
+} refusals[] = {
+    [REFUSE_MISMATCH] = {"the log does not match the keeper",
+                         "Look at the store before anything else: records were removed or altered, or an old copy was "
+                         "put back.",
+                         API_LOG_MISMATCH},
+    [REFUSE_DAMAGED] = {"the store is damaged",
+                        "Stop the server, keep a copy of its data directory, and put back the newest backup of the "
+                        "whole of it.",
+                        API_LOG_DAMAGED},
+    [REFUSE_TOO_NEW] = {"the store was written by a newer Holdfast", "Install that version again.", API_LOG_TOO_NEW},
+};
+
+void life_refuse(struct front *f, enum life_refusal r, const char *sentence)
 {
-    log_error("CRITICAL: the log does not match the keeper: %s. Nothing is served. Look at the store before anything "
-              "else: records were removed or altered, or an old copy was put back.",
-              sentence);
-    f->life->mismatch = true;
+    char status[128];
+
+    log_error("CRITICAL: %s: %s. Nothing is served. %s", refusals[r].headline, sentence, refusals[r].mend);
+    f->life->refused = true;
     f->life->step = STEP_WAIT;
-    atomic_store(&f->shared.health.log, API_LOG_MISMATCH);
+    atomic_store(&f->shared.health.log, refusals[r].log);
     set_state(f, API_SEALED);
     feed_pause(f);
     if (f->shared.ledger)
         ledger_begin_background(f->shared.ledger); /* to say which row or record it is */
-    supervisor_status(f, "the log does not match the keeper: nothing is served");
+    (void)snprintf(status, sizeof status, "%s: nothing is served", refusals[r].headline);
+    supervisor_status(f, status);
 }
 
 /* --- opening, once */
@@ -69,20 +87,33 @@ static void on_tampering_mail(struct mail *m);
 struct tampering {
     struct mail mail;
     struct front *front;
+    unsigned number;
     struct problem why;
 };
 
-/* In the ledger's thread. */
-static void on_tampering(void *context, const struct problem *why)
+/* What depends on a damaged row is refused, the rest goes on. In the ledger's thread. */
+static void on_tampering(void *context, const struct ledger_finding *found)
 {
     struct front *f = context;
-    struct tampering *t = calloc(1, sizeof *t);
+    const struct problem *why = &found->why;
+    struct tampering *t;
+    unsigned number;
 
+    if (why->code != ERR_TAMPERED) {
+        log_warn("the check of the store could not be finished and is tried again: %s", err_sentence(why->code));
+        return;
+    }
+    number = ++f->life->findings;
+    if (number > FINDINGS_MAX + 1)
+        return;
     atomic_store(&f->shared.health.tampered, true);
-    log_error("CRITICAL: stored data was changed outside Holdfast: %s: %s", why->where, why->detail);
+    identity_distrust(f->shared.identity, found->table, found->row);
+    api_keys_distrust(f->shared.api_keys, atomic_load(&f->shared.keys), found->table, found->row);
+    log_error("CRITICAL: stored data was changed outside Holdfast: %s", why->detail);
+    t = calloc(1, sizeof *t);
     if (!t)
         return;
-    *t = (struct tampering){.mail.deliver = on_tampering_mail, .front = f, .why = *why};
+    *t = (struct tampering){.mail.deliver = on_tampering_mail, .front = f, .number = number, .why = *why};
     mailbox_post(f->threads[0].api.mailbox, &t->mail, &t->mail);
 }
 
@@ -90,7 +121,10 @@ static void on_tampering_mail(struct mail *m)
 {
     struct tampering *t = (struct tampering *)(void *)((uint8_t *)m - offsetof(struct tampering, mail));
 
-    record_own(t->front, EVENT_TAMPERING_FOUND, OUTCOME_FAILED, t->why.where, t->why.detail);
+    if (t->number <= FINDINGS_MAX)
+        record_own(t->front, EVENT_TAMPERING_FOUND, OUTCOME_FAILED, t->why.where, t->why.detail);
+    else if (!t->front->life->refused)
+        life_refuse(t->front, REFUSE_DAMAGED, "too many of its rows were changed outside Holdfast");
     free(t);
 }
 
@@ -131,7 +165,7 @@ static RESULT compare(struct front *f, const struct keeper_welcome *w)
     if (e == ERR_NOT_FOUND) {
         (void)snprintf(sentence, sizeof sentence, "it has %" PRIu64 " records, and the keeper saw %" PRIu64, size,
                        w->log_size);
-        life_mismatch(f, sentence);
+        life_refuse(f, REFUSE_MISMATCH, sentence);
         return ERR_LOG_MISMATCH;
     }
     TRY(e);
@@ -139,19 +173,19 @@ static RESULT compare(struct front *f, const struct keeper_welcome *w)
         return OK;
     (void)snprintf(sentence, sizeof sentence, "its first %" PRIu64 " records are not those that the keeper saw",
                    w->log_size);
-    life_mismatch(f, sentence);
+    life_refuse(f, REFUSE_MISMATCH, sentence);
     return ERR_LOG_MISMATCH;
 }
 
 /* --- hello */
 
-static RESULT take_keys(struct front *f, const struct keeper_welcome *w)
+static RESULT take_keys(struct front *f, const struct keeper_welcome *w, struct problem *why)
 {
     AUTO(keyring_free) struct keyring *ring = NULL;
     struct row_keys *keys = NULL;
 
     if (f->life->known && memcmp(f->shared.installation, w->installation, sizeof w->installation) != 0)
-        return ERR_TAMPERED; /* another installation's keeper: its keys do not fit this store */
+        return problem_set(why, ERR_TAMPERED, "keeper", "it is another installation's: its keys do not fit this store");
     TRY(keyring_import(w->state_ring, &ring));
     TRY(row_keys_new(ring, (enum aead_alg)w->cipher, &keys));
     memcpy(f->shared.installation, w->installation, sizeof w->installation);
@@ -173,12 +207,25 @@ static RESULT take_welcome(struct front *f, struct view entity, struct problem *
 
     TRY(arena_new(16384, 1u << 20, &arena));
     TRY(entity_decode(&keeper_welcome_entity, entity, arena, &w));
-    TRY(take_keys(f, &w));
+    TRY(take_keys(f, &w, why));
     if (!f->shared.ledger)
         TRY(open_ledger(f, why));
     TRY(compare(f, &w));
     feed_from(f, w.log_size);
     return OK;
+}
+
+/* What only a person can mend ends it; the rest is tried again. */
+static void fail(struct front *f, enum err e, const struct problem *why)
+{
+    const char *detail = *why->detail ? why->detail : err_sentence(e);
+
+    if (e == ERR_TAMPERED || e == ERR_TOO_NEW) {
+        life_refuse(f, e == ERR_TOO_NEW ? REFUSE_TOO_NEW : REFUSE_DAMAGED, detail);
+        return;
+    }
+    log_error("can't serve: %s%s%s", why->where, *why->where ? ": " : "", detail);
+    again(f, AGAIN_MS);
 }
 
 static void on_welcome(void *context, enum err error, struct view entity, const struct problem *told)
@@ -190,7 +237,7 @@ static void on_welcome(void *context, enum err error, struct view entity, const 
     (void)told;
     if (f->life->step == STEP_HELLO)
         f->life->step = STEP_WAIT;
-    if (f->life->mismatch || e == ERR_UNAVAILABLE)
+    if (f->life->refused || e == ERR_UNAVAILABLE)
         return;
     if (e == OK) {
         set_keeper(f, API_KEEPER_UNSEALED);
@@ -203,12 +250,7 @@ static void on_welcome(void *context, enum err error, struct view entity, const 
         again(f, 0);
         return;
     }
-    log_error("can't serve: %s%s%s", why.where, *why.where ? ": " : "", *why.detail ? why.detail : err_sentence(e));
-    if (e == ERR_TAMPERED || e == ERR_TOO_NEW) {
-        life_mismatch(f, *why.detail ? why.detail : err_sentence(e));
-        return;
-    }
-    again(f, AGAIN_MS);
+    fail(f, e, &why);
 }
 
 void life_hello(struct front *f)
@@ -216,7 +258,7 @@ void life_hello(struct front *f)
     struct keeper_hello q = {.thread = 0};
     struct caller *keeper = front_keeper(f);
 
-    if (f->life->mismatch || f->life->step == STEP_HELLO || !keeper || f->stop_by_ms)
+    if (f->life->refused || f->life->step == STEP_HELLO || !keeper || f->stop_by_ms)
         return;
     if (atomic_load(&f->shared.state) != API_SERVING)
         set_state(f, API_STARTING);
@@ -265,7 +307,7 @@ void life_look(struct front *f)
 {
     struct caller *keeper = front_keeper(f);
 
-    if (f->life->mismatch || !keeper || f->life->step == STEP_HELLO)
+    if (f->life->refused || !keeper || f->life->step == STEP_HELLO)
         return;
     if (caller_call(keeper, KEEPER_STATUS, NULL, NULL, CALL_MS, on_status, f) != OK)
         again(f, AGAIN_MS);
@@ -310,12 +352,20 @@ static RESULT load(struct front *f, struct problem *why)
 {
     struct store *reader = f->threads[0].api.reader;
     struct row_keys *keys = atomic_load(&f->shared.keys);
+    size_t people = 0, bots = 0;
 
     if (f->life->loaded)
         return OK;
-    TRY(identity_load(f->shared.identity, reader, keys, why));
-    TRY(api_keys_load(f->shared.api_keys, reader, keys, why));
+    TRY(identity_load(f->shared.identity, reader, keys, &people, why));
+    TRY(api_keys_load(f->shared.api_keys, reader, keys, &bots, why));
     f->life->loaded = true;
+    if (people + bots > 0) {
+        atomic_store(&f->shared.health.tampered, true);
+        log_error("CRITICAL: stored data was changed outside Holdfast: %zu rows of users and sessions and %zu of API "
+                  "keys do not open. They are left out, and whoever they belong to is refused; the check that begins "
+                  "now names them",
+                  people, bots);
+    }
     return OK;
 }
 
@@ -325,8 +375,8 @@ static void serve(struct front *f)
     enum err e = load(f, &why);
 
     if (e != OK) {
-        log_error("can't serve: %s: %s", why.where, *why.detail ? why.detail : err_sentence(e));
-        life_mismatch(f, *why.detail ? why.detail : err_sentence(e));
+        f->life->step = STEP_LOAD;
+        fail(f, e, &why);
         return;
     }
     f->life->step = STEP_SERVE;

@@ -9,7 +9,7 @@ struct leaves {
     enum err result;
 };
 
-static RESULT say(struct problem *why, uint64_t index, const char *sentence)
+RESULT check_record(struct problem *why, uint64_t index, const char *sentence)
 {
     char where[64];
     struct writer w = writer_fixed(where, sizeof(where) - 1);
@@ -23,7 +23,7 @@ static RESULT hash_row(const struct store_row *row, uint64_t index, uint8_t out[
     struct log_row log;
     struct leaf leaf;
     if (logrow_decode(row->value, &log) != OK || leaf_decode(log.leaf, &leaf) != OK)
-        return say(why, index, "was altered: its bytes are no record");
+        return check_record(why, index, "was altered: its bytes are no record");
     leaf_hash(log.leaf, out);
     return OK;
 }
@@ -50,7 +50,7 @@ static RESULT read_leaves(struct store *store, uint64_t first, uint64_t end, uin
     log_key(end, to);
     TRY(store_range(store, TABLE_LOG, VIEW_OF(from), VIEW_OF(to), false, TILE_WIDTH, visit_leaf, &l));
     TRY(l.result);
-    return l.next == end ? OK : say(why, l.next, "is missing: it was deleted, or the log was cut");
+    return l.next == end ? OK : check_record(why, l.next, "is missing: it was deleted, or the log was cut");
 }
 
 /* --- at start */
@@ -72,7 +72,8 @@ static RESULT check_end(struct store *store, uint64_t size, struct problem *why)
     TRY(store_range(store, TABLE_LOG, VIEW_OF(from), VIEW(NULL, 0), false, 1, any_row, &beyond));
     found = beyond != size - 1;
     if (found)
-        return say(why, beyond, "lies beyond the log's end: an older state was put back, or the record was added");
+        return check_record(why, beyond,
+                            "lies beyond the log's end: an older state was put back, or the record was added");
     return size ? read_leaves(store, size - 1, size, last, why) : OK;
 }
 
@@ -84,7 +85,7 @@ RESULT check_tail(struct store *store, const struct log_state *state, struct tre
     TRY(read_leaves(store, size - n, size, ret->edge[0], why));
     for (unsigned i = 0; i < n; i++)
         if (memcmp(ret->edge[0][i], state->stubs[i], STUB_SIZE) != 0)
-            return say(why, size - n + i, "was altered or replaced");
+            return check_record(why, size - n + i, "was altered or replaced");
     TRY(tree_load(ret, size, store, why));
     uint8_t now[32], then[32];
     frontier_root(&ret->frontier, now);
@@ -110,8 +111,8 @@ static RESULT differs(const struct tile_check *c, uint8_t level, uint64_t index,
     while (memcmp(hashes + 32 * i, stored + 32 * i, 32) == 0)
         i++;
     if (level == 0)
-        return say(c->why, index * TILE_WIDTH + i,
-                   "and its hash in the Merkle tile differ: one of them was altered or replaced");
+        return check_record(c->why, index * TILE_WIDTH + i,
+                            "and its hash in the Merkle tile differ: one of them was altered or replaced");
     return problem_set(c->why, ERR_TAMPERED, "log", "Merkle tile %u/%llu was altered", level,
                        (unsigned long long)index);
 }
@@ -160,7 +161,7 @@ RESULT check_log(struct store *store, const struct log_state *state, const atomi
     frontier_root(&state->frontier, then);
     for (uint64_t i = tail; e == OK && i < size; i++)
         if (memcmp(t->edge[0][i - tail], state->stubs[i - tail], STUB_SIZE) != 0)
-            e = say(why, i, "was altered or replaced");
+            e = check_record(why, i, "was altered or replaced");
     free(t);
     TRY(e);
     if (memcmp(now, then, sizeof(now)) == 0)

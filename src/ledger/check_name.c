@@ -15,7 +15,7 @@ struct search {
     struct known *map;  /* open addressing */
     size_t count, room; /* room is a power of two */
     uint16_t table;
-    struct problem *why;
+    struct damages *damages;
     enum err result;
 };
 
@@ -115,34 +115,42 @@ static bool visit_record(void *context, const struct store_row *row)
     struct search *s = context;
     s->result = learn(s, row);
     if (s->result == ERR_TAMPERED)
-        s->result = problem_set(s->why, ERR_TAMPERED, "log", "record %llu was altered: its bytes are no record",
+        s->result = problem_set(&s->damages->why, ERR_TAMPERED, "log",
+                                "record %llu was altered: its bytes are no record",
                                 (unsigned long long)log_index(row->key));
     return s->result == OK;
 }
 
 /* --- against what is there */
 
+static RESULT accuse(struct search *s, const uint8_t hash[static 32], const char *sentence)
+{
+    return damage_add(s->damages, s->table, hash, sentence);
+}
+
 static RESULT compare(struct search *s, const struct store_row *row)
 {
     uint8_t hash[32], commitment[32];
-    TRY(check_row(s->store, s->keys, s->table, row, commitment, s->why));
     row_hash(row->key, hash);
     struct known *k = slot_of(s, s->table, hash);
+    k->seen = k->used;
+    TRY(check_row(s->store, s->keys, s->table, row, commitment, s->damages));
     if (!k->used)
-        return check_problem(s->why, s->table, hash, "was never recorded: it was added");
+        return accuse(s, hash, "was never recorded: it was added");
     if (k->gone)
-        return check_problem(s->why, s->table, hash, "was deleted, and has been put back");
-    k->seen = true;
+        return accuse(s, hash, "was deleted, and has been put back");
     bool same = k->version == row->version;
     if (same && k->has_commitment && s->table != TABLE_SUBJECT)
         same = memcmp(k->commitment, commitment, sizeof(commitment)) == 0;
-    return same ? OK : check_problem(s->why, s->table, hash, "is not the newest version: an old one was put back");
+    return same ? OK : accuse(s, hash, "is not the newest version: an old one was put back");
 }
 
 static bool visit_row(void *context, const struct store_row *row)
 {
     struct search *s = context;
     s->result = compare(s, row);
+    if (s->result == ERR_TAMPERED) /* there may be more */
+        s->result = OK;
     return s->result == OK;
 }
 
@@ -150,10 +158,16 @@ static RESULT find_missing(struct search *s)
 {
     for (size_t i = 0; i < s->room; i++) {
         const struct known *k = &s->map[i];
-        if (k->used && !k->gone && !k->seen && row_is_live(k->table))
-            return check_problem(s->why, k->table, k->hash, "is missing: it was deleted");
+        if (!k->used || k->gone || k->seen || !row_is_live(k->table))
+            continue;
+        enum err e = damage_add(s->damages, k->table, k->hash, "is missing: it was deleted");
+        if (e != ERR_TAMPERED)
+            return e;
     }
-    return problem_set(s->why, ERR_TAMPERED, "rows", "the live rows are not those that the log's state counts");
+    if (s->damages->count)
+        return ERR_TAMPERED;
+    return problem_set(&s->damages->why, ERR_TAMPERED, "rows",
+                       "the live rows are not those that the log's state counts");
 }
 
 static RESULT search(struct search *s, uint64_t log_size)
@@ -172,9 +186,9 @@ static RESULT search(struct search *s, uint64_t log_size)
     return find_missing(s);
 }
 
-RESULT check_name(struct store *store, const struct row_keys *k, uint64_t log_size, struct problem *why)
+RESULT check_name(struct store *store, const struct row_keys *k, uint64_t log_size, struct damages *d)
 {
-    struct search s = {.store = store, .keys = k, .why = why};
+    struct search s = {.store = store, .keys = k, .damages = d};
     enum err e = search(&s, log_size);
     free(s.map);
     return e;

@@ -2,73 +2,63 @@
  * that changes a row which was counted already changes the sum, too. */
 #include "ledger/inside.h"
 
-#include "base/text.h"
+#include "crypto/secmem.h"
 
-#define STEP 32 /* rows: a commit waits for one step at most, also where each row is read from a disk */
+#define AGAIN_MS 60000 /* after a check that could not be finished */
+#define TRACED   16    /* damaged rows of which the log is asked for a name */
+#define STEP     32    /* rows: a commit waits for one step at most, also where each row is read from a disk */
 
 struct step {
     struct ledger *l;
     struct store *reader;
     const struct row_keys *keys;
+    struct damages *damages;
     struct problem *why;
     size_t seen;
     enum err result;
 };
 
-RESULT check_problem(struct problem *why, uint16_t table, const uint8_t hash[static 32], const char *sentence)
-{
-    char where[64], hex[17];
-    struct writer h = writer_fixed(hex, sizeof(hex) - 1), w = writer_fixed(where, sizeof(where) - 1);
-    hex_put(&h, VIEW(hash, 8));
-    hex[h.len] = '\0';
-    writer_printf(&w, "table %u, row %s", table, hex);
-    where[w.len] = '\0';
-    return problem_set(why, ERR_TAMPERED, where, "the row %s… of table %u %s", hex, table, sentence);
-}
-
 RESULT ledger_commitment(struct store *reader, const struct row_keys *keys, uint16_t table, struct view key,
                          uint64_t *ret_version, uint8_t ret_commitment[static 32])
 {
-    uint8_t name[META_KEY_SIZE];
-    struct store_row row;
-    AUTO(arena_free) struct arena *arena = NULL;
-    TRY(arena_new(512, 64u * 1024, &arena));
-    TRY(raw_key(keys, table, key, name));
-    TRY(store_get(reader, TABLE_META, VIEW_OF(name), arena, &row));
-    struct reader r = reader_new(row.value);
-    if (row.value.len != RAW_VALUE_SIZE)
-        return ERR_TAMPERED;
-    TRY(reader_u64(&r, ret_version));
-    return reader_copy(&r, ret_commitment, 32);
+    struct raw_state raw;
+    TRY(raw_get(reader, keys, table, key, &raw));
+    *ret_version = raw.version;
+    memcpy(ret_commitment, raw.commitment, sizeof(raw.commitment));
+    return OK;
 }
 
 static RESULT raw_commitment(struct store *store, const struct row_keys *k, uint16_t table, const struct store_row *row,
-                             uint8_t out[static 32], struct problem *why)
+                             uint8_t out[static 32], struct damages *d)
 {
-    uint64_t version = 0;
-    uint8_t hash[32];
-    enum err e = ledger_commitment(store, k, table, row->key, &version, out);
+    uint8_t hash[32], tag[32];
+    struct raw_state raw;
+    enum err e = raw_get(store, k, table, row->key, &raw);
     row_hash(row->key, hash);
     if (e == ERR_NOT_FOUND || e == ERR_TAMPERED)
-        return check_problem(why, table, hash, "is not known: it was added, moved here or had its commitment removed");
+        return damage_add(d, table, hash, "is not known: it was added, moved here or had its commitment removed");
     TRY(e);
-    return version == row->version
-               ? OK
-               : check_problem(why, table, hash, "has another version than was recorded: an old one was put back");
+    if (raw.version != row->version)
+        return damage_add(d, table, hash, "has another version than was recorded: an old one was put back");
+    TRY(row_tag(k, table, row, tag));
+    if (!ct_eq(tag, raw.tag, sizeof(tag)))
+        return damage_add(d, table, hash, "is not what was stored there: it was altered, or moved here");
+    memcpy(out, raw.commitment, sizeof(raw.commitment));
+    return OK;
 }
 
 RESULT check_row(struct store *store, const struct row_keys *k, uint16_t table, const struct store_row *row,
-                 uint8_t ret_commitment[static 32], struct problem *why)
+                 uint8_t ret_commitment[static 32], struct damages *d)
 {
     uint8_t hash[32];
     if (row_may_be_raw(table) && !row_is_state(row))
-        return raw_commitment(store, k, table, row, ret_commitment, why);
+        return raw_commitment(store, k, table, row, ret_commitment, d);
     AUTO_WRITER plain = writer_new(STORE_VALUE_MAX);
     enum err e = row_open(k, table, row, &plain, ret_commitment);
     if (e != ERR_TAMPERED)
         return e;
     row_hash(row->key, hash);
-    return check_problem(why, table, hash, "does not open: it was altered, or moved here from elsewhere");
+    return damage_add(d, table, hash, "does not open: it was altered, or moved here from elsewhere");
 }
 
 /* --- the walk; all under the write lock */
@@ -102,7 +92,7 @@ static bool visit_row(void *context, const struct store_row *row)
     struct step *s = context;
     struct walk *w = &s->l->walk;
     uint8_t commitment[32];
-    s->result = check_row(s->reader, s->keys, w->table, row, commitment, s->why);
+    s->result = check_row(s->reader, s->keys, w->table, row, commitment, s->damages);
     if (s->result != OK)
         return false;
     row_set_add(s->keys, &w->sum, w->table, row->key, row->version, commitment);
@@ -138,6 +128,13 @@ static RESULT walk_step(struct step *s)
     return OK;
 }
 
+/* Once something is wrong, everything that is wrong is looked for. */
+static RESULT name_all(struct step *s)
+{
+    s->damages->count = 0;
+    return check_name(s->reader, s->keys, s->l->tree.frontier.size, s->damages);
+}
+
 /* True while there is more. */
 static bool walk_on(struct step *s, enum err *e)
 {
@@ -145,8 +142,9 @@ static bool walk_on(struct step *s, enum err *e)
     write_lock_take(l);
     *e = l->stopping ? ERR_UNAVAILABLE : walk_step(s);
     bool more = *e == OK && l->walk.table < TABLE_COUNT;
-    if (!more && *e == OK && memcmp(&l->walk.sum, &l->rows, sizeof(l->rows)) != 0)
-        *e = check_name(s->reader, s->keys, l->tree.frontier.size, s->why);
+    bool same = more || memcmp(&l->walk.sum, &l->rows, sizeof(l->rows)) == 0;
+    if (*e == ERR_TAMPERED || (*e == OK && !same))
+        *e = name_all(s);
     if (!more)
         l->walk.active = false;
     pthread_mutex_unlock(&l->write_lock);
@@ -189,13 +187,12 @@ static RESULT check_index(struct step *s)
 
 /* --- all */
 
-static RESULT check_all(struct step *s)
+static RESULT check_live(struct step *s, struct log_state *ret)
 {
     struct ledger *l = s->l;
-    struct log_state state;
     pthread_mutex_lock(&l->write_lock);
     bool busy = l->walk.active;
-    enum err e = commit_state(l, &state);
+    enum err e = commit_state(l, ret);
     if (!busy)
         l->walk = (struct walk){.active = true, .table = 1};
     pthread_mutex_unlock(&l->write_lock);
@@ -206,31 +203,115 @@ static RESULT check_all(struct step *s)
     pthread_mutex_lock(&l->write_lock);
     l->walk.active = false;
     pthread_mutex_unlock(&l->write_lock);
-    TRY(e);
-    TRY(check_log(s->reader, &state, &l->stopping, s->why));
-    return check_index(s);
+    return e;
 }
 
-RESULT ledger_check_rows(struct ledger *l, struct problem *why)
+enum part { PART_ROWS, PART_LOG, PART_TEXTS, PART_INDEX, PART_COUNT };
+
+static RESULT check_part(struct step *s, enum part part, struct log_state *state)
+{
+    switch (part) {
+    case PART_ROWS:
+        return check_live(s, state);
+    case PART_LOG:
+        return check_log(s->reader, state, &s->l->stopping, s->why);
+    case PART_TEXTS:
+        return check_texts(s->l, s->reader, s->keys, state->frontier.size, s->why);
+    default:
+        return check_index(s);
+    }
+}
+
+struct report {
+    void (*tell)(void *context, const struct ledger_finding *f); /* may be NULL */
+    void *context;
+    struct ledger_finding first;
+    enum err result;
+    bool texts; /* can be checked: the log is whole, and so are the subjects' keys */
+};
+
+static void add_finding(struct report *r, const struct ledger_finding *f)
+{
+    if (r->result == OK) {
+        r->first = *f;
+        r->result = f->why.code;
+    }
+    r->texts = r->texts && f->table != TABLE_SUBJECT;
+    if (r->tell && f->why.code == ERR_TAMPERED)
+        r->tell(r->context, f);
+}
+
+static void report_part(struct step *s, struct report *r, enum err e)
+{
+    struct ledger_finding f = {.why = *s->why};
+    for (size_t i = 0; e == ERR_TAMPERED && i < s->damages->count; i++) {
+        damage_explain(&s->damages->list[i], &f);
+        if (i < TRACED)
+            damage_trace(s->reader, s->keys, &s->l->stopping, &f);
+        add_finding(r, &f);
+    }
+    f.why.code = e;
+    if (e == ERR_TAMPERED && !*f.why.detail)
+        (void)!problem_set(&f.why, e, "store", "the store's own file is damaged");
+    if (s->damages->count == 0 || e != ERR_TAMPERED)
+        add_finding(r, &f);
+}
+
+/* What one part finds does not keep the others from looking. */
+static RESULT check_all(struct step *s, struct report *r)
+{
+    struct log_state state;
+    r->texts = true;
+    for (enum part part = PART_ROWS; part < PART_COUNT; part++) {
+        struct damages damages = {0};
+        if (part == PART_TEXTS && !r->texts)
+            continue;
+        s->damages = &damages;
+        s->why = &damages.why;
+        enum err e = check_part(s, part, &state);
+        if (e != OK)
+            report_part(s, r, e);
+        free(damages.list);
+        if (e != OK && e != ERR_TAMPERED)
+            return e;
+        r->texts = r->texts && (part != PART_LOG || e == OK);
+    }
+    return r->result;
+}
+
+static RESULT check_with(struct ledger *l, struct report *r)
 {
     AUTO(store_close) struct store *reader = NULL;
     TRY(ledger_reader(l, &reader));
     struct row_keys *keys = ledger_keys(l);
-    struct step s = {.l = l, .reader = reader, .keys = keys, .why = why};
-    enum err e = check_all(&s);
+    struct step s = {.l = l, .reader = reader, .keys = keys};
+    enum err e = check_all(&s, r);
     row_keys_free(keys);
     return e;
 }
 
+RESULT ledger_check_rows(struct ledger *l, struct problem *why)
+{
+    struct report r = {0};
+    enum err e = check_with(l, &r);
+    if (e != OK && why)
+        *why = r.first.why;
+    return e;
+}
+
+/* One that could not be finished is made again. */
 void *check_thread(void *ledger)
 {
     struct ledger *l = ledger;
     background_wait(l);
-    struct problem why = {0};
-    enum err e = ledger_check_rows(l, &why);
-    if (e != OK && e != ERR_UNAVAILABLE && e != ERR_BUSY) {
-        why.code = e;
-        l->config.tampering(l->config.tampering_context, &why);
+    for (;;) {
+        struct report r = {.tell = l->config.tampering, .context = l->config.tampering_context};
+        enum err e = check_with(l, &r);
+        if (e == OK || e == ERR_TAMPERED || l->stopping)
+            return NULL;
+        struct ledger_finding failed = {.why = {.code = e}};
+        if (e != ERR_BUSY)
+            r.tell(r.context, &failed);
+        background_sleep(l, AGAIN_MS);
     }
-    return NULL;
 }

@@ -23,9 +23,18 @@ RESULT state_put(const struct row_keys *k, const struct log_state *s, const stru
 RESULT state_get(const struct row_keys *k, struct store *store, struct log_state *ret); /* ERR_NOT_FOUND */
 #define META_KEY_SIZE 18
 RESULT state_key(const struct row_keys *k, uint8_t out[static META_KEY_SIZE]);
-/* Where the version and commitment of a raw row are kept, in TABLE_META: u64 version ‖ commitment[32]. */
+/* What is kept of a raw row in TABLE_META: u64 version ‖ commitment[32] ‖ tag[32]. The multiset vouches for the first
+ * two, the key of the tag for itself. */
+struct raw_state {
+    uint64_t version;
+    uint8_t commitment[32];
+    uint8_t tag[32]; /* row_tag() of what is stored */
+};
+#define RAW_VALUE_SIZE 72
 RESULT raw_key(const struct row_keys *k, uint16_t table, struct view key, uint8_t out[static META_KEY_SIZE]);
-#define RAW_VALUE_SIZE 40
+void raw_encode(const struct raw_state *raw, uint8_t out[static RAW_VALUE_SIZE]);
+RESULT raw_get(struct store *store, const struct row_keys *k, uint16_t table, struct view key,
+               struct raw_state *ret); /* ERR_NOT_FOUND, ERR_TAMPERED */
 
 /* --- a transaction, sealed and ready */
 struct prepared_record {
@@ -131,12 +140,31 @@ void background_wait(struct ledger *l); /* until ledger_begin_background, or the
 RESULT check_tail(struct store *store, const struct log_state *state, struct tree *ret, struct problem *why);
 /* Checks every record below the state's size against tiles and state. */
 RESULT check_log(struct store *store, const struct log_state *state, const atomic_bool *stop, struct problem *why);
-/* A live row's commitment, by opening it or as kept beside a raw one. ERR_TAMPERED, why names the row. */
+RESULT check_record(struct problem *why, uint64_t index, const char *sentence); /* "record 17 was altered" */
+/* Opens every record below size: what it says is what its leaf commits to, and who is erased was erased. */
+RESULT check_texts(struct ledger *l, struct store *reader, const struct row_keys *k, uint64_t size,
+                   struct problem *why);
+/* Rows that are not what they must be. */
+struct damage {
+    uint16_t table;
+    uint8_t row[32];      /* hash of its key */
+    const char *sentence; /* what is wrong: "is missing: …" */
+};
+struct damages {
+    struct damage *list;
+    size_t count, room;
+    struct problem why; /* what no row is to blame for */
+};
+RESULT damage_add(struct damages *d, uint16_t table, const uint8_t row[static 32],
+                  const char *sentence); /* ERR_TAMPERED, or ERR_NO_MEMORY */
+/* As people are told of it; the log says which record was the last to change the row, and what that calls it. */
+void damage_explain(const struct damage *d, struct ledger_finding *ret);
+void damage_trace(struct store *store, const struct row_keys *k, const atomic_bool *stop, struct ledger_finding *f);
+/* A live row's commitment, by opening it or as kept beside a raw one. ERR_TAMPERED: it was added to d. */
 RESULT check_row(struct store *store, const struct row_keys *k, uint16_t table, const struct store_row *row,
-                 uint8_t ret_commitment[static 32], struct problem *why);
-RESULT check_problem(struct problem *why, uint16_t table, const uint8_t hash[static 32], const char *sentence);
-/* Goes through log and rows to find the one that does not match. Always ERR_TAMPERED, unless something else fails. */
-RESULT check_name(struct store *store, const struct row_keys *k, uint64_t log_size, struct problem *why);
+                 uint8_t ret_commitment[static 32], struct damages *d);
+/* Goes through log and rows to find those that do not match. Always ERR_TAMPERED, unless something else fails. */
+RESULT check_name(struct store *store, const struct row_keys *k, uint64_t log_size, struct damages *d);
 /* Called by the committing thread for each row that a transaction changed, while a walk is active. */
 void walk_change(struct ledger *l, const struct row_keys *keys, const struct txn_change *c);
 void walk_subject(struct ledger *l, const struct row_keys *keys, const struct subject_put *p);

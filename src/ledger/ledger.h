@@ -42,6 +42,14 @@ struct txn {
     void *prepared; /* the ledger's own */
 };
 
+/* What a check found. */
+struct ledger_finding {
+    struct problem
+        why;         /* ERR_TAMPERED, and which row or record; another error: the check itself failed, and is retried */
+    uint16_t table;  /* of a row that is damaged, added or missing; else 0 */
+    uint8_t row[32]; /* hash of its key, as leaves name it */
+};
+
 struct ledger_config {
     const char *store_url;
     struct row_keys *keys;
@@ -50,8 +58,8 @@ struct ledger_config {
     char origin[NOTE_ORIGIN_MAX];
     size_t batch_max; /* transactions in one commit; 0 = 1024 */
     /* If set: everything is checked once in the background after the start, and what does not match is told here, from
-     * a thread of the ledger's. */
-    void (*tampering)(void *context, const struct problem *why);
+     * a thread of the ledger's: one row, one record and the index at most. */
+    void (*tampering)(void *context, const struct ledger_finding *f);
     void *tampering_context;
     /* Indexing and that check wait for ledger_begin_background: a start needs the disk and the processors itself. */
     bool background_later;
@@ -92,11 +100,24 @@ RESULT ledger_commitment(struct store *reader, const struct row_keys *keys, uint
 RESULT ledger_erasure(struct store *reader, const struct row_keys *keys, struct view actor, struct arena *arena,
                       struct txn_change *ret);
 
-/* Checks each record against tiles and state, and all live rows against the multiset, and the index, with a connection
- * of its own, while commits go on. ERR_TAMPERED, why says which record or row. ERR_BUSY if a check is under way,
- * ERR_UNAVAILABLE if the ledger closes meanwhile. */
+/* Checks all live rows against the multiset, and what the keeper sealed against its tags; each record against tiles and
+ * state, and its text against its leaf; and the index; with a connection of its own, while commits go on. ERR_TAMPERED,
+ * why says which record or row. ERR_BUSY if a check is under way, ERR_UNAVAILABLE if the ledger closes meanwhile. */
 RESULT ledger_check_rows(struct ledger *l, struct problem *why);
 void ledger_begin_background(struct ledger *l); /* what background_later put off; any thread, any number of times */
+
+/* Opens the rows of a table for a table in memory. take is given each in the clear: key, version, value, commitment;
+ * scratch is emptied between rows. A row that does not open, or that take finds malformed, is counted in *ret_damaged
+ * and left out: the check in the background names it. ERR_TOO_NEW, ERR_NO_MEMORY and what the store says end it, with
+ * why. */
+struct ledger_load {
+    const struct row_keys *keys;
+    uint16_t table;
+    struct view from, to; /* as with store_range */
+    RESULT (*take)(void *context, const struct txn_change *row, struct arena *scratch);
+    void *context;
+};
+RESULT ledger_load(struct store *reader, const struct ledger_load *load, size_t *ret_damaged, struct problem *why);
 
 /* Seals all rows under the newest epoch that are not yet, in small commits; leaves, versions and commitments stay. Can
  * be repeated after being killed. raw (may be NULL) is given each row that the keeper sealed: OK with the new value in

@@ -26,6 +26,15 @@ static void put_part(const struct log_part *p, struct writer *w)
     writer_var(w, p->sealed);
 }
 
+static void put_links(const struct log_row *row, struct writer *w)
+{
+    writer_u8(w, row->link_count);
+    for (size_t i = 0; i < row->link_count; i++) {
+        writer_u8(w, row->links[i].change);
+        writer_bytes(w, row->links[i].row, sizeof(row->links[i].row));
+    }
+}
+
 void logrow_encode(const struct log_row *row, struct writer *w)
 {
     writer_u8(w, LOGROW_VERSION);
@@ -33,11 +42,7 @@ void logrow_encode(const struct log_row *row, struct writer *w)
     writer_view(w, row->leaf);
     for (size_t i = 0; i < SIDE_COUNT; i++)
         put_part(&row->part[i], w);
-    writer_u8(w, row->link_count);
-    for (size_t i = 0; i < row->link_count; i++) {
-        writer_u8(w, row->links[i].change);
-        writer_bytes(w, row->links[i].row, sizeof(row->links[i].row));
-    }
+    put_links(row, w);
 }
 
 static RESULT get_part(struct reader *r, struct log_part *p)
@@ -87,15 +92,28 @@ RESULT logrow_decode(struct view value, struct log_row *ret)
 
 /* --- sealing */
 
-#define AAD_SIZE 33
+#define AAD_SIZE   33
+#define LINKS_SIZE (1 + LEAF_CHANGES_MAX * 33)
 
-static void aad_of(const uint8_t leaf_hash[static 32], enum side side, uint8_t out[static AAD_SIZE])
+void logrow_bound(const struct log_row *row, uint8_t out[static 32])
 {
-    memcpy(out, leaf_hash, 32);
+    uint8_t links[LINKS_SIZE];
+    struct writer w = writer_fixed(links, sizeof(links));
+    leaf_hash(row->leaf, out);
+    if (row->link_count == 0)
+        return;
+    put_links(row, &w);
+    const struct view parts[] = {VIEW(out, 32), writer_view_of(&w)};
+    sha256_list(parts, ARRAY_LEN(parts), out);
+}
+
+static void aad_of(const uint8_t bound[static 32], enum side side, uint8_t out[static AAD_SIZE])
+{
+    memcpy(out, bound, 32);
     out[32] = (uint8_t)side;
 }
 
-RESULT logrow_seal(struct log_part *p, const uint8_t key[static 32], const uint8_t leaf_hash[static 32], enum side side,
+RESULT logrow_seal(struct log_part *p, const uint8_t key[static 32], const uint8_t bound[static 32], enum side side,
                    const struct view salt_and_fields[2], struct arena *arena)
 {
     uint8_t aad[AAD_SIZE];
@@ -106,13 +124,13 @@ RESULT logrow_seal(struct log_part *p, const uint8_t key[static 32], const uint8
     struct writer w = writer_fixed(text, n);
     writer_view(&w, salt_and_fields[0]);
     writer_view(&w, salt_and_fields[1]);
-    aad_of(leaf_hash, side, aad);
+    aad_of(bound, side, aad);
     TRY(aead_seal((enum aead_alg)p->alg, key, p->nonce, VIEW_OF(aad), VIEW(text, n), out));
     p->sealed = VIEW(out, n + AEAD_TAG_SIZE);
     return OK;
 }
 
-RESULT logrow_open(const struct log_part *p, const uint8_t key[static 32], const uint8_t leaf_hash[static 32],
+RESULT logrow_open(const struct log_part *p, const uint8_t key[static 32], const uint8_t bound[static 32],
                    enum side side, struct arena *arena, struct view ret_salt_and_fields[2])
 {
     uint8_t aad[AAD_SIZE];
@@ -122,7 +140,7 @@ RESULT logrow_open(const struct log_part *p, const uint8_t key[static 32], const
     uint8_t *out = arena_alloc(arena, n);
     if (!out)
         return ERR_NO_MEMORY;
-    aad_of(leaf_hash, side, aad);
+    aad_of(bound, side, aad);
     if (aead_open((enum aead_alg)p->alg, key, p->nonce, VIEW_OF(aad), p->sealed, out) != OK)
         return ERR_TAMPERED;
     ret_salt_and_fields[0] = VIEW(out, LEAF_SALT_SIZE);

@@ -75,16 +75,18 @@ static RESULT prepare_change(struct work *w, struct txn_change *c)
     return OK;
 }
 
-/* A raw row does not tell its commitment, so that is kept beside it. */
+/* A raw row tells neither its commitment nor whether it was altered, so that is kept beside it. */
 static RESULT keep_commitment(struct work *w, const struct txn_change *c)
 {
+    const struct store_row row = {c->key, c->version, c->value};
+    struct raw_state raw = {.version = c->version};
     uint8_t *key = arena_alloc(w->t->arena, META_KEY_SIZE), *value = arena_alloc(w->t->arena, RAW_VALUE_SIZE);
     if (!key || !value)
         return ERR_NO_MEMORY;
     TRY(raw_key(w->keys, c->table, c->key, key));
-    struct writer v = writer_fixed(value, RAW_VALUE_SIZE);
-    writer_u64(&v, c->version);
-    writer_bytes(&v, c->commitment, sizeof(c->commitment));
+    memcpy(raw.commitment, c->commitment, sizeof(raw.commitment));
+    TRY(row_tag(w->keys, c->table, &row, raw.tag));
+    raw_encode(&raw, value);
     w->p->changes[w->used++] = (struct store_change){.op = c->remove ? STORE_DELETE : STORE_PUT,
                                                      .table = TABLE_META,
                                                      .key = VIEW(key, META_KEY_SIZE),
@@ -164,7 +166,7 @@ static size_t take_uncovered(struct work *w, struct leaf_change out[static LEAF_
 
 /* --- records */
 
-static RESULT seal_side(struct work *w, struct log_part *part, const uint8_t hash[static 32], enum side side,
+static RESULT seal_side(struct work *w, struct log_part *part, const uint8_t bound[static 32], enum side side,
                         const struct view salt_and_fields[2])
 {
     uint8_t key[32];
@@ -172,7 +174,7 @@ static RESULT seal_side(struct work *w, struct log_part *part, const uint8_t has
     part->alg = (uint8_t)row_keys_alg(w->keys);
     TRY(subjects_use(w->l->subjects, w->keys, &part->subject, config->random, config->clock->wall_ms(config->clock),
                      key));
-    enum err e = logrow_seal(part, key, hash, side, salt_and_fields, w->t->arena);
+    enum err e = logrow_seal(part, key, bound, side, salt_and_fields, w->t->arena);
     wipe(key, sizeof(key));
     return e;
 }
@@ -181,18 +183,19 @@ static RESULT seal_record(struct work *w, const struct authored_record *a, struc
                           struct prepared_record *out)
 {
     struct request_context who = {0};
-    uint8_t nonces[SIDE_COUNT][AEAD_NONCE_SIZE]; /* from one system call */
+    uint8_t bound[32], nonces[SIDE_COUNT][AEAD_NONCE_SIZE]; /* from one system call */
     const struct view sides[SIDE_COUNT][2] = {{VIEW_OF(a->who_salt), a->who}, {VIEW_OF(a->what_salt), a->what}};
     TRY(entity_decode(&request_context_entity, a->who, w->t->arena, &who));
     leaf_hash(a->leaf, out->hash);
     out->leaf = a->leaf;
     row->leaf = a->leaf;
+    logrow_bound(row, bound);
     TRY(subject_name(w->keys, SIDE_WHO, who.actor, row->part[SIDE_WHO].subject.key));
     memcpy(row->part[SIDE_WHAT].subject.key, w->l->system_subject, SUBJECT_KEY_SIZE);
     TRY(w->l->config.random->fill(w->l->config.random, nonces, sizeof(nonces)));
     for (enum side s = SIDE_WHO; s < SIDE_COUNT; s++) {
         memcpy(row->part[s].nonce, nonces[s], sizeof(nonces[s]));
-        TRY(seal_side(w, &row->part[s], out->hash, s, sides[s]));
+        TRY(seal_side(w, &row->part[s], bound, s, sides[s]));
         out->subjects[s] = row->part[s].subject;
     }
     return OK;

@@ -2,6 +2,8 @@
  * rows themselves, so a walk that was killed is simply begun anew. */
 #include "ledger/inside.h"
 
+#include "crypto/secmem.h"
+
 #define STEP 64
 
 struct found {
@@ -79,17 +81,46 @@ static RESULT unchanged(struct rewrap *r, const struct found *f, bool *ret)
     return e == ERR_NOT_FOUND ? OK : e;
 }
 
+/* A raw row's tag changes with its bytes. One that did not fit before is not made to fit. */
+static RESULT tag_again(struct rewrap *r, const struct found *f, const struct store_row *fresh,
+                        uint8_t key[static META_KEY_SIZE], uint8_t value[static RAW_VALUE_SIZE])
+{
+    const struct store_row former = {f->key, f->version, f->value};
+    uint8_t tag[32];
+    struct raw_state raw;
+    TRY(raw_get(r->reader, r->keys, r->table, f->key, &raw));
+    TRY(row_tag(r->keys, r->table, &former, tag));
+    if (!ct_eq(tag, raw.tag, sizeof(tag)))
+        return ERR_TAMPERED;
+    TRY(row_tag(r->keys, r->table, fresh, raw.tag));
+    TRY(raw_key(r->keys, r->table, f->key, key));
+    raw_encode(&raw, value);
+    return OK;
+}
+
+static RESULT write_one(struct rewrap *r, const struct found *f)
+{
+    const struct store_row fresh = {f->key, f->version, f->fresh};
+    uint8_t key[META_KEY_SIZE], value[RAW_VALUE_SIZE];
+    bool raw = row_may_be_raw(r->table) && !row_is_state(&fresh);
+    if (raw)
+        TRY(tag_again(r, f, &fresh, key, value));
+    const struct store_change c[] = {
+        {STORE_PUT, r->table, f->key, f->version, f->version, f->fresh},
+        {STORE_PUT, TABLE_META, VIEW_OF(key), STORE_ANY, 1, VIEW_OF(value)},
+    };
+    return store_apply(r->l->writer, c, raw ? 2 : 1, NULL);
+}
+
 static RESULT write_found(struct rewrap *r)
 {
-    struct ledger *l = r->l;
     for (size_t i = 0; i < r->count; i++) {
         const struct found *f = &r->rows[i];
         bool same = false;
         TRY(unchanged(r, f, &same));
         if (!same || f->fresh.len == 0)
             continue;
-        const struct store_change c = {STORE_PUT, r->table, f->key, f->version, f->version, f->fresh};
-        enum err e = store_apply(l->writer, &c, 1, NULL);
+        enum err e = write_one(r, f);
         if (e != OK && e != ERR_CONFLICT)
             return e;
         r->done += e == OK;

@@ -12,7 +12,7 @@
 #define TERM_TABLE     0 /* no table has this number: index terms can't collide with row keys */
 #define CONTEXT_MAX    (2 + 4 + STORE_KEY_MAX + 8)
 
-enum { KEY_BLIND, KEY_SET, KEY_COUNT };
+enum { KEY_BLIND, KEY_SET, KEY_TAG, KEY_COUNT };
 
 struct row_keys {
     atomic_uint owners;
@@ -41,7 +41,8 @@ static RESULT fill_keys(struct row_keys *k, const struct keyring *state)
     TRY(secret_new((size_t)KEY_COUNT * 32, &k->keys));
     uint8_t *keys = secret_ptr(k->keys);
     TRY(keyring_subkey(k->ring, 1, PURPOSE_BLIND, keys + KEY_BLIND * 32));
-    return keyring_subkey(k->ring, 1, PURPOSE_SET, keys + KEY_SET * 32);
+    TRY(keyring_subkey(k->ring, 1, PURPOSE_SET, keys + KEY_SET * 32));
+    return keyring_subkey(k->ring, 1, PURPOSE_TAG, keys + KEY_TAG * 32);
 }
 
 RESULT row_keys_new(const struct keyring *state, enum aead_alg alg, struct row_keys **ret)
@@ -255,6 +256,15 @@ bool row_is_state(const struct store_row *row)
     const uint8_t *b = row->value.ptr;
     return row->value.len >= SEALED_OVERHEAD && b[1] == KEY_CLASS_STATE && b[2] == 0 &&
            (b[3] == PURPOSE_ROW || b[3] == PURPOSE_RECORD);
+}
+
+RESULT row_tag(const struct row_keys *k, uint16_t table, const struct store_row *row, uint8_t out[static 32])
+{
+    struct place p;
+    TRY(place_of(table, row->key, row->version, &p));
+    const struct view parts[] = {VIEW(p.bytes, p.len), row->value};
+    hmac_sha256_list(key_of(k, KEY_TAG), parts, ARRAY_LEN(parts), out);
+    return OK;
 }
 
 void row_hash(struct view key, uint8_t out[static 32])

@@ -38,6 +38,9 @@ RESULT row_rewrap(const struct row_keys *k, uint16_t table, const struct store_r
                   struct writer *w);
 /* Sealed by row_seal, as far as the header tells; else raw, by the keeper. */
 bool row_is_state(const struct store_row *row);
+/* Over place, version and bytes of a row that the keeper sealed: without the keeper's keys nobody else can tell whether
+ * it is what was stored. Any commit that writes such a row writes its tag, too. ERR_TOO_LONG. */
+RESULT row_tag(const struct row_keys *k, uint16_t table, const struct store_row *row, uint8_t out[static 32]);
 /* What a leaf calls a row: SHA-256 of its key. */
 void row_hash(struct view key, uint8_t out[static 32]);
 /* Tables whose rows are derived or the log's own are not in the multiset. */

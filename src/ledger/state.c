@@ -25,6 +25,33 @@ RESULT raw_key(const struct row_keys *k, uint16_t table, struct view key, uint8_
     return meta_key(k, writer_view_of(&w), out);
 }
 
+void raw_encode(const struct raw_state *raw, uint8_t out[static RAW_VALUE_SIZE])
+{
+    struct writer w = writer_fixed(out, RAW_VALUE_SIZE);
+    writer_u64(&w, raw->version);
+    writer_bytes(&w, raw->commitment, sizeof(raw->commitment));
+    writer_bytes(&w, raw->tag, sizeof(raw->tag));
+}
+
+RESULT raw_get(struct store *store, const struct row_keys *k, uint16_t table, struct view key, struct raw_state *ret)
+{
+    uint8_t name[META_KEY_SIZE];
+    struct store_row row;
+    struct raw_state raw;
+    AUTO(arena_free) struct arena *arena = NULL;
+    TRY(arena_new(512, 64u * 1024, &arena));
+    TRY(raw_key(k, table, key, name));
+    TRY(store_get(store, TABLE_META, VIEW_OF(name), arena, &row));
+    struct reader r = reader_new(row.value);
+    if (row.value.len != RAW_VALUE_SIZE)
+        return ERR_TAMPERED;
+    TRY(reader_u64(&r, &raw.version));
+    TRY(reader_copy(&r, raw.commitment, sizeof(raw.commitment)));
+    TRY(reader_copy(&r, raw.tag, sizeof(raw.tag)));
+    *ret = raw;
+    return OK;
+}
+
 RESULT state_put(const struct row_keys *k, const struct log_state *s, const struct random *random, struct writer *w,
                  struct view key)
 {

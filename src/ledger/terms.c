@@ -36,7 +36,7 @@ uint64_t term_position(struct view key)
 
 /* --- records */
 
-static RESULT open_sides(struct subject_reader *subjects, const struct log_row *log, const uint8_t hash[static 32],
+static RESULT open_sides(struct subject_reader *subjects, const struct log_row *log, const uint8_t bound[static 32],
                          struct arena *arena, struct authored_record *ret, bool ret_gone[static SIDE_COUNT])
 {
     struct view parts[SIDE_COUNT][2] = {{{NULL, 0}}};
@@ -47,7 +47,7 @@ static RESULT open_sides(struct subject_reader *subjects, const struct log_row *
         if (ret_gone[s])
             continue;
         TRY(e);
-        TRY(logrow_open(&log->part[s], key, hash, s, arena, parts[s]));
+        TRY(logrow_open(&log->part[s], key, bound, s, arena, parts[s]));
     }
     ret->who = parts[SIDE_WHO][1];
     ret->what = parts[SIDE_WHAT][1];
@@ -87,15 +87,15 @@ RESULT record_open(struct subject_reader *subjects, const struct store_row *row,
     struct record_view v = {.index = log_index(row->key)};
     struct authored_record a = {0};
     bool gone[SIDE_COUNT];
-    uint8_t hash[32];
+    uint8_t bound[32];
     struct view bytes = {0};
     TRY(arena_copy(arena, row->value, &bytes));
     TRY(logrow_decode(bytes, &log));
     if (leaf_decode(log.leaf, &v.leaf) != OK)
         return ERR_TAMPERED;
     v.leaf_bytes = log.leaf;
-    leaf_hash(log.leaf, hash);
-    TRY(open_sides(subjects, &log, hash, arena, &a, gone));
+    logrow_bound(&log, bound);
+    TRY(open_sides(subjects, &log, bound, arena, &a, gone));
     if (gone[SIDE_WHAT]) /* only people are erased */
         return ERR_TAMPERED;
     v.erased = gone[SIDE_WHO];

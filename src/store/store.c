@@ -2,6 +2,35 @@
 
 static const struct store_backend *const backends[] = {&store_sqlite, &store_memory};
 
+static const struct {
+    const char *name, *rows;
+} tables[TABLE_COUNT] = {
+    [0] = {"?", "?"},
+    [TABLE_META] = {"META", "the log's own state"},
+    [TABLE_LOG] = {"LOG", "records"},
+    [TABLE_TILE] = {"TILE", "Merkle tiles"},
+    [TABLE_CHECKPOINT] = {"CHECKPOINT", "signed checkpoints"},
+    [TABLE_SUBJECT] = {"SUBJECT", "keys of the record's subjects"},
+    [TABLE_INDEX] = {"INDEX", "blind indexes"},
+    [TABLE_SECRET] = {"SECRET", "metadata of secrets"},
+    [TABLE_SECRET_VALUE] = {"SECRET_VALUE", "values of secrets"},
+    [TABLE_CREDENTIAL] = {"CREDENTIAL", "signing credentials"},
+    [TABLE_USER] = {"USER", "users"},
+    [TABLE_SESSION] = {"SESSION", "sessions"},
+    [TABLE_KEY] = {"KEY", "API keys"},
+    [TABLE_ROLE] = {"ROLE", "roles"},
+};
+
+const char *store_table_name(uint16_t table)
+{
+    return tables[table < TABLE_COUNT ? table : 0].name;
+}
+
+const char *store_table_rows(uint16_t table)
+{
+    return tables[table < TABLE_COUNT ? table : 0].rows;
+}
+
 /* --- the url */
 
 static RESULT option_vfs(struct store_place *place, struct view value)

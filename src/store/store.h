@@ -28,6 +28,9 @@ enum store_table {
     TABLE_ROLE = 13,
     TABLE_COUNT
 };
+/* For people: "SECRET_VALUE", and what its rows are, "values of secrets". "?" for a number that is no table. */
+const char *store_table_name(uint16_t table);
+const char *store_table_rows(uint16_t table);
 
 struct store; /* one connection */
 

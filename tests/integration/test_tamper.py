@@ -6,11 +6,12 @@ import sqlite3
 
 import pytest
 
+import desk
 import server as holdfast
 from server import Failed, until
 
 # Tables of the store, see ARCHITECTURE.md
-LOG, TILE, CHECKPOINT, SUBJECT, INDEX, SECRET, SECRET_VALUE, USER = 2, 3, 4, 5, 6, 7, 8, 10
+LOG, TILE, CHECKPOINT, SUBJECT, INDEX, SECRET, SECRET_VALUE, CREDENTIAL, USER = 2, 3, 4, 5, 6, 7, 8, 9, 10
 SECRETS = [f"desk/s{i}" for i in range(6)]
 
 
@@ -51,7 +52,8 @@ def site():
         s.init()
         s.serving()
         s.enrol()
-        api = s.api(s.login())
+        api = s.admin = s.api(s.login())
+        desk.store(s, "binance")
         api.ok("POST", "/api/v1/users", {"name": "olga", "password": holdfast.PASSWORD, "roles": ["admin"]})
         for path in SECRETS:
             api.ok("POST", "/api/v1/secrets", {"path": path, "kind": "password", "environment": "development",
@@ -107,26 +109,48 @@ def flip_the_values(db, _):
     """All of them: keys are blinded, so nothing here tells which one is current."""
     for key, _, value in rows(db, SECRET_VALUE):
         set_value(db, SECRET_VALUE, key, flip(value, len(value) // 2))
-    return r"table 8"
+    return r"table SECRET_VALUE \(values of secrets\).*secret:desk/s\d"
+
+
+def flip_one_value(db, _):
+    """Its last bit: what only the keeper can open is known to be altered all the same."""
+    key, _, value = rows(db, SECRET_VALUE)[0]
+    set_value(db, SECRET_VALUE, key, flip(value, len(value) - 1))
+    return r"table SECRET_VALUE \(values of secrets\).*secret:desk/s\d"
+
+
+def flip_a_credential(db, _):
+    """The key inside, which never leaves keeper and signer."""
+    key, _, value = rows(db, CREDENTIAL)[0]
+    set_value(db, CREDENTIAL, key, flip(value, len(value) - 5))
+    return r"table CREDENTIAL \(signing credentials\).*credential:exchange/binance/main"
 
 
 def flip_metadata(db, _):
     key, _, value = rows(db, SECRET)[1]
     set_value(db, SECRET, key, flip(value, len(value) - 3))
-    return r"table 7"
+    return r"table SECRET \("
 
 
 def flip_a_user(db, _):
     key, _, value = rows(db, USER)[0]
     set_value(db, USER, key, flip(value, 40))
-    return r"table 10"
+    return r"table USER \(users\).*user:(admin|olga)"
+
+
+def put_an_old_user_back(db, old):
+    """He may have been disabled since, or have had another password."""
+    now = {k: (ver, val) for k, ver, val in rows(db, USER)}
+    key, version, value = next((k, ver, val) for k, ver, val in rows(old, USER) if now[k] != (ver, val))
+    one(db.execute(f"UPDATE t{USER} SET value = ?, version = ? WHERE key = ?", (value, version, key)))
+    return r"table USER \(users\).*old one was put back.*user:(admin|olga)"
 
 
 def swap_two_rows(db, _):
     a, b = rows(db, SECRET)[:2]
     set_value(db, SECRET, a[0], b[2])
     set_value(db, SECRET, b[0], a[2])
-    return r"table 7"
+    return r"table SECRET \("
 
 
 def swap_the_values(db, _):
@@ -134,23 +158,23 @@ def swap_the_values(db, _):
     all_rows = rows(db, SECRET_VALUE)
     for row, neighbour in zip(all_rows, all_rows[1:] + all_rows[:1]):
         set_value(db, SECRET_VALUE, row[0], neighbour[2])
-    return r"table 8"
+    return r"table SECRET_VALUE \(values of secrets\).*secret:desk/s\d"
 
 
 def delete_a_secret(db, _):
     one(db.execute(f"DELETE FROM t{SECRET} WHERE key = ?", (rows(db, SECRET)[3][0],)))
-    return r"table 7 is missing"
+    return r"table SECRET .*is missing.*secret:desk/s\d"
 
 
 def delete_the_user(db, _):
     one(db.execute(f"DELETE FROM t{USER} WHERE key = ?", (rows(db, USER)[0][0],)))
-    return r"table 10 is missing"
+    return r"table USER \(users\) is missing.*user:(admin|olga)"
 
 
 def add_a_row(db, _):
     key, version, value = rows(db, SECRET)[0]
     one(db.execute(f"INSERT INTO t{SECRET} VALUES (?, ?, ?)", (flip(key, 5), version, value)))
-    return r"table 7"
+    return r"table SECRET \("
 
 
 def put_an_old_row_back(db, old):
@@ -159,7 +183,7 @@ def put_an_old_row_back(db, old):
     assert changed
     key, version, value = changed[0]
     one(db.execute(f"UPDATE t{SECRET} SET value = ?, version = ? WHERE key = ?", (value, version, key)))
-    return r"table 7 .*old"
+    return r"table SECRET .*old"
 
 
 def put_an_old_row_back_as_new(db, old):
@@ -167,7 +191,7 @@ def put_an_old_row_back_as_new(db, old):
     now = {k: (ver, val) for k, ver, val in rows(db, SECRET)}
     key, _, value = next((k, ver, val) for k, ver, val in rows(old, SECRET) if now[k] != (ver, val))
     set_value(db, SECRET, key, value)
-    return r"table 7"
+    return r"table SECRET \("
 
 
 def cut_the_log(db, _):
@@ -202,6 +226,14 @@ def flip_what_a_record_says(db, _):
     return r"record 130 "
 
 
+def make_a_record_look_erased(db, _):
+    """Who did it is sealed under a key that is deleted when a person is erased: here it seems to be gone."""
+    key, _, value = rows(db, LOG)[131]
+    leaf = int.from_bytes(value[1:3], "big")
+    set_value(db, LOG, key, flip(value, 3 + leaf + 5))
+    return r"record 131 "
+
+
 def flip_a_tile(db, _):
     key, _, value = rows(db, TILE)[0]
     set_value(db, TILE, key, flip(value, 32 * 7 + 3))
@@ -215,8 +247,9 @@ def flip_the_index(db, _):
     return r"index"
 
 
-DAMAGES = [flip_metadata, flip_a_user, swap_two_rows, delete_a_secret, delete_the_user,
-           add_a_row, put_an_old_row_back, put_an_old_row_back_as_new, cut_the_log, delete_a_record_in_the_middle,
+DAMAGES = [flip_the_values, flip_one_value, swap_the_values, flip_a_credential, flip_what_a_record_says,
+           make_a_record_look_erased, flip_metadata, flip_a_user, swap_two_rows, delete_a_secret, delete_the_user,
+           add_a_row, put_an_old_row_back, put_an_old_user_back, put_an_old_row_back_as_new, cut_the_log, delete_a_record_in_the_middle,
            flip_a_record, swap_two_records, flip_a_tile, flip_the_index]
 
 
@@ -235,8 +268,9 @@ def test_damage_is_found_and_named(site, damage):
 
     def settled():
         h = s.health()
-        return h if h["log"] == "mismatch" or h["state"] == "serving" else None
-    if until("it to serve, or to refuse to", settled)["log"] == "mismatch":  # then nothing is served at all
+        return h if h["log"] == "damaged" or h["state"] == "serving" else None
+    if until("it to serve, or to refuse to", settled)["log"] == "damaged":  # then nothing is served at all
+        assert "damaged" in s.health()["sentence"]
         assert s.api().call("GET", "/api/v1/session").code == "tampered"
         return
     # It serves what is whole; what was damaged is refused, and the record tells.
@@ -253,6 +287,31 @@ def sign_in(s):
         if a.status == 200:
             return s.api(a.json["token"])
     raise Failed(f"nobody can sign in: {a}")
+
+
+@pytest.mark.parametrize("damage", [flip_a_user, delete_the_user, put_an_old_user_back], ids=lambda d: d.__name__)
+def test_a_damaged_user_is_shut_out_and_nobody_else(site, damage):
+    s = site.server
+    s.stop()
+    site.put_back("now")
+    with sqlite3.connect(site.server.home / "early" / "holdfast.db") as old, s.sql() as db:
+        wanted = damage(db, old)
+    db.close()
+    old.close()
+    site.start()
+    s.serving()
+    found = until("it to be named", lambda: re.search(rf"CRITICAL.*{wanted}", s.log(200)))
+    damaged = found.group(1)
+    (other,) = {"admin", "olga"} - {damaged}
+    logins = {name: s.api().call("POST", "/api/v1/login", {"name": name, "password": holdfast.PASSWORD})
+              for name in (damaged, other)}
+    assert (logins[damaged].status, logins[other].status) == (401, 200), logins
+    api = s.api(logins[other].json["token"])
+    assert other in str(api.ok("GET", "/api/v1/users"))
+    # Nobody can make himself that user: the place is taken by what lies there, or was there.
+    if damage is not delete_the_user:
+        assert api.call("POST", "/api/v1/users", {"name": damaged, "password": holdfast.PASSWORD + "2",
+                                                  "roles": ["viewer"]}).status == 409
 
 
 def test_what_was_not_damaged_is_not_accused(site):
@@ -284,11 +343,33 @@ def test_a_damaged_value_is_refused_when_it_is_read(site, damage):
     bad = [a for a in answers if a.status != 200]
     assert bad and all(a.code == "tampered" and a.status == 500 for a in bad), answers
     found = until("the record of it", lambda: api.ok("GET", "/api/v1/audit/records?type=TAMPERING_FOUND")["records"])
-    named = {r["what"]["resource"] for r in found}
+    named = {r["what"]["resource"] for r in found if r["what"]["resource"].startswith("secret:")}
     assert named == {f"secret:{path}" for a, path in zip(answers, SECRETS) if a.status != 200}, found
     for a, path in zip(answers, SECRETS):
         if a.status == 200 and path != SECRETS[0]:
             assert a.json["value"] == f"value of {path}"
+    # A new value mends it.
+    path = next(path for a, path in zip(answers, SECRETS) if a.status != 200)
+    api.ok("POST", f"/api/v1/secrets/rotate/{path}", {"value": "mended", "grace_seconds": 0})
+    assert api.ok("GET", f"/api/v1/secrets/data/{path}")["value"] == "mended"
+
+
+def test_a_damaged_credential_is_refused_and_mended_by_a_new_one(site):
+    s = site.server
+    s.stop()
+    site.put_back("now")
+    with s.sql() as db:
+        wanted = flip_a_credential(db, None)
+    db.close()
+    site.start()
+    s.serving()
+    until("it to be named", lambda: re.search(rf"CRITICAL.*{wanted}", s.log(200)))
+    s.admin, s.trader_token = s.api(s.login()), None
+    s.cli("login", "admin", "--password-file", s.home / "password", "--yes")
+    bot = s.api(desk.make_key(s, "bot")["key"])
+    assert bot.call("POST", "/api/v1/sign", desk.order("binance")).code == "tampered"
+    desk.store(s, "binance")
+    assert desk.accepted("binance", bot.ok("POST", "/api/v1/sign", desk.order("binance")))
 
 
 def test_what_a_record_says_can_not_be_altered_either(site):

@@ -1,7 +1,6 @@
 #include "domain/identity/identity.h"
 
 #include "base/table.h"
-#include "base/text.h"
 #include "crypto/secmem.h"
 
 #include <pthread.h>
@@ -170,52 +169,59 @@ RESULT identity_applied(struct identity *i, const struct txn_change *change)
 
 /* --- from the store */
 
-struct loading {
-    struct identity *i;
-    const struct row_keys *keys;
-    struct arena *scratch;
-    struct writer plain;
-    uint16_t table;
-    struct problem *why;
-    enum err error;
+static RESULT take_loaded(void *context, const struct txn_change *row, struct arena *scratch)
+{
+    return apply(context, row, scratch, false);
+}
+
+RESULT identity_load(struct identity *i, struct store *reader, const struct row_keys *keys, size_t *ret_damaged,
+                     struct problem *why)
+{
+    struct ledger_load users = {.keys = keys, .table = TABLE_USER, .take = take_loaded, .context = i};
+    struct ledger_load sessions = users;
+    size_t damaged_users = 0, damaged_sessions = 0;
+    sessions.table = TABLE_SESSION;
+    TRY(ledger_load(reader, &users, &damaged_users, why));
+    TRY(ledger_load(reader, &sessions, &damaged_sessions, why));
+    *ret_damaged = damaged_users + damaged_sessions;
+    return OK;
+}
+
+/* --- rows that are found to be damaged */
+
+struct accused {
+    const uint8_t *row;
+    bool found;
+    uint8_t name[USER_NAME_MAX > 32 ? USER_NAME_MAX : 32];
+    size_t name_len;
 };
 
-static bool load_row(void *context, const struct store_row *row)
+static bool is_accused(void *context, void *value)
 {
-    struct loading *l = context;
-    struct txn_change c = {.table = l->table, .key = row->key, .version = row->version};
-    arena_reset(l->scratch);
-    writer_reset(&l->plain);
-    l->error = row_open(l->keys, l->table, row, &l->plain, c.commitment);
-    c.value = writer_view_of(&l->plain);
-    if (l->error == OK)
-        l->error = apply(l->i, &c, l->scratch, false);
-    if (l->error == OK)
+    struct accused *a = context;
+    const struct known *k = value;
+    struct view name = table_key(value);
+    uint8_t hash[32];
+    row_hash(VIEW(k->row_key, k->row_key_len), hash);
+    if (memcmp(hash, a->row, sizeof hash) != 0 || name.len > sizeof a->name)
         return true;
-    char hex[2 * STORE_KEY_MAX + 1] = "";
-    struct writer w = writer_fixed(hex, sizeof hex - 1);
-    hex_put(&w, row->key);
-    if (l->error != ERR_NO_MEMORY && l->error != ERR_TOO_NEW)
-        l->error = ERR_TAMPERED;
-    (void)!problem_set(l->why, l->error, l->table == TABLE_USER ? "users" : "sessions", "row %s does not open", hex);
+    memcpy(a->name, name.ptr, name.len);
+    a->name_len = name.len;
+    a->found = true;
     return false;
 }
 
-RESULT identity_load(struct identity *i, struct store *reader, const struct row_keys *keys, struct problem *why)
+void identity_distrust(struct identity *i, uint16_t table, const uint8_t row[static 32])
 {
-    static const uint16_t tables[] = {TABLE_USER, TABLE_SESSION};
-    struct loading l = {.i = i, .keys = keys, .why = why, .plain = writer_new(STORE_VALUE_MAX)};
-    AUTO(arena_free) struct arena *scratch = NULL;
-    TRY(arena_new(4096, SCRATCH_SIZE, &scratch));
-    l.scratch = scratch;
-    for (size_t k = 0; k < ARRAY_LEN(tables) && l.error == OK; k++) {
-        l.table = tables[k];
-        enum err e = store_range(reader, l.table, VIEW(NULL, 0), VIEW(NULL, 0), false, SIZE_MAX, load_row, &l);
-        if (l.error == OK && e != OK)
-            l.error = problem_set(why, e, "", "the store could not be read");
-    }
-    writer_free(&l.plain);
-    return l.error;
+    struct accused a = {.row = row};
+    struct table *t = table == TABLE_USER ? i->users : i->sessions;
+    if (table != TABLE_USER && table != TABLE_SESSION)
+        return;
+    table_enter();
+    table_visit(t, is_accused, &a);
+    table_leave();
+    if (a.found)
+        (void)!table_remove(t, VIEW(a.name, a.name_len)); /* gone already: as well */
 }
 
 /* --- users */

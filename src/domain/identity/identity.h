@@ -52,8 +52,13 @@ struct identity; /* the memory tables; look-ups from any thread, changes after c
 
 RESULT identity_new(struct identity **ret);
 void identity_free(struct identity *i);
-/* Fills the tables from the store. ERR_TAMPERED names the row in why. */
-RESULT identity_load(struct identity *i, struct store *reader, const struct row_keys *keys, struct problem *why);
+/* Fills the tables from the store. What is damaged is counted and left out (ledger_load); such a user can't sign in,
+ * and nobody is locked out with him. */
+RESULT identity_load(struct identity *i, struct store *reader, const struct row_keys *keys, size_t *ret_damaged,
+                     struct problem *why);
+/* The row (hash of its key) of that table was found to be damaged, missing or put back: what was loaded from it goes.
+ */
+void identity_distrust(struct identity *i, uint16_t table, const uint8_t row[static 32]);
 
 /* A copy of what the tables hold, in arena. ERR_NOT_FOUND. */
 struct user_found {

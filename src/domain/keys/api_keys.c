@@ -1,5 +1,4 @@
 #include "base/table.h"
-#include "base/text.h"
 #include "crypto/secmem.h"
 #include "domain/keys/keys.h"
 
@@ -180,43 +179,19 @@ RESULT api_keys_applied(struct api_keys *k, const struct txn_change *change)
 
 /* --- from the store */
 
-struct loading {
-    struct api_keys *k;
-    const struct row_keys *keys;
-    struct arena *scratch;
-    struct writer plain;
-    struct problem *why;
-    enum err error;
-};
-
-static bool load_row(void *context, const struct store_row *row)
+static RESULT take_loaded(void *context, const struct txn_change *row, struct arena *scratch)
 {
-    struct loading *l = context;
-    struct txn_change c = {.table = TABLE_KEY, .key = row->key, .version = row->version};
-    arena_reset(l->scratch);
-    writer_reset(&l->plain);
-    l->error = row_open(l->keys, TABLE_KEY, row, &l->plain, c.commitment);
-    c.value = writer_view_of(&l->plain);
-    if (l->error == OK)
-        l->error = apply(l->k, &c, l->scratch);
-    if (l->error == OK)
-        return true;
-    char hex[2 * STORE_KEY_MAX + 1] = "";
-    struct writer w = writer_fixed(hex, sizeof hex - 1);
-    hex_put(&w, row->key);
-    if (l->error != ERR_NO_MEMORY && l->error != ERR_TOO_NEW)
-        l->error = ERR_TAMPERED;
-    (void)!problem_set(l->why, l->error, "keys", "row %s does not open", hex);
-    return false;
+    return apply(context, row, scratch);
 }
 
 /* One part of the table, for one thread. Row keys begin with a tenant and a keyed hash, which splits them evenly. */
 struct part {
-    struct loading l;
+    struct ledger_load load;
     struct store *reader;
     uint8_t from[3], to[3];
-    struct view first, end;
+    size_t damaged;
     struct problem why;
+    enum err error;
     pthread_t thread;
     bool runs;
 };
@@ -224,23 +199,14 @@ struct part {
 static RESULT load_range(struct part *p)
 {
     AUTO(store_close) struct store *mine = NULL;
-    AUTO(arena_free) struct arena *scratch = NULL;
     TRY(store_share(p->reader, true, &mine));
-    TRY(arena_new(4096, SCRATCH_SIZE, &scratch));
-    p->l.scratch = scratch;
-    TRY(store_range(mine, TABLE_KEY, p->first, p->end, false, SIZE_MAX, load_row, &p->l));
-    return p->l.error;
+    return ledger_load(mine, &p->load, &p->damaged, &p->why);
 }
 
 static void *load_part(void *context)
 {
     struct part *p = context;
-    p->l.plain = writer_new(STORE_VALUE_MAX);
-    p->l.why = &p->why;
-    enum err e = load_range(p);
-    writer_free(&p->l.plain);
-    if (p->l.error == OK && e != OK)
-        p->l.error = problem_set(&p->why, e, "keys", "the store could not be read");
+    p->error = load_range(p);
     return NULL;
 }
 
@@ -248,32 +214,74 @@ static void start_part(struct part *p, unsigned i)
 {
     p->from[2] = (uint8_t)(i * 256 / LOADERS);
     p->to[2] = (uint8_t)((i + 1) * 256 / LOADERS);
-    p->first = i ? VIEW_OF(p->from) : VIEW(NULL, 0);
-    p->end = i + 1 < LOADERS ? VIEW_OF(p->to) : VIEW(NULL, 0);
+    p->load.from = i ? VIEW_OF(p->from) : VIEW(NULL, 0);
+    p->load.to = i + 1 < LOADERS ? VIEW_OF(p->to) : VIEW(NULL, 0);
     p->runs = pthread_create(&p->thread, NULL, load_part, p) == 0;
     if (!p->runs)
         load_part(p);
 }
 
-RESULT api_keys_load(struct api_keys *k, struct store *reader, const struct row_keys *keys, struct problem *why)
+RESULT api_keys_load(struct api_keys *k, struct store *reader, const struct row_keys *keys, size_t *ret_damaged,
+                     struct problem *why)
 {
     struct part parts[LOADERS] = {0};
     const struct part *failed = NULL;
+    size_t damaged = 0;
     for (unsigned i = 0; i < LOADERS; i++) {
-        parts[i].l = (struct loading){.k = k, .keys = keys};
+        parts[i].load = (struct ledger_load){.keys = keys, .table = TABLE_KEY, .take = take_loaded, .context = k};
         parts[i].reader = reader;
         start_part(&parts[i], i);
     }
     for (unsigned i = 0; i < LOADERS; i++) {
         if (parts[i].runs)
             pthread_join(parts[i].thread, NULL);
-        if (!failed && parts[i].l.error != OK)
+        if (!failed && parts[i].error != OK)
             failed = &parts[i];
+        damaged += parts[i].damaged;
     }
-    if (!failed)
+    if (!failed) {
+        *ret_damaged = damaged;
         return OK;
+    }
     *why = failed->why;
-    return failed->l.error;
+    return failed->error;
+}
+
+/* --- rows that are found to be damaged */
+
+struct accused {
+    const struct row_keys *keys;
+    const uint8_t *row;
+    char id[API_KEY_ID_LEN];
+    bool found;
+};
+
+static bool is_accused(void *context, void *value)
+{
+    struct accused *a = context;
+    struct view id = table_key(value);
+    uint8_t bytes[STORE_KEY_MAX], hash[32];
+    struct writer key = writer_fixed(bytes, sizeof bytes);
+    if (row_key_exact(a->keys, TABLE_KEY, id, &key) != OK)
+        return true;
+    row_hash(writer_view_of(&key), hash);
+    if (memcmp(hash, a->row, sizeof hash) != 0)
+        return true;
+    memcpy(a->id, id.ptr, sizeof a->id);
+    a->found = true;
+    return false;
+}
+
+void api_keys_distrust(struct api_keys *k, const struct row_keys *keys, uint16_t table, const uint8_t row[static 32])
+{
+    struct accused a = {.keys = keys, .row = row};
+    if (table != TABLE_KEY)
+        return;
+    table_enter();
+    table_visit(k->keys, is_accused, &a);
+    table_leave();
+    if (a.found)
+        (void)!table_remove(k->keys, VIEW_OF(a.id)); /* gone already: as well. Its Unix user finds no key then */
 }
 
 /* --- finding */

@@ -61,7 +61,11 @@ bool api_key_signs_with(const struct api_key *k, struct view path);
 struct api_keys; /* memory table (liburcu); look-ups from any thread */
 RESULT api_keys_new(struct api_keys **ret);
 void api_keys_free(struct api_keys *k);
-RESULT api_keys_load(struct api_keys *k, struct store *reader, const struct row_keys *keys, struct problem *why);
+/* What is damaged is counted and left out (ledger_load): such a key is refused, like one that does not exist. */
+RESULT api_keys_load(struct api_keys *k, struct store *reader, const struct row_keys *keys, size_t *ret_damaged,
+                     struct problem *why);
+/* The row (hash of its key) of that table was found to be damaged, missing or put back: the key loaded from it goes. */
+void api_keys_distrust(struct api_keys *k, const struct row_keys *keys, uint16_t table, const uint8_t row[static 32]);
 
 struct api_key_found {
     struct api_key key;
