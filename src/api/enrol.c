@@ -1,10 +1,11 @@
-/* The first password of an administrator: the keeper proves the one-time token, and the user, his session and the
- * keeper's record of it are one transaction. */
+/* The first password of an administrator: the keeper checks the one-time token, and the user and his session are stored
+ * with the token's hash, which makes it a used one; then the keeper drops it. A commit that fails leaves it good. */
 #include "api/inside.h"
 #include "api/login.h"
 #include "api/routes.h"
 #include "base/fields.h"
 #include "base/text.h"
+#include "crypto/hash.h"
 
 struct enrol_request {
     struct view name, token, password;
@@ -22,6 +23,8 @@ static const struct entity request_entity = ENTITY("Enrol", 0x0704, 1, struct en
 struct enrol {
     struct login login; /* first */
     struct view token;
+    uint8_t hash[SHA256_SIZE]; /* of the token */
+    bool again;                /* it was used: the user's row says so */
 };
 
 /* --- the user */
@@ -47,6 +50,8 @@ static RESULT make_user(struct enrol *e)
     const struct api_shared *s = api_of(l->req)->shared;
     uint64_t now = people_now(l->req);
     l->known = identity_user(s->identity, l->name, l->req->arena, &l->user) == OK;
+    if (l->known && ct_eq(l->user.user.enrolled, e->hash, sizeof e->hash))
+        return ERR_ENROLMENT_INVALID;
     if (!l->known) {
         l->user = (struct user_found){.user = {.name = l->name, .created_ms = now}};
         TRY(s->random->fill(s->random, l->user.user.id, sizeof l->user.user.id));
@@ -56,6 +61,7 @@ static RESULT make_user(struct enrol *e)
     l->user.user.environments = ENVIRONMENTS_ALL;
     l->user.user.password_hash = view_str(l->task.hash);
     l->user.user.password_changed_ms = now;
+    memcpy(l->user.user.enrolled, e->hash, sizeof e->hash);
     return OK;
 }
 
@@ -64,12 +70,67 @@ static RESULT fill(struct enrol *e, struct api_change *c)
     struct login *l = &e->login;
     const struct record_object what = {.resource = l->actor, .detail = VIEW_STR("enrolment: administrator")};
     struct txn_change put;
-    TRY(api_change_authored(c, l->authored));
     TRY(make_user(e));
     TRY(identity_put_user(people_keys(l->req), &l->user.user, l->known ? &l->user : NULL, l->req->arena, &put));
     TRY(api_change_put(c, &put));
     TRY(login_begin_session(l, c, 0)); /* whoever was signed in before has to prove himself anew */
     return people_record_as(c, l->known ? EVENT_USER_CHANGED : EVENT_USER_CREATED, OUTCOME_DONE, l->actor, &what);
+}
+
+/* --- the keeper's word: before, and afterwards */
+
+static enum http_outcome refuse(struct http_request *req, const struct problem *why)
+{
+    const struct record_object what = {.resource = VIEW_STR("enrolment"), .error = view_str(err_code(why->code))};
+    if (anonymous_budget(api_of(req)))
+        return api_refuse(req, EVENT_AUTHENTICATION_FAILED, &what, why->code, why->detail);
+    anonymous_count(api_of(req), req, why->code);
+    return http_answer_problem(req, why);
+}
+
+static enum http_outcome ask_keeper(struct enrol *e, bool only_check, api_answered then)
+{
+    struct http_request *req = e->login.req;
+    struct keeper_enrol q = {.name = e->login.name, .token = e->token, .only_check = only_check};
+    enum err error = api_who(req, (struct view){0}, &q.who);
+    return error == OK ? api_call_keeper(req, KEEPER_ENROL, &keeper_enrol_entity, &q, then, e)
+                       : http_answer_error(req, error);
+}
+
+static enum http_outcome answer(struct enrol *e)
+{
+    const struct problem used = {.code = ERR_ENROLMENT_INVALID};
+    return e->again ? refuse(e->login.req, &used) : login_answer(&e->login, &e->login.user.user, 201);
+}
+
+/* If that record is not logged yet, it will be: nobody has to wait for it. */
+static enum http_outcome recorded(struct api_change *c)
+{
+    return answer(c->context);
+}
+
+/* Whatever the keeper says: the user is stored, and his row tells that the token was used. */
+static enum http_outcome on_used(struct http_request *req, void *context, enum err error, struct view entity,
+                                 const struct problem *why)
+{
+    struct enrol *e = context;
+    struct keeper_sealed used = {0};
+    struct api_change *c = NULL;
+    (void)why;
+    if (error != OK)
+        return answer(e);
+    error = entity_decode(&keeper_sealed_entity, entity, req->arena, &used);
+    if (error == OK)
+        error = api_change_new(req, &c);
+    if (error == OK)
+        error = api_change_authored(c, used.authored);
+    if (error != OK) {
+        atomic_store(&api_of(req)->shared->health.look_for_lost, true);
+        return answer(e);
+    }
+    c->then = recorded;
+    c->context = e;
+    return api_change_submit(c);
 }
 
 static enum http_outcome commit(struct enrol *e);
@@ -82,16 +143,18 @@ static enum http_outcome enrolled(struct api_change *c)
     if (c->txn.result != OK)
         return api_change_failed(c);
     people_applied(c);
-    return login_answer(&e->login, &e->login.user.user, 201);
+    return ask_keeper(e, false, on_used);
 }
 
-/* The token is used up by now: whatever happens, the keeper's record reaches the log. */
 static enum http_outcome commit(struct enrol *e)
 {
     struct api_change *c = NULL;
     enum err error = api_change_new(e->login.req, &c);
     if (error == OK)
         error = fill(e, c);
+    e->again = error == ERR_ENROLMENT_INVALID;
+    if (e->again) /* the front died, or has yet to tell the keeper */
+        return ask_keeper(e, false, on_used);
     if (error != OK)
         return http_answer_error(e->login.req, error);
     c->then = enrolled;
@@ -99,55 +162,28 @@ static enum http_outcome commit(struct enrol *e)
     return api_change_submit(c);
 }
 
-/* --- the keeper's word */
-
-static enum http_outcome refuse(struct http_request *req, const struct problem *why)
+static enum http_outcome on_checked(struct http_request *req, void *context, enum err error, struct view entity,
+                                    const struct problem *why)
 {
-    const struct record_object what = {.resource = VIEW_STR("enrolment"), .error = view_str(err_code(why->code))};
-    if (anonymous_budget(api_of(req)))
-        return api_refuse(req, EVENT_AUTHENTICATION_FAILED, &what, why->code, why->detail);
-    anonymous_count(api_of(req), req, why->code);
-    return http_answer_problem(req, why);
-}
-
-static enum http_outcome on_proven(struct http_request *req, void *context, enum err error, struct view entity,
-                                   const struct problem *why)
-{
-    struct enrol *e = context;
-    struct keeper_sealed answer = {0};
     struct problem p = *why;
-    if (error != OK) {
-        p.code = error;
-        return error == ERR_ENROLMENT_INVALID ? refuse(req, &p) : http_answer_problem(req, &p);
-    }
-    error = entity_decode(&keeper_sealed_entity, entity, req->arena, &answer);
+    (void)entity;
     if (error == OK)
-        error = arena_copy(req->arena, answer.authored, &e->login.authored);
-    return error == OK ? commit(e) : http_answer_error(req, error);
+        return commit(context);
+    p.code = error;
+    return error == ERR_ENROLMENT_INVALID ? refuse(req, &p) : http_answer_problem(req, &p);
 }
 
-static enum http_outcome prove(struct enrol *e)
-{
-    struct http_request *req = e->login.req;
-    struct keeper_enrol q = {.name = e->login.name, .token = e->token};
-    enum err error = e->login.task.result;
-    if (error == OK)
-        error = api_who(req, (struct view){0}, &q.who);
-    if (error != OK)
-        return http_answer_error(req, error);
-    return api_call_keeper(req, KEEPER_ENROL, &keeper_enrol_entity, &q, on_proven, e);
-}
+/* --- the request */
 
 static void on_hashed(struct password_task *task)
 {
     struct enrol *e = task->context;
     struct http_request *req = e->login.req;
     api_of(req)->inside->under_way--;
-    if (prove(e) == HTTP_ANSWER)
+    enum http_outcome o = task->result == OK ? ask_keeper(e, true, on_checked) : http_answer_error(req, task->result);
+    if (o == HTTP_ANSWER)
         http_request_finish(req);
 }
-
-/* --- the request */
 
 static RESULT read_request(struct http_request *req, struct enrol_request *q, struct problem *why)
 {
@@ -161,6 +197,7 @@ static RESULT start(struct http_request *req, const struct enrol_request *q)
     if (!e)
         return ERR_NO_MEMORY;
     e->token = q->token;
+    sha256(q->token, e->hash);
     TRY(login_fill(&e->login, req, q->name, q->password));
     e->login.task.context = e;
     e->login.task.done = on_hashed;

@@ -14,7 +14,6 @@ struct login {
     bool known; /* user is there */
     unsigned tries;
     enum http_outcome (*proven)(struct login *l); /* goes on when the password is right; user is as it is then */
-    struct view authored;                         /* enrolment: the keeper's record */
     char token[SESSION_TOKEN_SIZE];
     struct session session;
 };

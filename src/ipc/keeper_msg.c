@@ -273,6 +273,7 @@ static const struct field enrol_fields[] = {
     FIELD(1, struct keeper_enrol, name, TEXT, NAME_MAX_BYTES),
     FIELD(2, struct keeper_enrol, token, TEXT, 128),
     FIELD(3, struct keeper_enrol, who, BYTES, CONTEXT_MAX),
+    FIELD(4, struct keeper_enrol, only_check, BOOL, 0),
 };
 const struct entity keeper_enrol_entity = ENTITY("KeeperEnrol", 0x0133, 1, struct keeper_enrol, enrol_fields);
 

@@ -261,6 +261,7 @@ struct keeper_frozen {
 struct keeper_enrol {
     struct view name, token;
     struct view who;
+    bool only_check; /* is it right? It stays good, and nothing is recorded */
 };
 
 /* --- signer */

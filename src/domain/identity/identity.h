@@ -27,6 +27,7 @@ struct user { /* entity User, TABLE_USER, key by name */
     uint64_t created_ms, last_login_ms, locked_until_ms, password_changed_ms;
     uint32_t failed_attempts;
     uint8_t environments; /* where he may touch secrets and sign: bits */
+    uint8_t enrolled[32]; /* FIELD_HIDDEN: SHA-256 of the one-time token that he enrolled with last; zero for none */
 };
 extern const struct entity user_entity;
 bool user_name_valid(struct view name);

@@ -23,6 +23,7 @@ static const struct field user_fields[] = {
     FIELD(10, struct user, password_changed_ms, TIME, 0, .flags = FIELD_READ_ONLY),
     FIELD(11, struct user, failed_attempts, U32, 0, .flags = FIELD_READ_ONLY),
     FIELD(12, struct user, environments, U8, ENVIRONMENTS_ALL),
+    FIELD(13, struct user, enrolled, FIXED, 32, .flags = FIELD_HIDDEN),
 };
 const struct entity user_entity = ENTITY("User", 0x0501, 1, struct user, user_fields);
 

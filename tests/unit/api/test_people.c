@@ -3,7 +3,9 @@
 
 #include "api/passwords.h"
 #include "api/routes.h"
+#include "vfs_powercut.h"
 
+#include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -165,6 +167,44 @@ static void enrolment_makes_an_administrator_once(void **state)
     assert_false(says("orders:place"));
     assert_int_equal(ask("POST", "/api/v1/enrol", NULL, body), 403); /* one time is one time */
     assert_int_equal(log_in("carol", PASSWORD, session), 200);
+}
+
+/* A disk that is full at the wrong moment must not cost the only administrator his way in. */
+static void a_failed_enrolment_leaves_the_token_good(void **state)
+{
+    char token[128], body[512];
+    (void)state;
+    enrolment_token(token, sizeof token);
+    (void)snprintf(body, sizeof body, "{\"name\":\"carol\",\"token\":\"%s\",\"password\":\"%s\"}", token, PASSWORD);
+    powercut_fail(rig->disk, 1, 1000000, SQLITE_FULL);
+    assert_int_equal(ask("POST", "/api/v1/enrol", NULL, body), 507);
+    (void)powercut_fail_end(rig->disk);
+    assert_int_equal(rig_records(rig, EVENT_ENROLMENT_USED), 0);
+    assert_int_equal(ask("POST", "/api/v1/enrol", NULL, body), 201);
+    assert_int_equal(rig_records(rig, EVENT_ENROLMENT_USED), 1);
+    assert_int_equal(ask("POST", "/api/v1/enrol", NULL, body), 403);
+    assert_int_equal(rig_records(rig, EVENT_ENROLMENT_USED), 1);
+}
+
+/* The keeper finds the token good for all of them; the row lets one through. */
+static void an_enrolment_at_once_is_one(void **state)
+{
+    char token[128], body[512];
+    int fds[4], made = 0;
+    (void)state;
+    enrolment_token(token, sizeof token);
+    (void)snprintf(body, sizeof body, "{\"name\":\"carol\",\"token\":\"%s\",\"password\":\"%s\"}", token, PASSWORD);
+    for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+        fds[i] = rig_send(rig, "POST", "/api/v1/enrol", NULL, body);
+    for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
+        assert_true(rig_receive(rig, fds[i], 3000, &reply));
+        assert_true(reply.status == 201 || (reply.status == 403 && says("enrolment-invalid")));
+        made += reply.status == 201;
+    }
+    assert_int_equal(made, 1);
+    assert_int_equal(rig_records(rig, EVENT_ENROLMENT_USED), 1);
+    assert_int_equal(rig_records(rig, EVENT_USER_CREATED), 1);
+    assert_int_equal(rig_records(rig, EVENT_USER_CHANGED), 0);
 }
 
 /* --- log-in */
@@ -655,6 +695,8 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         T(enrolment_makes_an_administrator_once),
+        T(a_failed_enrolment_leaves_the_token_good),
+        T(an_enrolment_at_once_is_one),
         T(refusals_look_alike),
         T(five_failures_lock_and_time_unlocks),
         T(guesses_at_once_all_count),

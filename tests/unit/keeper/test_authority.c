@@ -356,7 +356,14 @@ static void an_enrolment_token_is_good_once_and_for_one_name(void **state)
     q.name = VIEW_STR("alice");
     q.token = VIEW_STR("hfe_000000000000000000000000000000000");
     assert_int_equal(rig_call(r, PEER_FRONT, KEEPER_ENROL, &q, &out), ERR_ENROLMENT_INVALID);
+    q.only_check = true;
+    assert_int_equal(rig_call(r, PEER_FRONT, KEEPER_ENROL, &q, &out), ERR_ENROLMENT_INVALID);
     q.token = r->done.enrolment_token;
+    for (int i = 0; i < 2; i++) { /* looking at it leaves it good, and nothing in the record */
+        assert_int_equal(rig_call(r, PEER_FRONT, KEEPER_ENROL, &q, &out), OK);
+        assert_int_equal(out.authored.len, 0);
+    }
+    q.only_check = false;
     assert_int_equal(rig_call(r, PEER_FRONT, KEEPER_ENROL, &q, &out), OK);
     assert_true(out.authored.len > 0);
     assert_int_equal(rig_call(r, PEER_FRONT, KEEPER_ENROL, &q, &out), ERR_ENROLMENT_INVALID);
