@@ -175,6 +175,10 @@ const struct cli_command command_table[] = {
             "release' does.",
             NULL, ARGUMENTS(ARGUMENT("CREDENTIAL", "its path, or its id as 'credential show' says it")),
             "holdfast operator freeze exchange/binance/main"),
+    COMMAND("operator tokens rotate", tokens_rotate, COMMAND_OPERATOR, "begin a new key for tokens",
+            "Serving goes on: the former key stays published until its last token has ended. With --drop it is gone at "
+            "once, and with it every token that it signed: for a host that was broken into.",
+            OPTIONS(FLAG("drop", 0, "end all former keys and their tokens now")), NO_ARGUMENTS, NULL),
     COMMAND("operator admin list", administrators_list, COMMAND_OPERATOR, "whose keys approve changes", NULL, NULL,
             NO_ARGUMENTS, NULL),
     COMMAND("operator admin key", administrators_key, 0, "make an approval key for yourself",

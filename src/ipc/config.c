@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "base/yaml.h"
+#include "crypto/token_key.h"
 #include "ipc/file.h"
 
 #include <arpa/inet.h>
@@ -87,6 +88,19 @@ static const struct field session_fields[] = {
 const struct entity config_sessions_entity = ENTITY("ConfigSessions", 0x0815, 1, struct config_sessions,
                                                     session_fields);
 
+static const struct field token_fields[] = {
+    FIELD(1, struct config_tokens, alg, ENUM, 0, .names = token_alg_names, .doc = "of the key that signs"),
+    FIELD(2, struct config_tokens, issuer, TEXT, 256, .check = text_printable, .rule = "printable text",
+          .doc = "who signs, as tokens call it"),
+    FIELD(3, struct config_tokens, max_seconds, U32, 86400, .min = 10, .doc = "an access token lives at most"),
+    FIELD(4, struct config_tokens, per_minute, U32, 60000, .min = 1, .doc = "signed on average"),
+    FIELD(5, struct config_tokens, burst, U32, 10000, .min = 1, .doc = "signed at once"),
+    FIELD(6, struct config_tokens, rotate_days, U32, 3650, .min = 1, .doc = "age at which the key is replaced"),
+    FIELD(7, struct config_tokens, grant_hours, U32, 720, .min = 1, .doc = "refreshing goes on at most"),
+    FIELD(8, struct config_tokens, idle_minutes, U32, 43200, .min = 1, .doc = "without a refresh"),
+};
+const struct entity config_tokens_entity = ENTITY("ConfigTokens", 0x0816, 1, struct config_tokens, token_fields);
+
 static const char *const cipher_names[] = {"default", "xaes-256-gcm", "xchacha20-poly1305", NULL};
 static const char *const log_names[] = {"default", "debug", "info", "warning", "error", NULL};
 
@@ -110,6 +124,7 @@ static const struct field config_fields[] = {
     FIELD(14, struct config, log_level, ENUM, 0, .names = log_names, .doc = "least severe lines that are logged"),
     FIELD(15, struct config, memory_lock_kib, U32, 16777216, .min = 1024, .doc = "of secrets kept out of swap"),
     FIELD(16, struct config, dev, BOOL, 0, .flags = FIELD_HIDDEN),
+    FIELD(17, struct config, tokens, ENTITY, 0, .nested = &config_tokens_entity),
 };
 const struct entity config_entity = ENTITY("Config", 0x0811, 1, struct config, config_fields);
 
@@ -177,6 +192,25 @@ static const struct {
     {offsetof(struct config, sessions.per_user), 3},     {offsetof(struct config, memory_lock_kib), 65536},
 };
 
+/* A tenth of a second of RSA at once, and a hundredth of the keeper's time in the long run. */
+static const struct {
+    size_t offset;
+    uint32_t value;
+} token_defaults[] = {
+    {offsetof(struct config_tokens, max_seconds), 900}, {offsetof(struct config_tokens, per_minute), 600},
+    {offsetof(struct config_tokens, burst), 200},       {offsetof(struct config_tokens, rotate_days), 30},
+    {offsetof(struct config_tokens, grant_hours), 8},   {offsetof(struct config_tokens, idle_minutes), 60},
+};
+
+void config_tokens_complete(struct config_tokens *c)
+{
+    for (size_t i = 0; i < ARRAY_LEN(token_defaults); i++) {
+        uint32_t *to = (uint32_t *)((uint8_t *)c + token_defaults[i].offset);
+        *to = *to ? *to : token_defaults[i].value;
+    }
+    c->alg = c->alg ? c->alg : TOKEN_ES256;
+}
+
 static enum err default_text(struct config *c, size_t i, struct arena *arena)
 {
     struct view *to = (struct view *)((uint8_t *)c + text_defaults[i].offset);
@@ -214,6 +248,7 @@ RESULT config_complete(struct config *c, struct arena *arena, struct problem *wh
         uint32_t *to = (uint32_t *)((uint8_t *)c + number_defaults[i].offset);
         *to = *to ? *to : number_defaults[i].value;
     }
+    config_tokens_complete(&c->tokens);
     c->front_threads = c->front_threads ? c->front_threads : 2;
     c->cipher = c->cipher ? c->cipher : 1;
     c->log_level = c->log_level ? c->log_level : CONFIG_LOG_INFO;

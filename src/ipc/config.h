@@ -34,6 +34,16 @@ struct config_sessions {
     uint32_t idle_minutes; /* 30 */
     uint32_t per_user;     /* 3 */
 };
+struct config_tokens {
+    uint8_t alg;           /* enum token_alg: ES256 */
+    struct view issuer;    /* claim iss; "urn:holdfast:<installation>" */
+    uint32_t max_seconds;  /* 900: an access token lives at most */
+    uint32_t per_minute;   /* 600 tokens signed, on average … */
+    uint32_t burst;        /* … and 200 at once */
+    uint32_t rotate_days;  /* 30: age of the key that signs */
+    uint32_t grant_hours;  /* 8: refreshing ends at the latest */
+    uint32_t idle_minutes; /* 60: and when it was not refreshed for so long */
+};
 
 struct config {
     struct view data_dir;        /* /var/lib/holdfast */
@@ -51,10 +61,11 @@ struct config {
     uint8_t cipher;           /* enum aead_alg: xaes-256-gcm (1) or xchacha20-poly1305 (2) */
     uint8_t log_level;        /* enum config_log */
     uint32_t memory_lock_kib; /* 65536: what the supervisor asks for as RLIMIT_MEMLOCK of its children */
-    bool dev;                 /* set by --dev alone */
+    struct config_tokens tokens;
+    bool dev; /* set by --dev alone */
 };
 extern const struct entity config_entity, config_tls_entity, config_http_entity, config_argon2_entity,
-    config_sessions_entity;
+    config_sessions_entity, config_tokens_entity;
 
 /* file: a path, or NULL for CONFIG_FILE if it exists and defaults otherwise. data_dir: overrides the file's, or NULL.
  * Texts live in arena. The file may also stand inside a Kubernetes ConfigMap. */
@@ -64,6 +75,8 @@ RESULT config_load(const char *file, const char *data_dir, struct arena *arena, 
 RESULT config_parse(struct view text, const char *name, struct arena *arena, struct config *ret, struct problem *why);
 /* Fills in what is still unset. */
 RESULT config_complete(struct config *c, struct arena *arena, struct problem *why);
+/* Fills in what is still unset of it, but for the issuer. */
+void config_tokens_complete(struct config_tokens *c);
 /* What --dev means: any free port, small Argon2, two threads, files below data_dir. */
 RESULT config_dev(struct config *c, const char *data_dir, struct arena *arena, struct problem *why);
 /* "address:port" to what bind takes; port 0 means any. ERR_BAD_VALUE. */

@@ -1,6 +1,7 @@
 #include "ipc/keeper_msg.h"
 
 #include "base/fields.h"
+#include "base/text.h"
 
 /* Schema numbers 0x01xx belong to keeper messages. */
 
@@ -284,6 +285,56 @@ static const struct field bundle_fields[] = {
 };
 const struct entity credential_bundle_entity = ENTITY("Bundle", 0x0134, 1, struct credential_bundle, bundle_fields);
 
+static bool is_token_text(struct view text)
+{
+    return text.len == 0 || text_printable(text);
+}
+#define TOKEN_RULE .check = is_token_text, .rule = "printable text"
+
+static const struct field token_sign_fields[] = {
+    FIELD(1, struct keeper_token_sign, subject, TEXT, TOKEN_SUBJECT_MAX, TOKEN_RULE),
+    FIELD(2, struct keeper_token_sign, audience, TEXT, TOKEN_AUDIENCE_MAX, TOKEN_RULE),
+    FIELD(3, struct keeper_token_sign, client, TEXT, TOKEN_CLIENT_MAX, TOKEN_RULE),
+    FIELD(4, struct keeper_token_sign, grant, FIXED, 16),
+    FIELD(5, struct keeper_token_sign, seconds, U32, 0),
+    FIELD(6, struct keeper_token_sign, auth_ms, U64, 0),
+    FIELD(7, struct keeper_token_sign, methods, TEXTS, TOKEN_METHODS_MAX, TOKEN_RULE),
+    FIELD(8, struct keeper_token_sign, who, BYTES, CONTEXT_MAX),
+};
+const struct entity keeper_token_sign_entity = ENTITY("KeeperTokenSign", 0x0160, 1, struct keeper_token_sign,
+                                                      token_sign_fields);
+
+static const struct field token_signed_fields[] = {
+    FIELD(1, struct keeper_token_signed, token, TEXT, TOKEN_TEXT_MAX),
+    FIELD(2, struct keeper_token_signed, id, FIXED, TOKEN_ID_SIZE),
+    FIELD(3, struct keeper_token_signed, issued_ms, U64, 0),
+    FIELD(4, struct keeper_token_signed, expires_ms, U64, 0),
+    FIELD(5, struct keeper_token_signed, authored, BYTES, AUTHORED_MAX),
+};
+const struct entity keeper_token_signed_entity = ENTITY("KeeperTokenSigned", 0x0161, 1, struct keeper_token_signed,
+                                                        token_signed_fields);
+
+static const struct field token_key_fields[] = {
+    FIELD(1, struct keeper_token_key, alg, U8, 0),
+    FIELD(2, struct keeper_token_key, public_key, BYTES, 256),
+    FIELD(3, struct keeper_token_key, created_ms, U64, 0),
+    FIELD(4, struct keeper_token_key, until_ms, U64, 0),
+};
+const struct entity keeper_token_key_entity = ENTITY("KeeperTokenKey", 0x0162, 1, struct keeper_token_key,
+                                                     token_key_fields);
+
+static const struct field token_keys_fields[] = {
+    FIELD(1, struct keeper_token_keys, keys, LIST, TOKEN_KEYS_MAX, .nested = &keeper_token_key_entity),
+    FIELD(2, struct keeper_token_keys, issuer, TEXT, TOKEN_ISSUER_MAX),
+    FIELD(3, struct keeper_token_keys, max_seconds, U32, 0),
+};
+const struct entity keeper_token_keys_entity = ENTITY("KeeperTokenKeys", 0x0163, 1, struct keeper_token_keys,
+                                                      token_keys_fields);
+
+static const struct field tokens_rotate_fields[] = {FIELD(1, struct keeper_tokens_rotate, drop, BOOL, 0)};
+const struct entity keeper_tokens_rotate_entity = ENTITY("KeeperTokensRotate", 0x0164, 1, struct keeper_tokens_rotate,
+                                                         tokens_rotate_fields);
+
 static const struct field signer_welcome_fields[] = {
     FIELD(1, struct keeper_signer_welcome, author_key, FIXED, 32),
     FIELD(2, struct keeper_signer_welcome, next_sequence, U64, 0),
@@ -360,6 +411,8 @@ const struct keeper_message keeper_messages[] = {
      &keeper_admin_changed_entity},
     {KEEPER_ADMIN_LIST, "admin-list", PEER_OPERATOR | PEER_FRONT, STATE_UNSEALED, NULL, &administrators_entity},
     {KEEPER_OPERATOR_FREEZE, "operator-freeze", PEER_OPERATOR, STATE_UNSEALED, &keeper_operator_freeze_entity, NULL},
+    {KEEPER_TOKENS_ROTATE, "tokens-rotate", PEER_OPERATOR, STATE_UNSEALED, &keeper_tokens_rotate_entity,
+     &keeper_token_keys_entity},
     {KEEPER_HELLO, "hello", PEER_FRONT, STATE_UNSEALED, &keeper_hello_entity, &keeper_welcome_entity},
     {KEEPER_PENDING, "pending", PEER_FRONT, STATE_UNSEALED, &keeper_pending_from_entity, &keeper_pending_entity},
     {KEEPER_LOG_APPEND, "log-append", PEER_FRONT, STATE_UNSEALED, &keeper_log_append_entity, &keeper_log_size_entity},
@@ -377,6 +430,9 @@ const struct keeper_message keeper_messages[] = {
     {KEEPER_CREDENTIAL_STATE, "credential-state", PEER_FRONT, STATE_UNSEALED, &keeper_credential_of_entity,
      &keeper_credential_state_entity},
     {KEEPER_CREDENTIALS_FROZEN, "credentials-frozen", PEER_FRONT, STATE_UNSEALED, NULL, &keeper_frozen_entity},
+    {KEEPER_TOKEN_SIGN, "token-sign", PEER_FRONT, STATE_UNSEALED, &keeper_token_sign_entity,
+     &keeper_token_signed_entity},
+    {KEEPER_TOKEN_KEYS, "token-keys", PEER_FRONT, STATE_UNSEALED, NULL, &keeper_token_keys_entity},
     {KEEPER_SIGNER_HELLO, "signer-hello", PEER_SIGNER, STATE_UNSEALED, NULL, &keeper_signer_welcome_entity},
     {KEEPER_UNWRAP, "unwrap", PEER_SIGNER, STATE_UNSEALED, &keeper_unwrap_entity, &keeper_unwrapped_entity},
     {KEEPER_AUTHORED, "authored", PEER_SIGNER, STATE_UNSEALED, &keeper_authored_entity, NULL},

@@ -20,6 +20,7 @@ enum keeper_type {
     KEEPER_ADMIN_REMOVE,
     KEEPER_ADMIN_LIST,
     KEEPER_OPERATOR_FREEZE, /* one credential, by path or id; needs no approval */
+    KEEPER_TOKENS_ROTATE,   /* a new key for tokens */
     /* front */
     KEEPER_HELLO = 20, /* the state ring; only when unsealed */
     KEEPER_PENDING,    /* authored records that are not in the log yet */
@@ -34,6 +35,8 @@ enum keeper_type {
     KEEPER_ENROL,
     KEEPER_CREDENTIAL_STATE,   /* what the keeper alone knows of a credential */
     KEEPER_CREDENTIALS_FROZEN, /* the same of all */
+    KEEPER_TOKEN_SIGN,
+    KEEPER_TOKEN_KEYS, /* their public halves */
     /* signer */
     KEEPER_SIGNER_HELLO = 40,
     KEEPER_UNWRAP,
@@ -47,6 +50,7 @@ enum keeper_type {
     KEEPER_EVENT_ROTATED,       /* to the front: say hello again, then rewrap */
     KEEPER_EVENT_PENDING,       /* to the front's thread 0: something was authored on the operator's behalf */
     KEEPER_EVENT_ROOM,          /* to the signer: how far it may author */
+    KEEPER_EVENT_TOKEN_KEYS,    /* to the front: ask for KEEPER_TOKEN_KEYS again */
 };
 
 struct keeper_message {
@@ -264,6 +268,48 @@ struct keeper_enrol {
     bool only_check; /* is it right? It stays good, and nothing is recorded */
 };
 
+/* --- tokens: JWT access tokens (RFC 7519, RFC 9068). The front says for whom, the keeper says everything else: it
+ * writes header and claims itself, caps the life and the rate, draws the id, and authors TOKEN_ISSUED before the token
+ * leaves. */
+#define TOKEN_ID_SIZE      16 /* the first 6 bytes are the time of issue in milliseconds, big-endian; the rest random */
+#define TOKEN_SUBJECT_MAX  96
+#define TOKEN_AUDIENCE_MAX 256
+#define TOKEN_CLIENT_MAX   64
+#define TOKEN_METHODS_MAX  4
+#define TOKEN_TEXT_MAX     2048
+#define TOKEN_ISSUER_MAX   256
+#define TOKEN_KEYS_MAX     8
+struct keeper_token_sign {
+    struct view subject;      /* "user:alice", "key:<id>" */
+    struct view audience;     /* empty: the issuer itself, which is what Holdfast takes */
+    struct view client;       /* claim client_id */
+    uint8_t grant[16];        /* claim sid; zero: none */
+    uint32_t seconds;         /* 0, or more than the configured longest life: that life */
+    uint64_t auth_ms;         /* claim auth_time; 0: none */
+    struct text_list methods; /* claim amr (RFC 8176) */
+    struct view who;
+};
+struct keeper_token_signed {
+    struct view token;
+    uint8_t id[TOKEN_ID_SIZE];
+    uint64_t issued_ms, expires_ms; /* whole seconds, as in the token */
+    struct view authored;
+};
+struct keeper_token_key {
+    uint8_t alg; /* enum token_alg */
+    struct view public_key;
+    uint64_t created_ms;
+    uint64_t until_ms; /* 0: signs now; else its last token has ended then */
+};
+struct keeper_token_keys {
+    struct entity_list keys; /* of struct keeper_token_key, the one that signs last */
+    struct view issuer;
+    uint32_t max_seconds;
+};
+struct keeper_tokens_rotate {
+    bool drop; /* former keys end now, and with them every token that they signed */
+};
+
 /* --- signer */
 struct keeper_signer_welcome {
     uint8_t author_key[32];
@@ -325,6 +371,9 @@ extern const struct entity keeper_status_entity, keeper_init_entity, keeper_init
     keeper_credential_put_entity, keeper_credential_freeze_entity, keeper_credential_of_entity,
     keeper_credential_state_entity, keeper_enrol_entity, keeper_signer_welcome_entity, keeper_unwrap_entity,
     keeper_unwrapped_entity, keeper_authored_entity, keeper_reserve_entity, keeper_event_credential_entity,
-    keeper_event_room_entity, keeper_operator_freeze_entity, keeper_frozen_entity;
+    keeper_event_room_entity, keeper_operator_freeze_entity, keeper_frozen_entity,
+
+    keeper_token_sign_entity, keeper_token_signed_entity, keeper_token_key_entity, keeper_token_keys_entity,
+    keeper_tokens_rotate_entity;
 
 #endif

@@ -5,6 +5,7 @@
 #include "crypto/keyring.h"
 #include "crypto/shamir.h"
 #include "crypto/sign.h"
+#include "crypto/token_key.h"
 #include "keeper/anchor.h"
 #include "keeper/durable.h"
 #include "keeper/keeper.h"
@@ -97,6 +98,20 @@ struct credential {
     size_t window_count;
 };
 
+/* One generation of the keys that sign tokens. */
+struct token_key {
+    struct token_public public_key;
+    struct secret *private_key; /* NULL: it signs no more, and its tokens live on until `until_ms` */
+    uint64_t created_ms, until_ms;
+};
+
+/* How many more tokens may be signed now, so that a stolen front can't make a stock of them. */
+struct token_budget {
+    uint64_t left; /* in 60000ths of a token */
+    uint64_t seen_ms;
+    bool begun;
+};
+
 /* Lives in guarded memory. */
 struct seeds {
     uint8_t checkpoint[32];
@@ -131,6 +146,9 @@ struct keeper {
     uint64_t room_told; /* the sequence limit that the signer knows */
     struct credential *credentials;
     size_t credential_count, credential_cap;
+    struct token_key token_keys[TOKEN_KEYS_MAX]; /* the one that signs last */
+    size_t token_key_count;
+    struct token_budget token_budget;
     bool settled; /* a pending change came into force and the anchor does not say so yet */
 };
 
@@ -153,6 +171,11 @@ RESULT kept_fill_seen(const struct author *a, struct arena *arena, struct view *
 struct kept *kept_find(struct keeper *k, size_t author, uint64_t sequence);
 void kept_drop(struct keeper *k, struct kept *r);
 void kept_forget(struct keeper *k);
+
+/* --- tokens.c */
+RESULT tokens_fill(const struct keeper *k, struct arena *arena, struct durable *d); /* borrows the private halves */
+RESULT tokens_take(struct keeper *k, const struct durable *d);
+void tokens_forget(struct keeper *k);
 
 /* --- keeper.c */
 RESULT keeper_reopen(struct keeper *k); /* reads the anchor anew; only while not unsealed */
@@ -247,6 +270,9 @@ HANDLER(freeze_list);
 HANDLER(freeze_operator);
 HANDLER(credentials_rewrap);
 HANDLER(credentials_unwrap);
+HANDLER(tokens_sign);
+HANDLER(tokens_keys);
+HANDLER(tokens_rotate);
 HANDLER(signer_hello);
 HANDLER(signer_authored);
 HANDLER(signer_reserve);

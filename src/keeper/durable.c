@@ -1,6 +1,7 @@
 #include "keeper/durable.h"
 
 #include "base/fields.h"
+#include "crypto/token_key.h"
 
 static const struct field credential_fields[] = {
     FIELD(1, struct durable_credential, id, FIXED, 16),
@@ -41,6 +42,16 @@ static const struct field kept_fields[] = {
     FIELD(7, struct durable_kept, version, U64, 0),
 };
 const struct entity durable_kept_entity = ENTITY("DurableKeptRecord", 0x0306, 1, struct durable_kept, kept_fields);
+
+static const struct field token_key_fields[] = {
+    FIELD(1, struct durable_token_key, alg, U8, 0),
+    FIELD(2, struct durable_token_key, public_key, BYTES, TOKEN_PUBLIC_MAX),
+    FIELD(3, struct durable_token_key, private_key, BYTES, TOKEN_PRIVATE_MAX),
+    FIELD(4, struct durable_token_key, created_ms, U64, 0),
+    FIELD(5, struct durable_token_key, until_ms, U64, 0),
+};
+const struct entity durable_token_key_entity = ENTITY("DurableTokenKey", 0x0307, 1, struct durable_token_key,
+                                                      token_key_fields);
 
 /* Arrays of two or three are separate fields: the table has no arrays of fixed values. */
 #define AT(number, label, member, kind, limit)                                                                         \
@@ -97,5 +108,11 @@ static const struct field durable_fields[] = {
      .offset = offsetof(struct durable, kept),
      .max = KEPT_MAX,
      .nested = &durable_kept_entity},
+    {.no = 23,
+     .name = "token_keys",
+     .type = FIELD_LIST,
+     .offset = offsetof(struct durable, token_keys),
+     .max = TOKEN_KEYS_MAX,
+     .nested = &durable_token_key_entity},
 };
 const struct entity durable_entity = ENTITY("Durable", 0x0302, 1, struct durable, durable_fields);

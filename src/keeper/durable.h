@@ -47,6 +47,13 @@ struct durable_kept {
     uint64_t version;
 };
 
+/* A generation of the keys that sign tokens. Of a former one the private half is gone. */
+struct durable_token_key {
+    uint8_t alg; /* enum token_alg */
+    struct view public_key, private_key;
+    uint64_t created_ms, until_ms;
+};
+
 struct durable_enrolment {
     struct view name;
     uint8_t token_hash[32];
@@ -69,8 +76,9 @@ struct durable {
     struct view author_seen[2];        /* bit n: the record author_low + n is in the log that the frontier covers */
     struct entity_list used;           /* of struct durable_used */
     struct entity_list kept;           /* of struct durable_kept */
+    struct entity_list token_keys;     /* of struct durable_token_key, the one that signs last */
 };
 extern const struct entity durable_entity, durable_credential_entity, durable_enrolment_entity, durable_used_entity,
-    durable_kept_entity;
+    durable_kept_entity, durable_token_key_entity;
 
 #endif

@@ -29,6 +29,9 @@ static const struct {
     {KEEPER_ENROL, admins_enrol},
     {KEEPER_CREDENTIAL_STATE, freeze_state},
     {KEEPER_CREDENTIALS_FROZEN, freeze_list},
+    {KEEPER_TOKEN_SIGN, tokens_sign},
+    {KEEPER_TOKEN_KEYS, tokens_keys},
+    {KEEPER_TOKENS_ROTATE, tokens_rotate},
     {KEEPER_SIGNER_HELLO, signer_hello},
     {KEEPER_UNWRAP, credentials_unwrap},
     {KEEPER_AUTHORED, signer_authored},
@@ -81,6 +84,7 @@ RESULT keeper_new(const struct keeper_config *config, struct keeper **ret)
     if (!k)
         return ERR_NO_MEMORY;
     k->config = *config;
+    config_tokens_complete(&k->config.tokens);
     TRY(keeper_reopen(k));
     *ret = TAKE(k);
     return OK;

@@ -4,6 +4,7 @@
 #define HOLDFAST_KEEPER_KEEPER_H
 
 #include "base/clock.h"
+#include "ipc/config.h"
 #include "ipc/keeper_msg.h"
 
 struct keeper;
@@ -13,6 +14,7 @@ struct keeper_config {
     const struct clock *clock;
     const struct random *random;
     bool memory_locked;
+    struct config_tokens tokens; /* zero members mean their defaults; texts live as long as the keeper */
     /* Tells every front (PEER_FRONT) or signer (PEER_SIGNER) channel; e may be NULL. Delivered before the answer to the
      * message that caused it. */
     void (*event)(void *context, enum keeper_peer to, uint16_t type, const struct entity *e, const void *object);

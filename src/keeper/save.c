@@ -95,6 +95,7 @@ static RESULT fill(const struct keeper *k, bool all, struct arena *arena, struct
     TRY(fill_credentials(k, arena, d));
     TRY(fill_people(k, arena, d));
     TRY(fill_authors(k, arena, d));
+    TRY(tokens_fill(k, arena, d));
     return kept_fill(k, all, arena, d);
 }
 
@@ -263,6 +264,7 @@ static RESULT take(struct keeper *k, const struct durable *d)
     k->nonce_mark_ms = d->nonce_mark_ms;
     TRY(take_people(k, d));
     TRY(kept_take(k, d));
+    TRY(tokens_take(k, d));
     return take_credentials(k, d);
 }
 
@@ -323,6 +325,7 @@ void save_forget(struct keeper *k)
     k->given = NULL;
     k->given_count = 0;
     kept_forget(k);
+    tokens_forget(k);
     k->signer_open = false;
     free(k->credentials);
     k->credentials = NULL;

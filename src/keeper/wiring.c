@@ -41,6 +41,7 @@ struct ask {
 struct wiring {
     struct loop *loop;
     struct keeper *keeper;
+    struct arena *settings; /* what the keeper's configuration points to */
     struct peer *peers;
     struct loop_source *listener;
     int listener_fd, anchor_fd;
@@ -439,6 +440,17 @@ static RESULT add_start_peers(struct wiring *w, const struct start *start)
     return w->listener_fd < 0 ? OK : loop_add(w->loop, w->listener_fd, EPOLLIN, on_operator, w, &w->listener);
 }
 
+/* The supervisor's word, and of it the keeper heeds the part about tokens alone. */
+static RESULT read_settings(struct wiring *w, const struct start *start, struct config_tokens *ret)
+{
+    struct config all = {0};
+
+    TRY(arena_new(4096, 1u << 20, &w->settings));
+    TRY(entity_decode(&config_entity, start->config, w->settings, &all));
+    *ret = all.tokens;
+    return OK;
+}
+
 RESULT wiring_new(struct loop *loop, const struct start *start, bool memory_locked, struct wiring **ret)
 {
     AUTO(wiring_free) struct wiring *w = calloc(1, sizeof *w);
@@ -453,6 +465,7 @@ RESULT wiring_new(struct loop *loop, const struct start *start, bool memory_lock
     w->loop = loop;
     w->anchor_fd = start_fd_of(start, START_FD_ANCHOR, 0);
     config.anchor_fd = w->anchor_fd;
+    TRY(read_settings(w, start, &config.tokens));
     TRY(keeper_new(&config, &w->keeper));
     TRY(loop_each_turn(loop, serve_asks, w));
     TRY(loop_every(loop, LOOK_MS, look_at_operators, w));
@@ -472,6 +485,7 @@ void wiring_free(struct wiring *w)
         peer_remove(w, w->peers);
     loop_remove(w->listener);
     keeper_free(w->keeper);
+    arena_free(w->settings);
     free(w);
 }
 
