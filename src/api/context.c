@@ -65,6 +65,7 @@ static void on_second(void *context)
 {
     anonymous_flush(context);
     orphans_retry(context);
+    sweep_look(context);
 }
 
 RESULT api_thread_start(struct api_thread *t)
@@ -85,6 +86,7 @@ void api_thread_stop(struct api_thread *t)
     if (!t->inside)
         return;
     orphans_drop(t);
+    sweep_free(t->inside->sweep);
     loop_timer_free(t->inside->wait_timer);
     loop_timer_free(t->inside->parked_timer);
     free(t->inside);

@@ -22,6 +22,7 @@ struct api_anonymous {
 
 struct orphan;
 struct api_parked;
+struct sweep;
 
 struct api_inside {
     struct txn *first, *last; /* handed over at the end of the turn */
@@ -33,6 +34,7 @@ struct api_inside {
     struct loop_timer *parked_timer;
     size_t under_way; /* changes and calls that are not finished */
     struct orphan *orphans;
+    struct sweep *sweep; /* thread 0's */
     struct api_anonymous anonymous[ANONYMOUS_SLOTS];
     size_t anonymous_count;
     uint32_t budget; /* records that strangers may cause, in quarters; refilled with time */
@@ -51,6 +53,10 @@ void anonymous_count(struct api_thread *t, const struct http_request *req, enum 
 void anonymous_flush(struct api_thread *t);
 /* One record that a stranger causes, if the budget still allows it. */
 bool anonymous_budget(struct api_thread *t);
+
+/* sweep.c: from time to time, ends sessions that are over. */
+void sweep_look(struct api_thread *t);
+void sweep_free(struct sweep *s); /* when the ledger is closed */
 
 /* auth.c: who asks; *ret_id_known tells whether the key or session named exists. Anonymous is OK with an empty actor.
  */

@@ -15,8 +15,8 @@ struct known {
     uint8_t commitment[32];
     uint8_t row_key[STORE_KEY_MAX];
     size_t row_key_len, len;
-    struct view name; /* of a session's user; in plain */
-    uint64_t created_ms;
+    struct view name;                         /* of a session's user; in plain */
+    uint64_t created_ms, expires_ms, idle_ms; /* of a session */
     _Atomic uint64_t used_ms;
     bool disabled;        /* a user */
     struct rights rights; /* a user's, of his roles */
@@ -118,6 +118,8 @@ static RESULT apply_session(struct identity *i, const struct txn_change *c, stru
     size_t at = s.user.len ? (size_t)(s.user.ptr - c->value.ptr) : 0;
     k->name = VIEW(k->plain + at, s.user.len);
     k->created_ms = s.created_ms;
+    k->expires_ms = s.expires_ms;
+    k->idle_ms = s.idle_ms;
     atomic_init(&k->used_ms, fresh ? s.created_ms : 0);
     put_newer(i, i->sessions, k);
     return OK;
@@ -404,7 +406,7 @@ RESULT identity_remove_session(struct identity *i, const struct row_keys *keys, 
     return e;
 }
 
-/* --- a user's sessions */
+/* --- ending sessions */
 
 struct one {
     struct txn_change end;
@@ -415,6 +417,7 @@ struct one {
 struct ending {
     struct identity *i;
     struct view user;
+    bool everybody; /* only what is over, of all users */
     uint64_t now_ms;
     struct arena *arena;
     struct one *list;
@@ -426,17 +429,20 @@ static bool gather_session(void *context, void *value)
 {
     struct ending *e = context;
     const struct known *k = value;
-    struct session s = {0};
-    if (!view_eq(k->name, e->user) || e->count == e->room)
+    const struct session lasts = {.expires_ms = k->expires_ms, .idle_ms = k->idle_ms};
+    if (!e->everybody && !view_eq(k->name, e->user))
         return true;
+    bool over = session_over(&lasts, used_at(e->i, k, e->now_ms), e->now_ms);
+    if (e->everybody && !over)
+        return true;
+    if (e->count == e->room)
+        return false;
     struct one *o = &e->list[e->count];
-    e->error = copy_known(k, &session_entity, e->arena, &s);
-    if (e->error == OK)
-        e->error = removal(k, e->arena, &o->end);
+    e->error = removal(k, e->arena, &o->end);
     if (e->error != OK)
         return false;
-    o->created_ms = s.created_ms;
-    o->over = session_over(&s, used_at(e->i, k, e->now_ms), e->now_ms);
+    o->created_ms = k->created_ms;
+    o->over = over;
     e->count++;
     return true;
 }
@@ -466,16 +472,29 @@ static RESULT choose(struct ending *e, size_t keep, struct txn_change **ret, siz
     return OK;
 }
 
+static RESULT end_sessions(struct ending *e, size_t keep, struct txn_change **ret, size_t *ret_count)
+{
+    e->room = IDENTITY_ENDED_MAX;
+    e->list = arena_alloc(e->arena, e->room * sizeof *e->list);
+    if (!e->list)
+        return ERR_NO_MEMORY;
+    table_enter();
+    table_visit(e->i->sessions, gather_session, e);
+    table_leave();
+    TRY(e->error);
+    return choose(e, keep, ret, ret_count);
+}
+
 RESULT identity_end_sessions(struct identity *i, struct view user, uint64_t now_ms, size_t keep, struct arena *arena,
                              struct txn_change **ret, size_t *ret_count)
 {
-    struct ending e = {.i = i, .user = user, .now_ms = now_ms, .arena = arena, .room = IDENTITY_ENDED_MAX};
-    e.list = arena_alloc(arena, e.room * sizeof *e.list);
-    if (!e.list)
-        return ERR_NO_MEMORY;
-    table_enter();
-    table_visit(i->sessions, gather_session, &e);
-    table_leave();
-    TRY(e.error);
-    return choose(&e, keep, ret, ret_count);
+    struct ending e = {.i = i, .user = user, .now_ms = now_ms, .arena = arena};
+    return end_sessions(&e, keep, ret, ret_count);
+}
+
+RESULT identity_end_over(struct identity *i, uint64_t now_ms, struct arena *arena, struct txn_change **ret,
+                         size_t *ret_count)
+{
+    struct ending e = {.i = i, .everybody = true, .now_ms = now_ms, .arena = arena};
+    return end_sessions(&e, 0, ret, ret_count);
 }

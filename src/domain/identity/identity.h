@@ -94,6 +94,9 @@ RESULT identity_remove_session(struct identity *i, const struct row_keys *keys, 
 #define IDENTITY_ENDED_MAX 200
 RESULT identity_end_sessions(struct identity *i, struct view user, uint64_t now_ms, size_t keep, struct arena *arena,
                              struct txn_change **ret, size_t *ret_count);
+/* The same for all users, of what is over alone. */
+RESULT identity_end_over(struct identity *i, uint64_t now_ms, struct arena *arena, struct txn_change **ret,
+                         size_t *ret_count);
 /* In any order: a change that is older than what the tables hold does nothing. */
 RESULT identity_applied(struct identity *i, const struct txn_change *change); /* after the commit */
 

@@ -295,6 +295,40 @@ static void sessions_end(void **state)
     assert_true(says("token-expired"));
 }
 
+static size_t stored_sessions(void)
+{
+    AUTO(arena_free) struct arena *a = NULL;
+    struct txn_change *ends;
+    size_t n = 0;
+    assert_int_equal(arena_new(65536, 1u << 20, &a), OK);
+    assert_int_equal(identity_end_sessions(rig->shared.identity, VIEW_STR("carol"), rig->now_ms, 0, a, &ends, &n), OK);
+    return n;
+}
+
+/* Somebody who never signs in again leaves nothing behind; who is in stays in. */
+static void sessions_that_are_over_are_swept(void **state)
+{
+    char first[64], second[64];
+    (void)state;
+    enrol(first);
+    assert_int_equal(log_in("carol", PASSWORD, second), 200);
+    rig->now_ms += 20 * 60 * 1000;
+    assert_int_equal(ask("GET", "/api/v1/session", second, NULL), 200);
+    rig_turns(rig, 2200);
+    assert_int_equal(stored_sessions(), 2);
+    rig->now_ms += 20 * 60 * 1000; /* the first was idle for 40 minutes now */
+    rig_turns(rig, 2200);
+    assert_int_equal(stored_sessions(), 1);
+    assert_int_equal(rig_records(rig, EVENT_SESSION_ENDED), 1);
+    assert_int_equal(ask("GET", "/api/v1/session", first, NULL), 401);
+    assert_true(says("unauthenticated")); /* not merely expired: it is gone */
+    assert_int_equal(ask("GET", "/api/v1/session", second, NULL), 200);
+    rig->now_ms += 9 * HOUR;
+    rig_turns(rig, 2200);
+    assert_int_equal(stored_sessions(), 0);
+    assert_int_equal(rig_records(rig, EVENT_SESSION_ENDED), 2);
+}
+
 static int change_own(const char *session, const char *old, const char *fresh)
 {
     char body[512];
@@ -702,6 +736,7 @@ int main(void)
         T(guesses_at_once_all_count),
         T(log_ins_at_once_leave_three_sessions),
         T(sessions_end),
+        T(sessions_that_are_over_are_swept),
         T(own_password_is_changed),
         T(guessing_the_old_password_locks),
         T(one_of_two_changes_wins),
