@@ -44,8 +44,13 @@ static void window_ahead(const struct policy *p, size_t i, const struct window_u
     } else {
         ret->orders = UINT64_MAX; /* nothing limits it, so nothing needs counting */
     }
-    if (!has_notional)
+    if (!has_notional) {
+        /* Nothing limits it, but a later policy may: it is counted, and reserved twice as far, so that a window has few
+         * writes for it. */
+        if (decimal_add(use->notional, use->notional, &ret->notional) != OK)
+            ret->notional = use->notional;
         return;
+    }
     if (decimal_mul(limit, sixteenth, &step) != OK || decimal_add(use->notional, step, &total) != OK)
         total = limit;
     ret->notional = decimal_cmp(total, limit) < 0 ? total : limit;

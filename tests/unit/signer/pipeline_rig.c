@@ -26,7 +26,9 @@ static enum err reserve(void *context, const struct keeper_reserve *marks)
 
     d->reserves++;
     d->asked = *marks;
-    return OK;
+    if (marks->windows.count == 0)
+        return OK;
+    return view_to_str(((const struct window_mark *)marks->windows.items)->notional, d->notional, sizeof d->notional);
 }
 
 static void add_venue(struct desk *d, const char *name)

@@ -30,6 +30,7 @@ struct desk {
     enum err authored_result;
     struct view last;
     struct keeper_reserve asked;
+    char notional[64]; /* of the first window, as it was last reserved */
     uint8_t id[16];
     struct problem why;
 };

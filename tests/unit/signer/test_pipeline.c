@@ -1,6 +1,8 @@
 /* The signer from message to answer: what a bot meets. */
 #include "pipeline_rig.h"
 
+#include "base/decimal.h"
+
 static void an_order_is_signed_and_recorded(void **state)
 {
     struct desk *d = *state;
@@ -92,6 +94,14 @@ static void windows_end_and_begin_again(void **state)
     decides(d, &q, "ok");
 }
 
+static struct decimal marked(const struct desk *d)
+{
+    struct decimal n;
+
+    assert_int_equal(decimal_parse(view_str(d->notional), &n), OK);
+    return n;
+}
+
 static void what_was_reserved_counts_as_used_after_a_restart(void **state)
 {
     struct desk *d = *state;
@@ -101,6 +111,22 @@ static void what_was_reserved_counts_as_used_after_a_restart(void **state)
     assert_int_equal(load(d, &binance, marks, 1), OK);
     decides(d, &q, "ok");
     decides(d, &q, "window-exceeded");
+}
+
+/* Each reservation is a write to the anchor, synced. */
+static void a_window_of_orders_alone_is_reserved_ahead(void **state)
+{
+    struct desk *d = *state;
+    struct signer_sign q = order(d);
+    struct given wide = binance;
+
+    wide.policy = "{" CLASSES ",\"symbols\":[\"LTCBTC\"],\"windows\":[{\"seconds\":3600,\"orders\":32000}]}";
+    assert_int_equal(load(d, &wide, NULL, 0), OK);
+    for (int i = 0; i < 500; i++)
+        decides(d, &q, "ok");
+    assert_true(d->reserves < 20);
+    /* A later policy may limit the notional too, so what was used is in the marks. */
+    assert_true(decimal_cmp(marked(d), (struct decimal){.digits = 50}) >= 0);
 }
 
 static void a_dry_run_signs_nothing_and_uses_nothing(void **state)
@@ -232,6 +258,7 @@ int main(void)
         T(a_changed_policy_ends_the_former_one),
         T(windows_end_and_begin_again),
         T(what_was_reserved_counts_as_used_after_a_restart),
+        T(a_window_of_orders_alone_is_reserved_ahead),
         T(a_dry_run_signs_nothing_and_uses_nothing),
         T(nonces_rise_whatever_the_clock_does),
         T(after_a_restart_nonces_begin_above_the_mark),
