@@ -122,7 +122,13 @@ static void take_note(struct sandbox_report *r)
     (void)snprintf(r->note, sizeof r->note, "%s%s%s", landlock, between, memory);
 }
 
-RESULT sandbox_enter(enum sandbox_profile profile, const char *data_dir, struct sandbox_report *ret)
+struct threads {
+    enum err (*begin)(void *context);
+    void *context;
+};
+
+static enum err enter(enum sandbox_profile profile, const char *data_dir, struct threads threads,
+                      struct sandbox_report *ret)
 {
     struct sandbox_report report = {0};
     struct rlimit lock = {0};
@@ -137,7 +143,20 @@ RESULT sandbox_enter(enum sandbox_profile profile, const char *data_dir, struct 
     TRY(drop_capabilities());
     take_note(&report);
     entered = true;
+    if (threads.begin)
+        TRY(threads.begin(threads.context));
     TRY(enter_filter(profile));
     *ret = report;
     return OK;
+}
+
+RESULT sandbox_enter(enum sandbox_profile profile, const char *data_dir, struct sandbox_report *ret)
+{
+    return enter(profile, data_dir, (struct threads){0}, ret);
+}
+
+RESULT sandbox_enter_with(enum sandbox_profile profile, enum err (*begin)(void *context), void *context,
+                          struct sandbox_report *ret)
+{
+    return enter(profile, NULL, (struct threads){begin, context}, ret);
 }

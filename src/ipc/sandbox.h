@@ -27,6 +27,11 @@ struct sandbox_report {
 /* data_dir: the only directory below which FRONT may open files; NULL for the others. To be called while the process
  * has one thread: Landlock binds the calling thread and those it starts later. A second entry is ERR_EXISTS. */
 RESULT sandbox_enter(enum sandbox_profile profile, const char *data_dir, struct sandbox_report *ret);
+/* The same for a process that may start no thread later. begin starts them, after Landlock and the capabilities, which
+ * a thread has from the one that starts it, and before the filter, which is laid on all of them. Its error is returned.
+ */
+RESULT sandbox_enter_with(enum sandbox_profile profile, enum err (*begin)(void *context), void *context,
+                          struct sandbox_report *ret);
 /* Part of it that every process takes at its very start: no core dumps, not dumpable, no_new_privs, umask 077. */
 RESULT sandbox_prepare(void);
 

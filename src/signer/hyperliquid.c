@@ -73,6 +73,36 @@ static RESULT find_host(const struct venue *venue, const struct sign_request *r,
                        (int)r->network.len, (const char *)r->network.ptr);
 }
 
+/* A request that judge found in order, kept for sign. */
+struct form {
+    const struct sign_request *request;
+    enum hl_kind kind;
+    struct hl_call call;
+};
+
+static void form_done(void *read)
+{
+    struct form *f = read;
+    hyperliquid_call_done(&f->call);
+}
+
+/* Takes the call. Where it can't be kept, it will be read again. */
+static void keep(enum hl_kind kind, const struct sign_request *request, struct arena *arena, struct hl_call *call)
+{
+    struct form *f = request->form && !request->form->read ? arena_alloc(arena, sizeof(*f)) : NULL;
+    if (!f)
+        return;
+    *f = (struct form){request, kind, *call};
+    *request->form = (struct scheme_form){f, form_done};
+    *call = (struct hl_call){0};
+}
+
+static const struct hl_call *kept(enum hl_kind kind, const struct sign_request *request)
+{
+    const struct form *f = request->form && request->form->done == form_done ? request->form->read : NULL;
+    return f && f->request == request && f->kind == kind ? &f->call : NULL;
+}
+
 static RESULT judge(enum hl_kind kind, const struct venue *venue, const struct sign_request *request,
                     struct arena *arena, struct intents *ret, struct problem *why)
 {
@@ -81,6 +111,7 @@ static RESULT judge(enum hl_kind kind, const struct venue *venue, const struct s
     struct view host;
     TRY(hyperliquid_call_read(kind, request, arena, &call, &intents, why));
     TRY(find_host(venue, request, &host, why));
+    keep(kind, request, arena, &call);
     *ret = intents;
     return OK;
 }
@@ -217,24 +248,27 @@ static RESULT sign(enum hl_kind kind, const struct venue *venue, const struct si
                    const struct sign_request *request, struct arena *arena, struct sign_result *ret,
                    struct problem *why)
 {
-    __attribute__((cleanup(hyperliquid_call_done))) struct hl_call call = {0};
+    __attribute__((cleanup(hyperliquid_call_done))) struct hl_call read = {0};
+    const struct hl_call *call = kept(kind, request);
     struct sign_result result = {0};
     struct view host;
     struct hl_digest digest = {0};
     uint8_t sig[SECP256K1_SIG_SIZE];
 
-    /* Once more, so that nothing that judge would refuse is ever signed. */
-    TRY(hyperliquid_call_read(kind, request, arena, &call, NULL, why));
-    if (call.mode == HL_OUTER && !view_is(call.outer_signer, key->address))
+    /* What judge has not just found in order is read here, so that nothing that it would refuse is ever signed. */
+    if (!call)
+        TRY(hyperliquid_call_read(kind, request, arena, &read, NULL, why));
+    call = call ? call : &read;
+    if (call->mode == HL_OUTER && !view_is(call->outer_signer, key->address))
         return problem_set(why, ERR_BAD_VALUE, "/payload/outerSigner", "is not this key's address, %s", key->address);
     TRY(find_host(venue, request, &host, why));
-    if (call.mode != HL_INNER) {
+    if (call->mode != HL_INNER) {
         result.method = VIEW_STR("POST");
         TRY(put_url(host, arena, &result.url));
     }
-    TRY(hyperliquid_hash(&call, request, arena, &digest));
+    TRY(hyperliquid_hash(call, request, arena, &digest));
     TRY(secp256k1_sign_digest(secret_view(key->key).ptr, digest.digest, sig));
-    TRY(put_body(&call, request, sig, arena, &result.body));
+    TRY(put_body(call, request, sig, arena, &result.body));
     TRY(put_signature(sig, arena, &result.signature));
     result.prehash = digest.prehash;
     *ret = result;
@@ -260,7 +294,21 @@ static RESULT sign_multisig(const struct venue *venue, const struct signing_key 
     return sign(HL_MULTISIG, venue, key, request, arena, ret, why);
 }
 
-const struct scheme scheme_hl_l1 = {"hl-l1", key_new, key_free, judge_l1, sign_l1, hyperliquid_nonce};
-const struct scheme scheme_hl_user = {"hl-user", key_new, key_free, judge_user, sign_user, hyperliquid_nonce};
-const struct scheme scheme_hl_multisig = {"hl-multisig",  key_new,       key_free,
-                                          judge_multisig, sign_multisig, hyperliquid_nonce};
+const struct scheme scheme_hl_l1 = {.name = "hl-l1",
+                                    .key_new = key_new,
+                                    .key_free = key_free,
+                                    .judge = judge_l1,
+                                    .sign = sign_l1,
+                                    .own_nonce = hyperliquid_nonce};
+const struct scheme scheme_hl_user = {.name = "hl-user",
+                                      .key_new = key_new,
+                                      .key_free = key_free,
+                                      .judge = judge_user,
+                                      .sign = sign_user,
+                                      .own_nonce = hyperliquid_nonce};
+const struct scheme scheme_hl_multisig = {.name = "hl-multisig",
+                                          .key_new = key_new,
+                                          .key_free = key_free,
+                                          .judge = judge_multisig,
+                                          .sign = sign_multisig,
+                                          .own_nonce = hyperliquid_nonce};

@@ -17,6 +17,12 @@ static void loaded_free(struct loaded *l)
 }
 AUTO_DEFINE(struct loaded *, loaded_free);
 
+void loaded_release(struct loaded *l)
+{
+    if (--l->holders == 0)
+        loaded_free(l);
+}
+
 struct loaded *loaded_find(struct signer *s, const uint8_t id[static 16])
 {
     for (size_t i = 0; i < s->loaded_count; i++)
@@ -37,7 +43,7 @@ void loaded_drop(struct signer *s, const uint8_t id[static 16])
     for (size_t i = 0; i < s->loaded_count; i++)
         if (memcmp(s->loaded[i]->id, id, 16) == 0) {
             take_nonces(s, s->loaded[i]);
-            loaded_free(s->loaded[i]);
+            loaded_release(s->loaded[i]);
             s->loaded[i] = s->loaded[--s->loaded_count];
             return;
         }
@@ -46,7 +52,7 @@ void loaded_drop(struct signer *s, const uint8_t id[static 16])
 void loaded_drop_all(struct signer *s)
 {
     while (s->loaded_count > 0)
-        loaded_free(s->loaded[--s->loaded_count]);
+        loaded_release(s->loaded[--s->loaded_count]);
 }
 
 const struct venue *venue_of(const struct signer *s, struct view name)
@@ -87,6 +93,7 @@ static RESULT add(struct signer *s, struct loaded *l)
         s->loaded = grown;
         s->loaded_cap = cap;
     }
+    l->holders = 1;
     s->loaded[s->loaded_count++] = l;
     return OK;
 }
@@ -157,24 +164,29 @@ static RESULT take_marks(struct loaded *l, const struct keeper_unwrapped *u)
     return OK;
 }
 
-static RESULT fill(struct signer *s, struct view descriptor, const struct keeper_unwrapped *u, struct loaded *l,
-                   struct problem *why)
+static RESULT take_descriptor(struct loaded *l, struct view descriptor)
 {
-    struct credential_bundle b;
-    const struct scheme *scheme;
-    const struct signing_key *key;
     struct view copy;
 
     TRY(arena_new(4096, 1u << 20, &l->arena));
     TRY(arena_copy(l->arena, descriptor, &copy));
     TRY(entity_decode(&credential_descriptor_entity, copy, l->arena, &l->descriptor));
+    memcpy(l->id, l->descriptor.id, sizeof l->id);
+    l->version = l->descriptor.version;
+    return OK;
+}
+
+static RESULT fill(struct signer *s, const struct keeper_unwrapped *u, struct loaded *l, struct problem *why)
+{
+    struct credential_bundle b;
+    const struct scheme *scheme;
+    const struct signing_key *key;
+
     TRY(check_venue(s, &l->descriptor, &l->venue, why));
     TRY(policy_parse(l->descriptor.policy, &l->policy, why));
     TRY(secret_from(u->bundle, &l->bundle_bytes));
     TRY(entity_decode(&credential_bundle_entity, secret_view(l->bundle_bytes), l->arena, &b));
     l->bundle = (struct bundle){b.api_key, b.secret, b.passphrase};
-    memcpy(l->id, l->descriptor.id, sizeof l->id);
-    l->version = l->descriptor.version;
     l->frozen = u->frozen;
     TRY(take_marks(l, u));
     return loaded_key(l, l->descriptor.scheme, &scheme, &key, why);
@@ -187,10 +199,13 @@ RESULT signer_load(struct signer *s, struct view descriptor, const struct keeper
 
     if (!l)
         return ERR_NO_MEMORY;
-    TRY(fill(s, descriptor, u, l, why));
+    TRY(take_descriptor(l, descriptor));
     former = loaded_find(s, l->id);
+    /* Two threads asked for it; the first one's windows go on. Seen before its key is read, which takes long for RSA:
+     * or asking again and again would keep everybody else waiting. */
     if (former && former->version == l->version)
-        return OK; /* two threads asked for it; the first one's windows go on */
+        return OK;
+    TRY(fill(s, u, l, why));
     loaded_drop(s, l->id);
     TRY(add(s, l));
     l = NULL;

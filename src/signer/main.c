@@ -5,21 +5,39 @@
 #include "ipc/sandbox.h"
 #include "signer/wiring.h"
 
+struct threads {
+    struct loop *loop;
+    struct worker *worker;
+};
+
+static RESULT begin_threads(void *context)
+{
+    struct threads *t = context;
+
+    return worker_new(t->loop, &t->worker);
+}
+
 static RESULT run(void)
 {
     AUTO(loop_free) struct loop *loop = NULL;
+    AUTO(worker_free) struct worker *worker = NULL;
     AUTO(signer_wiring_free) struct signer_wiring *wiring = NULL;
     struct sandbox_report report;
+    struct threads threads;
     struct start start;
     bool locked;
+    enum err e;
 
     TRY(sandbox_prepare());
     TRY(start_receive(&start));
     TRY(crypto_init(&locked));
     TRY(crypto_pk_init());
     TRY(loop_new(clock_system(), &loop));
-    TRY(sandbox_enter(SANDBOX_SIGNER, NULL, &report));
-    TRY(signer_wiring_new(loop, &start, &wiring));
+    threads = (struct threads){.loop = loop};
+    e = sandbox_enter_with(SANDBOX_SIGNER, begin_threads, &threads, &report);
+    worker = threads.worker;
+    TRY(e);
+    TRY(signer_wiring_new(loop, &start, worker, &wiring));
     TRY(signer_wiring_ready(wiring, &report));
     return loop_run(loop);
 }

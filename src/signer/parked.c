@@ -1,18 +1,36 @@
 #include "signer/parked.h"
 
 #define PARKED_MAX       4096
+#define PARKED_LINE_MAX  1024
 #define PARKED_BYTES_MAX (16u << 20)
 
-void parked_init(struct parked_queue *q)
+struct parked_line *parked_find(const struct parked_queue *q, const uint8_t credential[static 16])
 {
-    *q = (struct parked_queue){.end = &q->first};
+    for (struct parked_line *l = q->lines; l; l = l->next)
+        if (memcmp(l->credential, credential, sizeof l->credential) == 0)
+            return l;
+    return NULL;
 }
 
-void parked_append(struct parked_queue *q, struct parked *p)
+static struct parked_line *line_new(struct parked_queue *q, const uint8_t credential[static 16])
 {
-    p->next = NULL;
-    *q->end = p;
-    q->end = &p->next;
+    struct parked_line *l = calloc(1, sizeof *l), **at = &q->lines;
+
+    if (!l)
+        return NULL;
+    memcpy(l->credential, credential, sizeof l->credential);
+    l->end = &l->first;
+    while (*at)
+        at = &(*at)->next;
+    *at = l;
+    return l;
+}
+
+static void append(struct parked_queue *q, struct parked_line *line, struct parked *p)
+{
+    *line->end = p;
+    line->end = &p->next;
+    line->count++;
     q->count++;
     q->bytes += p->len;
 }
@@ -20,52 +38,73 @@ void parked_append(struct parked_queue *q, struct parked *p)
 RESULT parked_add(struct parked_queue *q, void *from, uint64_t id, const uint8_t credential[static 16],
                   struct view body)
 {
+    struct parked_line *line = parked_find(q, credential);
     struct parked *p;
 
-    if (q->count == PARKED_MAX || q->bytes + body.len > PARKED_BYTES_MAX)
+    if (q->count == PARKED_MAX || q->bytes + body.len > PARKED_BYTES_MAX || (line && line->count == PARKED_LINE_MAX))
         return ERR_BUSY;
     p = malloc(sizeof *p + body.len);
-    if (!p)
+    if (p && !line)
+        line = line_new(q, credential);
+    if (!p || !line) {
+        free(p);
         return ERR_NO_MEMORY;
+    }
     *p = (struct parked){.from = from, .id = id, .len = body.len};
-    memcpy(p->credential, credential, sizeof p->credential);
     if (body.len)
         memcpy(p->body, body.ptr, body.len);
-    parked_append(q, p);
+    append(q, line, p);
     return OK;
 }
 
-bool parked_waits(const struct parked_queue *q, const uint8_t credential[static 16])
+/* Out of its line; at is where the line points at it. */
+static struct parked *unlink_at(struct parked_queue *q, struct parked_line *line, struct parked **at)
 {
-    for (const struct parked *p = q->first; p; p = p->next)
-        if (memcmp(p->credential, credential, 16) == 0)
-            return true;
-    return false;
+    struct parked *p = *at;
+
+    *at = p->next;
+    if (!*at)
+        line->end = at;
+    p->next = NULL;
+    line->count--;
+    q->count--;
+    q->bytes -= p->len;
+    return p;
 }
 
-struct parked *parked_take_all(struct parked_queue *q)
+struct parked *parked_take(struct parked_queue *q, struct parked_line *line)
 {
-    struct parked *all = q->first;
+    return line->first ? unlink_at(q, line, &line->first) : NULL;
+}
 
-    parked_init(q);
-    return all;
+void parked_forget(struct parked_queue *q, const void *from)
+{
+    for (struct parked_line *l = q->lines; l; l = l->next)
+        for (struct parked **at = &l->first; *at;) {
+            if ((*at)->from == from)
+                parked_free(unlink_at(q, l, at));
+            else
+                at = &(*at)->next;
+        }
+}
+
+void parked_sweep(struct parked_queue *q)
+{
+    for (struct parked_line **at = &q->lines; *at;) {
+        struct parked_line *l = *at;
+        if (l->first || l->out) {
+            at = &l->next;
+            continue;
+        }
+        *at = l->next;
+        free(l);
+    }
 }
 
 void parked_free(struct parked *p)
 {
+    if (!p)
+        return;
     explicit_bzero(p->body, p->len);
     free(p);
-}
-
-void parked_drop(struct parked_queue *q, const void *from)
-{
-    struct parked *p = parked_take_all(q), *next;
-
-    for (; p; p = next) {
-        next = p->next;
-        if (!from || p->from == from)
-            parked_free(p);
-        else
-            parked_append(q, p);
-    }
 }

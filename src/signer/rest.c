@@ -39,7 +39,12 @@ static RESULT rest_sign_as(const char *name, struct signing *s, struct sign_resu
         struct signing s = {venue, NULL, key, request, arena, why};                                                    \
         return rest_sign_as(text, &s, ret);                                                                            \
     }                                                                                                                  \
-    const struct scheme scheme_##symbol = {text, symbol##_key_new, rest_key_free, symbol##_judge, symbol##_sign}
+    const struct scheme scheme_##symbol = {.name = text,                                                               \
+                                           .key_new = symbol##_key_new,                                                \
+                                           .key_free = rest_key_free,                                                  \
+                                           .judge = symbol##_judge,                                                    \
+                                           .sign = symbol##_sign,                                                      \
+                                           .slow = (algorithm) == ALGORITHM_RSA}
 
 REST_SCHEME(binance_hmac, "binance-hmac", ALGORITHM_HMAC);
 REST_SCHEME(binance_rsa, "binance-rsa", ALGORITHM_RSA);

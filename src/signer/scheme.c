@@ -26,6 +26,13 @@ const struct scheme *scheme_find(struct view name)
     return NULL;
 }
 
+void scheme_form_done(struct scheme_form *f)
+{
+    if (f->read)
+        f->done(f->read);
+    *f = (struct scheme_form){0};
+}
+
 size_t scheme_count(void)
 {
     return ARRAY_LEN(schemes);

@@ -17,6 +17,14 @@ struct bundle {
 /* A bundle made ready for signing: parsed keys in guarded memory. */
 struct signing_key;
 
+/* Room for what judge has read of a request, so that sign of the very same request need not read it again: whoever
+ * changes anything in the request between them begins with an empty one. Zeroed before, scheme_form_done() after. */
+struct scheme_form {
+    void *read;               /* in the request's arena */
+    void (*done)(void *read); /* also tells whose it is */
+};
+void scheme_form_done(struct scheme_form *f);
+
 /* What the caller wants signed. Texts are exactly the caller's bytes: what is signed is never re-serialised. */
 struct sign_request {
     struct view method; /* "POST"; for a WebSocket API the method in the frame ("order.place") */
@@ -33,10 +41,11 @@ struct sign_request {
     struct view outer_signer;
     struct view id; /* request id of a WebSocket frame; "" = not wrapped */
     /* Given by the signer, not by the caller: */
-    uint64_t now_ms;         /* wall clock for timestamps and expiries */
-    uint64_t nonce;          /* strictly rising per credential */
-    uint32_t recv_window_ms; /* 0 = the venue's default */
-    bool presigned;          /* query and body already hold timestamp, window and key; only the signature is missing */
+    uint64_t now_ms;          /* wall clock for timestamps and expiries */
+    uint64_t nonce;           /* strictly rising per credential */
+    uint32_t recv_window_ms;  /* 0 = the venue's default */
+    bool presigned;           /* query and body already hold timestamp, window and key; only the signature is missing */
+    struct scheme_form *form; /* or NULL: each of judge and sign reads the request for itself */
 };
 
 struct sign_header {
@@ -71,6 +80,7 @@ struct scheme {
      struct sign_result *ret, struct problem *why);
     /* The nonce that the caller's params name themselves, or ERR_NOT_FOUND. NULL where params never do. */
     RESULT (*own_nonce)(struct view params, uint64_t *ret);
+    bool slow; /* sign takes a millisecond and more. It then runs in a thread of its own */
 };
 
 /* NULL if there is none of that name. The table is in scheme.c. */

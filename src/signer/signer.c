@@ -101,9 +101,9 @@ RESULT signer_venues_list(const struct signer *s, struct arena *arena, struct si
 }
 
 /* One request on its way through. */
-struct pass {
+struct signer_pass {
     struct signer *s;
-    struct loaded *l;
+    struct loaded *l; /* held while the pass is out, see signer_finish() */
     const struct signer_sign *q;
     struct arena *arena;
     uint64_t now_ms, nonce;
@@ -111,8 +111,14 @@ struct pass {
     const struct scheme *scheme;
     const struct signing_key *key;
     struct sign_request request;
+    struct scheme_form form;
     struct intents intents;
+    struct policy_decision decision;
     struct window_use use[POLICY_WINDOWS_MAX];
+    /* of signer_work() */
+    struct sign_result result;
+    struct problem why;
+    enum err worked;
 };
 
 /* --- the record */
@@ -172,7 +178,7 @@ static void describe(const struct signer_sign *q, const struct signer_signed *ou
     json_close(w, '}');
 }
 
-static RESULT record(const struct pass *p, struct signer_signed *out)
+static RESULT record(const struct signer_pass *p, struct signer_signed *out)
 {
     AUTO_WRITER resource = writer_new(1024);
     AUTO_WRITER detail = writer_new(8192); /* what the caller sent, cut, and at worst six times as long in JSON */
@@ -210,7 +216,7 @@ static RESULT note_jump(struct signer *s, struct arena *arena)
 
 /* --- the request */
 
-static void fill_request(struct pass *p)
+static void fill_request(struct signer_pass *p)
 {
     const struct signer_sign *q = p->q;
 
@@ -229,10 +235,11 @@ static void fill_request(struct pass *p)
                                        .id = q->frame_id,
                                        .now_ms = p->now_ms,
                                        .nonce = p->nonce,
-                                       .recv_window_ms = q->recv_window_ms};
+                                       .recv_window_ms = q->recv_window_ms,
+                                       .form = &p->form};
 }
 
-static RESULT choose_nonce(struct pass *p, struct problem *why)
+static RESULT choose_nonce(struct signer_pass *p, struct problem *why)
 {
     uint64_t floor = p->l->last_nonce > p->s->nonce_floor ? p->l->last_nonce : p->s->nonce_floor;
     uint64_t own = p->q->nonce;
@@ -250,7 +257,7 @@ static RESULT choose_nonce(struct pass *p, struct problem *why)
 }
 
 /* Everything that can refuse, in order: cheap before dear, and nothing that changes state. */
-static RESULT judge(struct pass *p, struct policy_decision *d, struct problem *why)
+static RESULT judge(struct signer_pass *p, struct problem *why)
 {
     struct request_context who = {0};
     struct policy_caller caller = {.bot = p->q->bot};
@@ -267,13 +274,13 @@ static RESULT judge(struct pass *p, struct policy_decision *d, struct problem *w
     fill_request(p);
     TRY(p->scheme->judge(p->l->venue, &p->request, p->arena, &p->intents, why));
     memcpy(p->use, p->l->used, sizeof p->use);
-    TRY(policy_judge(p->l->policy, &p->intents, &caller, p->now_ms, p->q->dry_run, p->use, d));
-    return d->code;
+    TRY(policy_judge(p->l->policy, &p->intents, &caller, p->now_ms, p->q->dry_run, p->use, &p->decision));
+    return p->decision.code;
 }
 
-static RESULT refuse(struct pass *p, enum err code, const struct policy_decision *d, const struct problem *why,
-                     struct signer_signed *out)
+static RESULT refuse(struct signer_pass *p, enum err code, const struct problem *why, struct signer_signed *out)
 {
+    const struct policy_decision *d = &p->decision;
     bool decided = d->code == code;
     const char *rule = decided ? d->rule : why->where;
     const char *sentence = decided && d->sentence[0] ? d->sentence : why->detail[0] ? why->detail : err_sentence(code);
@@ -300,28 +307,48 @@ static RESULT headers_out(const struct sign_result *r, struct arena *arena, stru
     return OK;
 }
 
-/* The signature exists from here on, but leaves only after its record has left for the keeper. */
-static RESULT sign(struct pass *p, const struct policy_decision *d, struct signer_signed *out, struct problem *why)
+/* --- the signature */
+
+void signer_work(struct signer_pass *p)
 {
-    struct sign_result r = {0};
+    p->worked = p->scheme->sign(p->l->venue, p->key, &p->request, p->arena, &p->result, &p->why);
+}
+
+/* The signature exists, but leaves only after its record has left for the keeper. */
+static RESULT release(struct signer_pass *p, struct signer_signed *out)
+{
+    const struct sign_result *r = &p->result;
 
     out->decision = VIEW_STR("ok");
-    out->dry_run = p->q->dry_run;
-    TRY(arena_copy(p->arena, view_str(d->rule), &out->rule));
-    if (p->q->dry_run)
-        return arena_copy(p->arena, view_str(d->sentence), &out->sentence);
+    TRY(arena_copy(p->arena, view_str(p->decision.rule), &out->rule));
     out->nonce = p->nonce;
     out->timestamp_ms = p->now_ms;
-    TRY(p->scheme->sign(p->l->venue, p->key, &p->request, p->arena, &r, why));
     TRY(proof_use(p->s, &p->proof, p->now_ms));
     TRY(record(p, out));
     memcpy(p->l->used, p->use, sizeof p->l->used);
     p->l->last_nonce = p->nonce;
-    out->method = r.method;
-    out->url = r.url;
-    out->body = r.body;
-    out->signature = r.signature;
-    return headers_out(&r, p->arena, &out->headers);
+    out->method = r->method;
+    out->url = r->url;
+    out->body = r->body;
+    out->signature = r->signature;
+    return headers_out(r, p->arena, &out->headers);
+}
+
+static RESULT sign(struct signer_pass *p, struct signer_signed *out, struct problem *why)
+{
+    signer_work(p);
+    if (p->worked != OK)
+        *why = p->why;
+    TRY(p->worked);
+    return release(p, out);
+}
+
+static RESULT answer_dry_run(struct signer_pass *p, struct signer_signed *out)
+{
+    out->decision = VIEW_STR("ok");
+    out->dry_run = true;
+    TRY(arena_copy(p->arena, view_str(p->decision.rule), &out->rule));
+    return arena_copy(p->arena, view_str(p->decision.sentence), &out->sentence);
 }
 
 static bool is_refusal(enum err e)
@@ -331,40 +358,109 @@ static bool is_refusal(enum err e)
     return status >= 400 && status < 500;
 }
 
-static RESULT run(struct pass *p, struct signer_signed *out, enum signer_outcome *ret_outcome, struct problem *why)
+static RESULT run(struct signer_pass *p, struct signer_reply *ret, struct problem *why)
 {
-    struct policy_decision d = {0};
     bool jumped = false;
     enum err e = watch_check(&p->s->watch, p->s->config.clock, &jumped);
 
-    *ret_outcome = SIGNER_ANSWER;
     p->s->jump_unnoted |= jumped;
     if (p->s->jump_unnoted)
         TRY(note_jump(p->s, p->arena));
     p->s->jump_unnoted = false;
     if (e == OK)
-        e = judge(p, &d, why);
+        e = judge(p, why);
     if (e == ERR_CLOCK_JUMPED || is_refusal(e))
-        return refuse(p, e, &d, why, out);
+        return refuse(p, e, why, &ret->answer);
     TRY(e);
-    e = p->q->dry_run ? OK : marks_cover(p->s, p->l, p->use, p->nonce, p->now_ms);
+    if (p->q->dry_run)
+        return answer_dry_run(p, &ret->answer);
+    e = marks_cover(p->s, p->l, p->use, p->nonce, p->now_ms);
     if (e == ERR_BUSY) {
-        *ret_outcome = SIGNER_WAIT;
+        ret->outcome = SIGNER_WAIT;
         return OK;
     }
     TRY(e);
-    return sign(p, &d, out, why);
+    if (!p->scheme->slow)
+        return sign(p, &ret->answer, why);
+    p->l->holders++;
+    p->l->out = true;
+    ret->outcome = SIGNER_WORK;
+    ret->pass = p;
+    return OK;
 }
 
-RESULT signer_sign(struct signer *s, const struct signer_sign *q, struct arena *arena, struct signer_signed *ret,
-                   enum signer_outcome *ret_outcome, struct problem *why)
+RESULT signer_sign(struct signer *s, const struct signer_sign *q, struct arena *arena, struct signer_reply *ret,
+                   struct problem *why)
 {
-    struct pass p = {.s = s, .q = q, .arena = arena, .now_ms = s->config.clock->wall_ms(s->config.clock)};
+    struct loaded *l = s->open ? loaded_find(s, q->id) : NULL;
+    struct signer_pass *p;
+    enum err e;
 
-    if (!s->open)
+    *ret = (struct signer_reply){.outcome = SIGNER_ANSWER};
+    if (!l)
+        return s->open ? ERR_NOT_FOUND : ERR_SEALED;
+    if (l->out) {
+        ret->outcome = SIGNER_WAIT;
+        return OK;
+    }
+    p = arena_alloc(arena, sizeof *p);
+    if (!p)
+        return ERR_NO_MEMORY;
+    p->s = s;
+    p->l = l;
+    p->q = q;
+    p->arena = arena;
+    p->now_ms = s->config.clock->wall_ms(s->config.clock);
+    e = run(p, ret, why);
+    if (ret->outcome != SIGNER_WORK)
+        scheme_form_done(&p->form);
+    return e;
+}
+
+/* --- signatures that take long */
+
+bool signer_is_slow(struct signer *s, const struct signer_sign *q)
+{
+    const struct loaded *l = loaded_find(s, q->id);
+    const struct scheme *scheme = l ? scheme_find(q->scheme.len ? q->scheme : l->descriptor.scheme) : NULL;
+
+    return scheme && scheme->slow && !q->dry_run;
+}
+
+void signer_drop(struct signer_pass *p)
+{
+    struct loaded *l = p->l;
+
+    scheme_form_done(&p->form);
+    l->out = false;
+    loaded_release(l);
+}
+
+/* Its state can't have moved, since its others wait, but who may use it can. */
+static RESULT finish(struct signer_pass *p, struct signer_signed *ret, struct problem *why)
+{
+    enum err e;
+
+    if (!p->s->open)
         return ERR_SEALED;
-    p.l = loaded_find(s, q->id);
-    if (!p.l)
+    if (loaded_find(p->s, p->l->id) != p->l)
         return ERR_NOT_FOUND;
-    return run(&p, ret, ret_outcome, why);
+    e = p->l->frozen ? ERR_FROZEN : proof_check(p->s, p->l, p->q, p->now_ms, &p->proof, why);
+    if (is_refusal(e))
+        return refuse(p, e, why, ret);
+    TRY(e);
+    if (p->worked != OK)
+        *why = p->why;
+    TRY(p->worked);
+    return release(p, ret);
+}
+
+RESULT signer_finish(struct signer_pass *p, struct signer_signed *ret, struct problem *why)
+{
+    enum err e;
+
+    *ret = (struct signer_signed){0};
+    e = finish(p, ret, why);
+    signer_drop(p);
+    return e;
 }

@@ -27,6 +27,8 @@ struct loaded {
         struct signing_key *key;
     } keys[KEYS_PER_CREDENTIAL];
     size_t key_count;
+    size_t holders; /* the signer's table, and a pass that is out */
+    bool out;       /* a pass is: what it will use is not yet in used and last_nonce */
 
     uint64_t last_nonce;
     size_t window_count;
@@ -71,6 +73,7 @@ struct signer {
 
 /* --- loaded.c */
 struct loaded *loaded_find(struct signer *s, const uint8_t id[static 16]);
+void loaded_release(struct loaded *l); /* by one of its holders; the last one wipes its keys */
 void loaded_drop(struct signer *s, const uint8_t id[static 16]);
 void loaded_drop_all(struct signer *s);
 const struct venue *venue_of(const struct signer *s, struct view name);

@@ -3,8 +3,7 @@
 #include "base/log.h"
 #include "ipc/channel.h"
 #include "ipc/supervisor_msg.h"
-#include "signer/parked.h"
-#include "signer/signer.h"
+#include "signer/dispatch.h"
 
 #include <unistd.h>
 
@@ -43,12 +42,10 @@ struct signer_wiring {
     struct caller *keeper;
     struct front fronts[FRONTS_MAX];
     struct arena *arena;
-    struct parked_queue parked;
+    struct dispatch *dispatch;
+    struct worker *worker;
     struct loop_timer *orphaned;
 };
-
-static void refuse_parked(struct signer_wiring *w, enum err why);
-static void serve_parked(struct signer_wiring *w);
 
 static RESULT answer(struct channel *c, uint16_t type, uint64_t id, const struct entity *e, const void *object)
 {
@@ -93,7 +90,7 @@ static RESULT on_keeper(void *context, struct channel *c, struct frame *f)
         return OK;
     case KEEPER_EVENT_SEALED:
         signer_sealed(w->signer);
-        refuse_parked(w, ERR_SEALED);
+        dispatch_refuse_all(w->dispatch, ERR_SEALED);
         /* From here on nothing is authored until the next welcome. */
         return channel_send(c, KEEPER_SIGNER_CLOSED, 0, (struct view){0}, -1);
     case KEEPER_EVENT_ROOM:
@@ -116,7 +113,7 @@ static void keeper_gone(void *context, struct channel *c)
 
     (void)c;
     signer_sealed(w->signer);
-    refuse_parked(w, ERR_UNAVAILABLE);
+    dispatch_refuse_all(w->dispatch, ERR_UNAVAILABLE);
     loop_timer_arm(w->orphaned, ORPHAN_MS);
 }
 
@@ -135,9 +132,21 @@ static RESULT take_keeper(struct signer_wiring *w, int fd)
     caller_free(w->keeper);
     w->keeper = NULL;
     signer_sealed(w->signer);
+    dispatch_refuse_all(w->dispatch, ERR_UNAVAILABLE);
     TRY(caller_new(w->loop, fd, &events, &w->keeper));
     say_hello(w);
     return OK;
+}
+
+/* What the keeper said before counts: a changed policy, a freeze, a seal. */
+static RESULT listen_to_keeper(void *context)
+{
+    struct signer_wiring *w = context;
+    bool drained = true;
+
+    if (!w->keeper || !caller_alive(w->keeper))
+        return OK; /* then nothing is signed */
+    return channel_drain(caller_channel(w->keeper), DRAIN_FRAMES, &drained);
 }
 
 /* Has left the process when it returns OK, and only then does the result. */
@@ -160,11 +169,11 @@ static void reserved(void *context, enum err error, struct view entity, const st
     (void)entity;
     signer_reserved(w->signer, error);
     if (error == OK) {
-        serve_parked(w);
+        dispatch_reserved(w->dispatch);
         return;
     }
     log_warn("marks could not be written to the anchor: %s %s", err_code(error), why ? why->detail : "");
-    refuse_parked(w, error); /* rather than ask again and again while they wait */
+    dispatch_refuse_unmarked(w->dispatch, error); /* rather than ask again and again while they wait */
 }
 
 static RESULT ask_reserve(void *context, const struct keeper_reserve *marks)
@@ -174,76 +183,6 @@ static RESULT ask_reserve(void *context, const struct keeper_reserve *marks)
     if (!w->keeper)
         return ERR_UNAVAILABLE;
     return caller_call(w->keeper, KEEPER_RESERVE, &keeper_reserve_entity, marks, KEEPER_TIMEOUT_MS, reserved, w);
-}
-
-/* --- signing */
-
-/* Judges, signs and answers; or says that it has to wait. */
-static RESULT try(struct front *from, uint64_t id, const struct signer_sign *q, bool *ret_wait)
-{
-    struct signer_wiring *w = from->w;
-    struct signer_signed out = {0};
-    enum signer_outcome outcome = SIGNER_ANSWER;
-    struct problem why = {0};
-    enum err e = signer_sign(w->signer, q, w->arena, &out, &outcome, &why);
-
-    *ret_wait = e == OK && outcome == SIGNER_WAIT;
-    if (*ret_wait)
-        return OK;
-    if (e == OK)
-        e = answer(from->channel, SIGNER_SIGN, id, &signer_signed_entity, &out);
-    return e == OK ? OK : channel_refuse(from->channel, SIGNER_SIGN, id, e, why.detail);
-}
-
-static RESULT sign(struct front *from, uint64_t id, struct view body)
-{
-    struct signer_wiring *w = from->w;
-    struct signer_sign q = {0};
-    bool wait = true;
-
-    TRY(entity_decode(&signer_sign_entity, body, w->arena, &q));
-    if (!parked_waits(&w->parked, q.id)) /* the order is kept for each credential */
-        TRY(try(from, id, &q, &wait));
-    return wait ? parked_add(&w->parked, from, id, q.id, body) : OK;
-}
-
-/* True if it is done with. */
-static bool retry(struct signer_wiring *w, const struct parked *p)
-{
-    struct signer_sign q = {0};
-    bool wait = false;
-    enum err e = entity_decode(&signer_sign_entity, VIEW(p->body, p->len), w->arena, &q);
-
-    if (e == OK)
-        e = try(p->from, p->id, &q, &wait);
-    arena_reset(w->arena);
-    if (e != OK)
-        channel_break(((struct front *)p->from)->channel); /* it does not read, and would wait for ever */
-    return !wait;
-}
-
-/* All that waited are judged anew in their order; behind one that has to wait on, its credential's others do too. */
-static void serve_parked(struct signer_wiring *w)
-{
-    struct parked *p = parked_take_all(&w->parked), *next;
-
-    for (; p; p = next) {
-        next = p->next;
-        if (!parked_waits(&w->parked, p->credential) && retry(w, p))
-            parked_free(p);
-        else
-            parked_append(&w->parked, p);
-    }
-}
-
-static void refuse_parked(struct signer_wiring *w, enum err why)
-{
-    for (const struct parked *p = w->parked.first; p; p = p->next) {
-        struct front *from = p->from;
-        if (channel_refuse(from->channel, SIGNER_SIGN, p->id, why, "") != OK)
-            channel_break(from->channel);
-    }
-    parked_drop(&w->parked, NULL);
 }
 
 /* --- loading */
@@ -298,6 +237,11 @@ static RESULT load(struct front *from, uint64_t id, struct view body)
     return OK;
 }
 
+static RESULT sign(struct front *from, uint64_t id, struct view body)
+{
+    return dispatch_sign(from->w->dispatch, from->channel, id, body);
+}
+
 static RESULT venues(struct front *from, uint64_t id, struct view body)
 {
     struct signer_venues out = {0};
@@ -334,12 +278,9 @@ static const struct {
 static RESULT on_front(void *context, struct channel *c, struct frame *f)
 {
     struct front *from = context;
-    bool drained = true;
     enum err e = ERR_MALFORMED;
 
-    /* What the keeper said before this request counts: a changed policy, a freeze, a seal. */
-    if (from->w->keeper && caller_alive(from->w->keeper))
-        TRY(channel_drain(caller_channel(from->w->keeper), DRAIN_FRAMES, &drained));
+    TRY(listen_to_keeper(from->w));
     for (size_t i = 0; i < ARRAY_LEN(handlers); i++)
         if (handlers[i].type == f->type)
             e = handlers[i].handle(from, f->id, f->body);
@@ -351,7 +292,7 @@ static void front_gone(void *context, struct channel *c)
 {
     struct front *from = context;
 
-    parked_drop(&from->w->parked, from);
+    dispatch_forget(from->w->dispatch, c);
     from->used = false;
     from->generation++;
     from->loads = 0;
@@ -438,7 +379,8 @@ static RESULT take_descriptors(struct signer_wiring *w, const struct start *star
     return OK;
 }
 
-RESULT signer_wiring_new(struct loop *loop, const struct start *start, struct signer_wiring **ret)
+RESULT signer_wiring_new(struct loop *loop, const struct start *start, struct worker *worker,
+                         struct signer_wiring **ret)
 {
     AUTO(signer_wiring_free) struct signer_wiring *w = calloc(1, sizeof *w);
     struct signer_config config = {.clock = clock_system(),
@@ -452,10 +394,11 @@ RESULT signer_wiring_new(struct loop *loop, const struct start *start, struct si
     if (!w)
         return ERR_NO_MEMORY;
     w->loop = loop;
-    parked_init(&w->parked);
+    w->worker = worker;
     TRY(arena_new(REQUEST_ARENA, REQUEST_ARENA_MAX, &w->arena));
     TRY(loop_timer_new(loop, orphaned, w, &w->orphaned));
     TRY(signer_new(&config, &w->signer));
+    TRY(dispatch_new(&(struct dispatch_config){w->signer, worker, w->arena, listen_to_keeper, w}, &w->dispatch));
     e = signer_add_venues(w->signer, start->files, &why);
     if (e != OK)
         log_error("%s: %s", why.where, why.detail);
@@ -469,7 +412,8 @@ void signer_wiring_free(struct signer_wiring *w)
 {
     if (!w)
         return;
-    parked_drop(&w->parked, NULL);
+    worker_stop(w->worker); /* it uses keys */
+    dispatch_free(w->dispatch);
     for (size_t i = 0; i < FRONTS_MAX; i++)
         channel_free(w->fronts[i].channel);
     caller_free(w->keeper);

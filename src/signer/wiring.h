@@ -5,12 +5,15 @@
 #include "ipc/loop.h"
 #include "ipc/sandbox.h"
 #include "ipc/start.h"
+#include "signer/worker.h"
 
 struct signer_wiring;
 
-/* Reads the venue declarations that start brought: ERR_BAD_CONFIG, logged with file, line and column. */
-RESULT signer_wiring_new(struct loop *loop, const struct start *start, struct signer_wiring **ret);
-void signer_wiring_free(struct signer_wiring *w);
+/* Reads the venue declarations that start brought: ERR_BAD_CONFIG, logged with file, line and column. Borrows the
+ * worker, for nothing else to use. */
+RESULT signer_wiring_new(struct loop *loop, const struct start *start, struct worker *worker,
+                         struct signer_wiring **ret);
+void signer_wiring_free(struct signer_wiring *w); /* stops the worker */
 RESULT signer_wiring_ready(struct signer_wiring *w, const struct sandbox_report *report);
 AUTO_DEFINE(struct signer_wiring *, signer_wiring_free);
 

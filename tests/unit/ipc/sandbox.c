@@ -3,9 +3,11 @@
 #include "ipc/landlock.h"
 #include "test.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -305,29 +307,26 @@ static void every_process_prepares_itself(void **state)
     assert_int_equal(status, 0);
 }
 
-/* /proc says what the kernel holds against a sandboxed process; it is read from outside. */
-static void no_capability_is_left(void **state)
+static int hello[2];
+
+static void *wait_for_ever(void *context)
 {
-    (void)state;
-    char path[64], text[4096] = {0}, go;
-    int gate[2], ready[2];
-    assert_ok(pipe(gate));
-    assert_ok(pipe(ready));
-    pid_t pid = fork();
-    if (pid == 0) {
-        struct sandbox_report report;
-        enum err e = sandbox_enter(SANDBOX_SIGNER, NULL, &report);
-        _exit(write(ready[1], "r", 1) == 1 && read(gate[0], &go, 1) == 1 && e == OK ? 0 : 1);
-    }
-    assert_int_equal(read(ready[0], &go, 1), 1);
-    (void)snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
-    int fd = open(path, O_RDONLY);
-    assert_true(read(fd, text, sizeof text - 1) > 0);
-    close(fd);
-    assert_int_equal(write(gate[1], "g", 1), 1);
-    int status;
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_int_equal(status, 0);
+    (void)context;
+    if (write(hello[1], "h", 1) != 1)
+        return NULL;
+    for (;;)
+        poll(NULL, 0, -1);
+}
+
+static enum err begin_thread(void *context)
+{
+    char there;
+    assert_int_equal(pthread_create(context, NULL, wait_for_ever, NULL), 0);
+    return read(hello[0], &there, 1) == 1 ? OK : ERR_UNAVAILABLE;
+}
+
+static void expect_nothing_left(const char *text)
+{
     static const char *const lines[] = {"CapInh:\t0000000000000000",
                                         "CapPrm:\t0000000000000000",
                                         "CapEff:\t0000000000000000",
@@ -339,9 +338,61 @@ static void no_capability_is_left(void **state)
             fail_msg("%s is not in %s", lines[i], text);
     if (geteuid() == 0)
         assert_non_null(strstr(text, "CapBnd:\t0000000000000000"));
+}
+
+/* /proc says what the kernel holds against each thread of a sandboxed process; it is read from outside. */
+static size_t read_threads(pid_t pid, char texts[2][4096])
+{
+    char path[320];
+    size_t count = 0;
+    texts[0][0] = texts[1][0] = '\0';
+    (void)snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+    DIR *tasks = opendir(path);
+    assert_non_null(tasks);
+    for (const struct dirent *t; (t = readdir(tasks));) {
+        if (t->d_name[0] == '.')
+            continue;
+        (void)snprintf(path, sizeof path, "/proc/%d/task/%s/status", (int)pid, t->d_name);
+        int fd = open(path, O_RDONLY);
+        ssize_t n = count < 2 ? read(fd, texts[count], sizeof texts[count] - 1) : 0;
+        close(fd);
+        if (n > 0)
+            texts[count][n] = '\0';
+        count++;
+    }
+    closedir(tasks);
+    return count;
+}
+
+static void no_capability_is_left_to_any_thread(void **state)
+{
+    (void)state;
+    char go;
+    int gate[2], ready[2];
+    assert_ok(pipe(gate));
+    assert_ok(pipe(ready));
+    assert_ok(pipe(hello));
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct sandbox_report report;
+        pthread_t thread;
+        enum err e = sandbox_enter_with(SANDBOX_SIGNER, begin_thread, &thread, &report);
+        _exit(write(ready[1], "r", 1) == 1 && read(gate[0], &go, 1) == 1 && e == OK ? 0 : 1);
+    }
+    assert_int_equal(read(ready[0], &go, 1), 1);
+    char texts[2][4096];
+    size_t threads = read_threads(pid, texts);
+    assert_int_equal(write(gate[1], "g", 1), 1);
+    assert_int_equal(threads, 2);
+    expect_nothing_left(texts[0]);
+    expect_nothing_left(texts[1]);
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
     for (int i = 0; i < 2; i++) {
         close(gate[i]);
         close(ready[i]);
+        close(hello[i]);
     }
 }
 
@@ -413,7 +464,7 @@ int main(void)
         cmocka_unit_test(the_front_is_held),
         cmocka_unit_test(an_abort_is_an_abort),
         cmocka_unit_test(every_process_prepares_itself),
-        cmocka_unit_test(no_capability_is_left),
+        cmocka_unit_test(no_capability_is_left_to_any_thread),
         cmocka_unit_test(a_second_entry_and_wrong_directories_are_refused),
         cmocka_unit_test(older_landlocks_hold_files_too),
     };

@@ -121,19 +121,22 @@ struct signer_sign order(const struct desk *d)
 
 enum err run(struct desk *d, const struct signer_sign *q, struct signer_signed *ret)
 {
-    enum signer_outcome outcome = SIGNER_WAIT;
+    struct signer_reply reply = {.outcome = SIGNER_WAIT};
     enum err e = OK;
 
-    for (int tries = 0; tries < 4 && e == OK && outcome == SIGNER_WAIT; tries++) {
-        memset(ret, 0, sizeof *ret);
-        e = signer_sign(d->signer, q, d->arena, ret, &outcome, &d->why);
+    for (int tries = 0; tries < 4 && e == OK && reply.outcome == SIGNER_WAIT; tries++) {
+        e = signer_sign(d->signer, q, d->arena, &reply, &d->why);
         if (d->asked.nonce_mark_ms) {
             signer_reserved(d->signer, OK);
             d->asked = (struct keeper_reserve){0};
         }
     }
-    assert_true(e != OK || outcome == SIGNER_ANSWER);
-    return e;
+    *ret = reply.answer;
+    assert_true(e != OK || reply.outcome != SIGNER_WAIT);
+    if (e != OK || reply.outcome == SIGNER_ANSWER)
+        return e;
+    signer_work(reply.pass);
+    return signer_finish(reply.pass, ret, &d->why);
 }
 
 void decides(struct desk *d, const struct signer_sign *q, const char *decision)
