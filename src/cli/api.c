@@ -259,7 +259,7 @@ static RESULT reason_of(struct cli *c, struct view *ret)
 
 RESULT api_needs_reason(struct cli *c)
 {
-    struct view reason;
+    struct view reason = {0};
 
     TRY(reason_of(c, &reason));
     return reason.len ? OK
@@ -279,7 +279,7 @@ static RESULT headers_of(struct cli *c, bool with_token, struct curl_slist **ret
 {
     AUTO(secret_free) struct secret *token = NULL;
     AUTO_WRITER bearer = writer_new(8192);
-    struct view reason;
+    struct view reason = {0};
     struct curl_slist *list;
 
     TRY(reason_of(c, &reason));
