@@ -5,6 +5,7 @@
 #include "cli/output.h"
 #include "crypto/sign.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <sys/ioctl.h>
@@ -115,13 +116,24 @@ static RESULT run(struct cli *c, const struct cli_command *cmd, int count, char 
     return cmd->run(c);
 }
 
+RESULT cli_flush(struct cli *c)
+{
+    int fd = fileno(c->out);
+
+    errno = 0;
+    if (fflush(c->out) == 0 && !ferror(c->out) && (fd < 0 || fsync(fd) == 0 || (errno != EIO && errno != ENOSPC)))
+        return OK;
+    return cli_fail(c, ERR_IO, "standard output", "writing the output failed%s%s", errno ? ": " : "",
+                    errno ? strerrordesc_np(errno) : "");
+}
+
 /* A full disk or a reader that left must not look like success. */
 static int end(struct cli *c, enum err e)
 {
     api_free(c->api);
     c->api = NULL;
     if (e == OK && (fflush(c->out) != 0 || ferror(c->out)))
-        e = cli_fail(c, ERR_IO, "standard output", "writing the output failed");
+        e = cli_fail(c, ERR_IO, "standard output", "the command was carried out, but writing its output failed");
     if (e == OK)
         return c->exit_code;
     (void)fflush(c->out);

@@ -34,6 +34,8 @@ RESULT cli_fail(struct cli *c, enum err code, const char *where, const char *for
     __attribute__((format(printf, 4, 5)));
 /* The same when nobody listens where the server should be. */
 RESULT cli_unreachable(struct cli *c, const char *where, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* All that was printed has left this process, and, if it is a file, is on the disk. */
+RESULT cli_flush(struct cli *c);
 /* A line for people on standard error: notes and warnings, never data. */
 void cli_note(struct cli *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* printf into the arena; NULL when memory is used up or the text is longer than 4096 bytes. */

@@ -223,14 +223,11 @@ static RESULT init_json(struct cli *c, const struct keeper_init *q, const struct
 static void init_shares(struct cli *c, const struct keeper_init *q, const struct keeper_init_done *done)
 {
     if (q->method == UNSEAL_PASSPHRASE) {
-        (void)fprintf(c->out, "Holdfast is initialised, and unsealed until it restarts. Its passphrase is stored "
-                              "nowhere:\nwithout it, everything that Holdfast keeps is lost.\n\n");
+        (void)fprintf(c->out, "The passphrase is stored nowhere: without it, everything that Holdfast keeps is "
+                              "lost.\n\n");
         return;
     }
-    (void)fprintf(c->out,
-                  "Holdfast is initialised, and unsealed until it restarts. Any %u of these %zu shares "
-                  "unseal it:\n\n",
-                  q->threshold, done->shares.count);
+    (void)fprintf(c->out, "Any %u of these %zu shares unseal Holdfast:\n\n", q->threshold, done->shares.count);
     for (size_t i = 0; i < done->shares.count; i++)
         (void)fprintf(c->out, "  %zu  %.*s\n", i + 1, (int)done->shares.items[i].len,
                       (const char *)done->shares.items[i].ptr);
@@ -268,6 +265,33 @@ static bool surely_not_done(enum err e)
     return e != ERR_TIMEOUT && e != ERR_UNAVAILABLE && e != ERR_IO;
 }
 
+/* What was shown must have arrived before there is an installation that needs it. */
+static RESULT confirm_init(struct cli *c, const struct keeper_init_done *done, const char *key_path)
+{
+    struct keeper_init_confirm q;
+    enum err e = cli_flush(c);
+
+    memcpy(q.installation, done->installation, sizeof q.installation);
+    if (e != OK) {
+        (void)remove(key_path);
+        return cli_fail(c, e, "standard output",
+                        "%s. So nothing was initialised, and what was shown is void: mend it, "
+                        "and run this again",
+                        c->why.detail);
+    }
+    e = keeper_link_ask(c, KEEPER_INIT_CONFIRM, &q, NULL);
+    if (e == OK)
+        return OK;
+    if (surely_not_done(e)) {
+        (void)remove(key_path);
+        cli_note(c, "Nothing was initialised, and what was shown is void: mend this, and run it again.");
+    } else {
+        cli_note(c, "Whether it is initialised is not known: 'holdfast operator status' says it. If it is, what was "
+                    "shown is good; if not, it is void.");
+    }
+    return e;
+}
+
 RESULT operator_init(struct cli *c)
 {
     AUTO(secret_free) struct secret *passphrase = NULL;
@@ -287,11 +311,17 @@ RESULT operator_init(struct cli *c)
     TRY(approver_create(c, q.administrator, &key, &path));
     memcpy(q.administrator_key, key.public_key, 32);
     e = keeper_link_ask(c, KEEPER_INIT, &q, &done);
-    if (e != OK && surely_not_done(e))
-        (void)remove(path);
-    TRY(e);
-    TRY(show_init(c, &q, &done, path)); /* before anything else can fail: it is shown this once */
-    return keep_profile(c, &config, &done);
+    if (e == OK)
+        e = show_init(c, &q, &done, path);
+    if (e != OK) {
+        (void)remove(path); /* the keeper keeps nothing before it is confirmed */
+        return e;
+    }
+    TRY(confirm_init(c, &done, path));
+    TRY(keep_profile(c, &config, &done));
+    if (!c->json)
+        cli_note(c, "\nHoldfast is initialised, and unsealed until it restarts.");
+    return OK;
 }
 
 /* --- unseal, seal, rotate */

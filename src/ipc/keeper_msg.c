@@ -51,6 +51,12 @@ static const struct field init_done_fields[] = {
 const struct entity keeper_init_done_entity = ENTITY("KeeperInitDone", 0x0103, 1, struct keeper_init_done,
                                                      init_done_fields);
 
+static const struct field init_confirm_fields[] = {
+    FIELD(1, struct keeper_init_confirm, installation, FIXED, INSTALLATION_SIZE),
+};
+const struct entity keeper_init_confirm_entity = ENTITY("KeeperInitConfirm", 0x0139, 1, struct keeper_init_confirm,
+                                                        init_confirm_fields);
+
 static const struct field unseal_fields[] = {
     FIELD(1, struct keeper_unseal, passphrase, BYTES, 1024),
     FIELD(2, struct keeper_unseal, share, TEXT, 128),
@@ -402,6 +408,7 @@ const struct entity keeper_event_room_entity = ENTITY("KeeperEventRoom", 0x0151,
 const struct keeper_message keeper_messages[] = {
     {KEEPER_STATUS, "status", ANYBODY, ANY_STATE, NULL, &keeper_status_entity},
     {KEEPER_INIT, "init", PEER_OPERATOR, STATE_UNINITIALISED, &keeper_init_entity, &keeper_init_done_entity},
+    {KEEPER_INIT_CONFIRM, "init-confirm", PEER_OPERATOR, STATE_UNINITIALISED, &keeper_init_confirm_entity, NULL},
     {KEEPER_UNSEAL, "unseal", PEER_OPERATOR, STATE_SEALED, &keeper_unseal_entity, &keeper_status_entity},
     {KEEPER_SEAL, "seal", PEER_OPERATOR, STATE_UNSEALED, NULL, &keeper_status_entity},
     {KEEPER_ROTATE, "rotate", PEER_OPERATOR, STATE_UNSEALED, NULL, &keeper_status_entity},

@@ -12,7 +12,7 @@ enum keeper_state { STATE_UNINITIALISED = 1, STATE_SEALED = 2, STATE_UNSEALED = 
 enum keeper_type {
     /* operator socket */
     KEEPER_STATUS = 1, /* anybody, any state */
-    KEEPER_INIT,
+    KEEPER_INIT,       /* makes everything and keeps nothing yet: first the shares must have reached somebody */
     KEEPER_UNSEAL,
     KEEPER_SEAL,
     KEEPER_ROTATE,
@@ -21,6 +21,7 @@ enum keeper_type {
     KEEPER_ADMIN_LIST,
     KEEPER_OPERATOR_FREEZE, /* one credential, by path or id; needs no approval */
     KEEPER_TOKENS_ROTATE,   /* a new key for tokens */
+    KEEPER_INIT_CONFIRM,    /* keeps what KEEPER_INIT made */
     /* front */
     KEEPER_HELLO = 20, /* the state ring; only when unsealed */
     KEEPER_PENDING,    /* authored records that are not in the log yet */
@@ -102,6 +103,9 @@ struct keeper_init_done {
     uint8_t import_key[32], checkpoint_key[32];
     struct text_list shares;     /* shown once, stored nowhere */
     struct view enrolment_token; /* one-time, for the administrator's first password */
+};
+struct keeper_init_confirm {
+    uint8_t installation[INSTALLATION_SIZE]; /* as KEEPER_INIT answered it */
 };
 struct keeper_unseal {
     struct view passphrase;
@@ -371,9 +375,8 @@ extern const struct entity keeper_status_entity, keeper_init_entity, keeper_init
     keeper_credential_put_entity, keeper_credential_freeze_entity, keeper_credential_of_entity,
     keeper_credential_state_entity, keeper_enrol_entity, keeper_signer_welcome_entity, keeper_unwrap_entity,
     keeper_unwrapped_entity, keeper_authored_entity, keeper_reserve_entity, keeper_event_credential_entity,
-    keeper_event_room_entity, keeper_operator_freeze_entity, keeper_frozen_entity,
-
-    keeper_token_sign_entity, keeper_token_signed_entity, keeper_token_key_entity, keeper_token_keys_entity,
-    keeper_tokens_rotate_entity;
+    keeper_event_room_entity, keeper_operator_freeze_entity, keeper_frozen_entity, keeper_token_sign_entity,
+    keeper_token_signed_entity, keeper_token_key_entity, keeper_token_keys_entity, keeper_tokens_rotate_entity,
+    keeper_init_confirm_entity;
 
 #endif

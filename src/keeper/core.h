@@ -250,6 +250,7 @@ typedef RESULT (*keeper_handler)(struct keeper *k, const void *request, void *an
     RESULT name(struct keeper *k, const void *request, void *answer, struct arena *arena, struct problem *why)
 HANDLER(seal_status);
 HANDLER(seal_init);
+HANDLER(seal_init_confirm);
 HANDLER(seal_unseal);
 HANDLER(seal_seal);
 HANDLER(seal_rotate);

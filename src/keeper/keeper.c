@@ -10,6 +10,7 @@ static const struct {
 } handlers[] = {
     {KEEPER_STATUS, seal_status},
     {KEEPER_INIT, seal_init},
+    {KEEPER_INIT_CONFIRM, seal_init_confirm},
     {KEEPER_UNSEAL, seal_unseal},
     {KEEPER_SEAL, seal_seal},
     {KEEPER_ROTATE, seal_rotate},

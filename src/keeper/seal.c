@@ -21,11 +21,13 @@ HANDLER(seal_status)
 
     (void)request, (void)arena, (void)why;
     s->state = (uint8_t)k->state;
+    s->memory_locked = k->config.memory_locked;
+    if (k->state == STATE_UNINITIALISED)
+        return OK; /* what an init made is nothing before it is confirmed */
     s->method = k->head.method;
     s->threshold = k->head.threshold;
     s->shares = k->head.shares;
     s->given = (uint8_t)k->given_count;
-    s->memory_locked = k->config.memory_locked;
     memcpy(s->installation, k->head.installation, sizeof s->installation);
     if (k->state != STATE_UNSEALED)
         return OK;
@@ -120,7 +122,13 @@ static RESULT init(struct keeper *k, const struct keeper_init *q, struct keeper_
         TRY(root_wrap_shares(k, arena, &done->shares));
     else
         TRY(root_wrap_passphrase(k, q->passphrase));
-    return first_save(k, arena);
+    return OK;
+}
+
+static void drop_init(struct keeper *k)
+{
+    save_forget(k);
+    k->head = (struct anchor_head){0};
 }
 
 HANDLER(seal_init)
@@ -129,16 +137,34 @@ HANDLER(seal_init)
     enum err e;
 
     TRY(check_init(request, why));
+    drop_init(k); /* one that nobody confirmed */
     e = init(k, request, done, arena);
     if (e != OK) {
-        save_forget(k);
-        k->head = (struct anchor_head){0};
+        drop_init(k);
         return e;
     }
-    k->state = STATE_UNSEALED;
     memcpy(done->installation, k->head.installation, sizeof done->installation);
     memcpy(done->import_key, k->import_public, 32);
     memcpy(done->checkpoint_key, k->checkpoint_public, 32);
+    return OK;
+}
+
+/* The operator has the shares. Had the installation been kept before, shares that were lost on their way to a full disk
+ * or a closed terminal would have left one that nobody can ever unseal. */
+HANDLER(seal_init_confirm)
+{
+    const struct keeper_init_confirm *q = request;
+    enum err e;
+
+    (void)answer;
+    if (!k->root || !ct_eq(q->installation, k->head.installation, INSTALLATION_SIZE))
+        return problem_set(why, ERR_CONFLICT, "installation", "it is not the one that was made last; begin again");
+    e = first_save(k, arena);
+    if (e != OK) {
+        drop_init(k);
+        return e;
+    }
+    k->state = STATE_UNSEALED;
     k->config.event(k->config.context, PEER_FRONT | PEER_SIGNER, KEEPER_EVENT_UNSEALED, NULL, NULL);
     return OK;
 }

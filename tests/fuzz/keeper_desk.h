@@ -104,6 +104,7 @@ static inline void desk_make(void)
                             .argon2_passes = 1,
                             .argon2_memory_kib = 8192};
     struct keeper_init_done done = {0};
+    struct keeper_init_confirm confirm;
     AUTO_WRITER root = writer_new(64);
     bool locked;
 
@@ -115,6 +116,8 @@ static inline void desk_make(void)
     desk_must(arena_new(1u << 16, 1u << 22, &d.arena));
     desk_open(&d);
     desk_must(desk_call(&d, PEER_OPERATOR, KEEPER_INIT, &q, &done));
+    memcpy(confirm.installation, done.installation, sizeof confirm.installation);
+    desk_must(desk_call(&d, PEER_OPERATOR, KEEPER_INIT_CONFIRM, &confirm, NULL));
     memcpy(desk_made.installation, done.installation, 32);
     memcpy(desk_made.import_key, done.import_key, 32);
     memcpy(desk_made.checkpoint_key, done.checkpoint_key, 32);

@@ -138,6 +138,7 @@ struct desk *desk_new(void)
                             .administrator = VIEW_STR("alice"),
                             .argon2_passes = 1,
                             .argon2_memory_kib = 8192};
+    struct keeper_init_confirm confirm;
     char path[128];
     bool locked;
 
@@ -157,6 +158,8 @@ struct desk *desk_new(void)
     assert_int_equal(ed25519_public(d->admin_seed, q.administrator_key), OK);
     desk_start(d);
     assert_int_equal(desk_operator(d, KEEPER_INIT, &q, &d->init, 10000), OK);
+    memcpy(confirm.installation, d->init.installation, sizeof confirm.installation);
+    assert_int_equal(desk_operator(d, KEEPER_INIT_CONFIRM, &confirm, NULL, 10000), OK);
     return d;
 }
 

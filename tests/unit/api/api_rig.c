@@ -56,10 +56,21 @@ static void keeper_init_it(struct rig *r)
                                   .argon2_passes = 1,
                                   .argon2_memory_kib = 8192};
     AUTO_WRITER body = writer_new(4096), answer = writer_new(16384);
+    AUTO(arena_free) struct arena *arena = NULL;
+    struct keeper_init_done done = {0};
+    struct keeper_init_confirm confirm;
     struct problem why = {0};
 
     assert_int_equal(entity_encode(&keeper_init_entity, &q, &body), OK);
     assert_int_equal(keeper_handle(r->keeper, PEER_OPERATOR, KEEPER_INIT, writer_view_of(&body), &answer, &why), OK);
+    assert_int_equal(arena_new(4096, 1u << 20, &arena), OK);
+    assert_int_equal(entity_decode(&keeper_init_done_entity, writer_view_of(&answer), arena, &done), OK);
+    memcpy(confirm.installation, done.installation, sizeof confirm.installation);
+    writer_reset(&body);
+    writer_reset(&answer);
+    assert_int_equal(entity_encode(&keeper_init_confirm_entity, &confirm, &body), OK);
+    assert_int_equal(keeper_handle(r->keeper, PEER_OPERATOR, KEEPER_INIT_CONFIRM, writer_view_of(&body), &answer, &why),
+                     OK);
 }
 
 static void keeper_hello_it(struct rig *r)

@@ -86,12 +86,16 @@ enum err rig_call(struct rig *r, enum keeper_peer from, uint16_t type, const voi
 
 static void init_with(struct rig *r, struct keeper_init *q)
 {
+    struct keeper_init_confirm confirm;
+
     q->cipher = AEAD_XAES_256_GCM;
     q->administrator = VIEW_STR("alice");
     memcpy(q->administrator_key, r->admin_key, 32);
     q->argon2_passes = 1;
     q->argon2_memory_kib = 8192;
     assert_int_equal(rig_call(r, PEER_OPERATOR, KEEPER_INIT, q, &r->done), OK);
+    memcpy(confirm.installation, r->done.installation, sizeof confirm.installation);
+    assert_int_equal(rig_call(r, PEER_OPERATOR, KEEPER_INIT_CONFIRM, &confirm, NULL), OK);
 }
 
 void rig_init_passphrase(struct rig *r)

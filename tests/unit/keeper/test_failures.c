@@ -264,14 +264,18 @@ static void an_init_that_fails_can_be_made_again(void **state)
                             .administrator = VIEW_STR("alice"),
                             .argon2_passes = 1,
                             .argon2_memory_kib = 8192};
+    struct keeper_init_confirm confirm;
     struct keeper_status st = {0};
 
     (void)state;
+    assert_int_equal(rig_call(r, PEER_OPERATOR, KEEPER_INIT, &q, &r->done), OK);
+    memcpy(confirm.installation, r->done.installation, sizeof confirm.installation);
     fail_at = 1;
     fail_errno = ENOSPC;
     writes = 0;
-    assert_int_equal(rig_call(r, PEER_OPERATOR, KEEPER_INIT, &q, NULL), ERR_NO_SPACE);
+    assert_int_equal(rig_call(r, PEER_OPERATOR, KEEPER_INIT_CONFIRM, &confirm, NULL), ERR_NO_SPACE);
     fail_at = 0;
+    assert_int_equal(rig_call(r, PEER_OPERATOR, KEEPER_INIT_CONFIRM, &confirm, NULL), ERR_CONFLICT);
     assert_int_equal(rig_call(r, PEER_OPERATOR, KEEPER_STATUS, NULL, &st), OK);
     assert_int_equal(st.state, STATE_UNINITIALISED);
     assert_int_equal(st.shares, 0);

@@ -76,6 +76,44 @@ static void init_happens_once(void **state)
     assert_int_equal(rig_call(r, PEER_OPERATOR, KEEPER_INIT, &q, NULL), ERR_ALREADY_INITIALISED);
 }
 
+/* Shares that nobody got must not be those of an installation: nothing is kept before it is confirmed. */
+static void an_init_that_nobody_confirms_never_was(void **state)
+{
+    struct rig *r = *state;
+    struct keeper_init q = {.method = UNSEAL_SHARES,
+                            .threshold = 2,
+                            .shares = 3,
+                            .cipher = 1,
+                            .administrator = VIEW_STR("alice"),
+                            .argon2_passes = 1,
+                            .argon2_memory_kib = 8192};
+    struct keeper_init_confirm first, second, none = {0};
+    struct keeper_status s = {0};
+    uint8_t before[4096], after[4096];
+
+    rig_slots(r, before);
+    assert_int_equal(rig_call(r, PEER_OPERATOR, KEEPER_INIT_CONFIRM, &none, NULL), ERR_CONFLICT);
+    assert_int_equal(rig_call(r, PEER_OPERATOR, KEEPER_INIT, &q, &r->done), OK);
+    memcpy(first.installation, r->done.installation, sizeof first.installation);
+    rig_slots(r, after);
+    assert_memory_equal(before, after, sizeof before);
+    assert_int_equal(keeper_state_of(r->keeper), STATE_UNINITIALISED);
+    assert_int_equal(rig_call(r, PEER_OPERATOR, KEEPER_STATUS, NULL, &s), OK);
+    assert_int_equal(s.shares, 0);
+    assert_int_equal(r->events[KEEPER_EVENT_UNSEALED], 0);
+    assert_int_equal(rig_call(r, PEER_FRONT, KEEPER_INIT_CONFIRM, &first, NULL), ERR_FORBIDDEN);
+    assert_int_equal(rig_call(r, PEER_OPERATOR, KEEPER_INIT, &q, &r->done), OK); /* somebody tries again */
+    memcpy(second.installation, r->done.installation, sizeof second.installation);
+    assert_int_equal(rig_call(r, PEER_OPERATOR, KEEPER_INIT_CONFIRM, &first, NULL), ERR_CONFLICT);
+    assert_int_equal(rig_call(r, PEER_OPERATOR, KEEPER_INIT_CONFIRM, &second, NULL), OK);
+    assert_int_equal(keeper_state_of(r->keeper), STATE_UNSEALED);
+    assert_int_equal(r->events[KEEPER_EVENT_UNSEALED], 1);
+    rig_restart(r);
+    assert_int_equal(give_share(r, r->done.shares.items[0]), OK);
+    assert_int_equal(give_share(r, r->done.shares.items[2]), OK);
+    assert_int_equal(keeper_state_of(r->keeper), STATE_UNSEALED);
+}
+
 static void the_front_can_neither_unseal_nor_enrol(void **state)
 {
     static const uint16_t operators[] = {KEEPER_INIT,   KEEPER_UNSEAL,    KEEPER_SEAL,
@@ -180,6 +218,7 @@ int main(void)
         T(any_threshold_of_shares_opens),
         T(shares_of_another_installation_are_told_apart),
         T(init_happens_once),
+        T(an_init_that_nobody_confirms_never_was),
         T(the_front_can_neither_unseal_nor_enrol),
         T(sealing_forgets_everything),
         T(weak_choices_are_refused_with_a_reason),
