@@ -1,6 +1,7 @@
 #include "desk.h"
 
 #include "crypto/sign.h"
+#include "ipc/config.h"
 #include "ipc/start.h"
 
 #include <errno.h>
@@ -51,15 +52,31 @@ static void wait_ready(int control)
     assert_true(desk_receive(control, 10000, frame, sizeof frame, &len));
 }
 
+/* The defaults, as the supervisor hands them to the keeper. */
+static void put_settings(struct writer *w)
+{
+    AUTO(arena_free) struct arena *arena = NULL;
+    struct config config;
+    struct problem why = {0};
+
+    assert_int_equal(arena_new(4096, 1u << 20, &arena), OK);
+    assert_int_equal(config_parse(VIEW_STR("data_dir: /nowhere\n"), "desk", arena, &config, &why), OK);
+    assert_int_equal(config_complete(&config, arena, &why), OK);
+    assert_int_equal(entity_encode(&config_entity, &config, w), OK);
+}
+
 void desk_start(struct desk *d)
 {
+    AUTO_WRITER settings = writer_new(65536);
     int keeper_sup[2], signer_sup[2], keeper_signer[2], keeper_front[2], signer_front[2];
     AUTO_WRITER venues = writer_new(4u << 20);
     struct start keeper, signer;
 
     pair(keeper_sup), pair(signer_sup), pair(keeper_signer), pair(keeper_front), pair(signer_front);
     read_venues(&venues);
-    keeper = (struct start){.fd_count = 5,
+    put_settings(&settings);
+    keeper = (struct start){.config = writer_view_of(&settings),
+                            .fd_count = 5,
                             .fds = {{START_FD_SUPERVISOR, 0, keeper_sup[1]},
                                     {START_FD_SIGNER, 0, keeper_signer[0]},
                                     {START_FD_FRONT, 0, keeper_front[0]},
