@@ -8,7 +8,7 @@
 
 #define MESSAGE_MAX     (100u * 1024)
 #define TILE            256
-#define CHECKPOINT_MS   1000
+#define LOOK_MS         1000 /* between looks at what is due */
 #define LATE_MS         2000 /* a checkpoint that waits so long may miss a record that nobody brought */
 #define CALL_MS         30000
 #define RESYNC_MS       500
@@ -42,6 +42,7 @@ struct feed {
     unsigned failures;
     bool asking; /* for a checkpoint */
     uint64_t asked_ms;
+    bool asked; /* at all */
     struct loop_timer *resync;
     uint8_t message[MESSAGE_MAX]; /* being put together; leaves are no secret */
 };
@@ -244,6 +245,7 @@ static void on_note(void *context, enum err error, struct view entity, const str
     struct checkpoint c;
 
     d->asking = false;
+    d->asked = false; /* what fails is tried again without waiting */
     if (error != OK) {
         if (error != ERR_UNAVAILABLE && error != ERR_SEALED && error != ERR_BUSY)
             log_warn("no checkpoint: %s", why->detail);
@@ -254,8 +256,10 @@ static void on_note(void *context, enum err error, struct view entity, const str
         log_error("the keeper's checkpoint does not open");
         return;
     }
-    if (ledger_put_checkpoint(s->ledger, note.note) == OK)
-        atomic_store(&s->health.checkpoint_size, c.size);
+    if (ledger_put_checkpoint(s->ledger, note.note) != OK)
+        return;
+    d->asked = true;
+    atomic_store(&s->health.checkpoint_size, c.size);
 }
 
 static void ask_checkpoint(struct feed *d, uint64_t now)
@@ -264,10 +268,13 @@ static void ask_checkpoint(struct feed *d, uint64_t now)
     struct keeper_checkpoint q = {.size = atomic_load(&h->keeper_size)};
     struct caller *keeper = front_keeper(d->front);
 
+    if (d->asked && now - d->asked_ms + LOOK_MS / 2 < d->front->config.checkpoint_seconds * 1000ull)
+        return;
     if (!keeper || !d->on || !d->has_state || q.size <= atomic_load(&h->checkpoint_size))
         return;
     d->asking = caller_call(keeper, KEEPER_CHECKPOINT, &keeper_checkpoint_entity, &q, CALL_MS, on_note, d) == OK;
     d->asked_ms = now;
+    d->asked = d->asking;
 }
 
 static void look_for_missed(struct feed *d)
@@ -304,7 +311,7 @@ RESULT feed_new(struct front *f)
     d->front = f;
     d->end = &d->first;
     TRY(loop_timer_new(front_loop(f), on_resync, d, &d->resync));
-    return loop_every(front_loop(f), CHECKPOINT_MS, on_second, d);
+    return loop_every(front_loop(f), LOOK_MS, on_second, d);
 }
 
 void feed_free(struct feed *d)

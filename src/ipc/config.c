@@ -125,6 +125,7 @@ static const struct field config_fields[] = {
     FIELD(15, struct config, memory_lock_kib, U32, 16777216, .min = 1024, .doc = "of secrets kept out of swap"),
     FIELD(16, struct config, dev, BOOL, 0, .flags = FIELD_HIDDEN),
     FIELD(17, struct config, tokens, ENTITY, 0, .nested = &config_tokens_entity),
+    FIELD(18, struct config, checkpoint_seconds, U32, 3600, .min = 1, .doc = "between checkpoints of the log"),
 };
 const struct entity config_entity = ENTITY("Config", 0x0811, 1, struct config, config_fields);
 
@@ -190,6 +191,7 @@ static const struct {
     {offsetof(struct config, argon2.passes), 3},         {offsetof(struct config, argon2.memory_kib), 65536},
     {offsetof(struct config, sessions.hours), 8},        {offsetof(struct config, sessions.idle_minutes), 30},
     {offsetof(struct config, sessions.per_user), 3},     {offsetof(struct config, memory_lock_kib), 65536},
+    {offsetof(struct config, checkpoint_seconds), 1},
 };
 
 /* A tenth of a second of RSA at once, and a hundredth of the keeper's time in the long run. */

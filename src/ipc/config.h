@@ -62,7 +62,8 @@ struct config {
     uint8_t log_level;        /* enum config_log */
     uint32_t memory_lock_kib; /* 65536: what the supervisor asks for as RLIMIT_MEMLOCK of its children */
     struct config_tokens tokens;
-    bool dev; /* set by --dev alone */
+    uint32_t checkpoint_seconds; /* 1: between checkpoints of the log, while there is something new */
+    bool dev;                    /* set by --dev alone */
 };
 extern const struct entity config_entity, config_tls_entity, config_http_entity, config_argon2_entity,
     config_sessions_entity, config_tokens_entity;

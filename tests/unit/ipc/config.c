@@ -45,9 +45,22 @@ static void an_empty_file_means_the_defaults(void **state)
         assert_int_equal(c.http.header_bytes, 16384);
         assert_int_equal(c.argon2.memory_kib, 65536);
         assert_int_equal(c.sessions.idle_minutes, 30);
+        assert_int_equal(c.checkpoint_seconds, 1);
         assert_int_equal(config_log_level(&c), LOG_INFO);
         assert_false(c.dev);
     }
+}
+
+static void checkpoints_have_a_range(void **state)
+{
+    (void)state;
+    struct config c;
+    struct problem why;
+    assert_ok(config_parse(VIEW_STR("checkpoint_seconds: 3600\n"), "f", arena, &c, &why));
+    assert_int_equal(c.checkpoint_seconds, 3600);
+    assert_int_not_equal(config_parse(VIEW_STR("checkpoint_seconds: 0\n"), "f", arena, &c, &why), OK);
+    assert_non_null(strstr(why.where, "f:1"));
+    assert_int_not_equal(config_parse(VIEW_STR("checkpoint_seconds: 3601\n"), "f", arena, &c, &why), OK);
 }
 
 static void what_a_file_says_holds(void **state)
@@ -176,9 +189,13 @@ static void files_and_overrides(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_empty_file_means_the_defaults),   cmocka_unit_test(what_a_file_says_holds),
-        cmocka_unit_test(each_mistake_is_named_by_its_place), cmocka_unit_test(socket_paths_fit_the_kernel),
-        cmocka_unit_test(addresses_of_both_families),         cmocka_unit_test(files_and_overrides),
+        cmocka_unit_test(an_empty_file_means_the_defaults),
+        cmocka_unit_test(what_a_file_says_holds),
+        cmocka_unit_test(checkpoints_have_a_range),
+        cmocka_unit_test(each_mistake_is_named_by_its_place),
+        cmocka_unit_test(socket_paths_fit_the_kernel),
+        cmocka_unit_test(addresses_of_both_families),
+        cmocka_unit_test(files_and_overrides),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -263,6 +263,32 @@ static void test_log_is_cut(void **state)
     store_close(s);
 }
 
+static uint64_t log_size(const struct place *p)
+{
+    char path[128];
+    struct stat st;
+    (void)snprintf(path, sizeof(path), "%s-wal", p->path);
+    return stat(path, &st) == 0 ? (uint64_t)st.st_size : 0;
+}
+
+/* The next start would read all of it again. Whoever only reads and closes last can't empty it. */
+static void test_log_is_empty_after_the_end(void **state)
+{
+    static uint8_t big[1u << 16];
+    struct place *p = *state;
+    struct store *s = open_store(p->url), *reader = share_store(s, true);
+    for (uint64_t i = 1; i <= 20; i++)
+        commit_one(s, (struct store_change){STORE_PUT, TABLE_META, VIEW_STR("big"), STORE_ANY, i, VIEW_OF(big)});
+    assert_int_equal(version_of(reader, TABLE_META, "big", NULL), 20);
+    assert_true(log_size(p) > 1u << 20);
+    store_close(s);
+    assert_int_equal(log_size(p), 0);
+    store_close(reader);
+    s = open_store(p->url);
+    assert_int_equal(version_of(s, TABLE_META, "big", NULL), 20);
+    store_close(s);
+}
+
 int main(void)
 {
 #define TEST(t) cmocka_unit_test_setup_teardown(t, set_up, tear_down)
@@ -278,6 +304,7 @@ int main(void)
         TEST(test_damaged_row_page),
         TEST(test_cut_off),
         TEST(test_log_is_cut),
+        TEST(test_log_is_empty_after_the_end),
     };
     return cmocka_run_group_tests_name("store sqlite", tests, NULL, NULL);
 }
