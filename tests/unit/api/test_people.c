@@ -484,6 +484,15 @@ static void nobody_raises_himself(void **state)
         ask("POST", "/api/v1/users", sam, "{\"name\":\"evil\",\"roles\":[\"admin\"],\"password\":\"" PASSWORD "\"}"),
         403);
     assert_int_equal(rig_records(rig, EVENT_PERMISSION_DENIED), 6);
+    /* Nor by way of a key of his own. */
+    char key[API_KEY_TEXT_SIZE];
+    assert_int_equal(
+        ask("POST", "/api/v1/keys", admin,
+            "{\"name\":\"x\",\"environment\":\"production\",\"usage\":\"full_access\",\"roles\":[\"admin\"]}"),
+        201);
+    member("key", key, sizeof key);
+    assert_int_equal(change_user(key, "carol", "{\"roles\":[\"admin\",\"trader\"]}"), 403);
+    assert_int_equal(change_user(key, "sam", "{\"state\":\"disabled\"}"), 200);
 }
 
 /* Who looks after users has no way to make himself a second self with more rights than he has. */
