@@ -181,6 +181,14 @@ static void fish_option(struct cli *c, const struct cli_command *cmd, const stru
     (void)fputc('\n', c->out);
 }
 
+static bool takes_file(const struct cli_command *cmd)
+{
+    for (size_t i = 0; i < ARGUMENTS_MAX && cmd->arguments[i].name; i++)
+        if (cmd->arguments[i].file)
+            return true;
+    return false;
+}
+
 static void fish(struct cli *c)
 {
     struct names groups = {0};
@@ -204,6 +212,10 @@ static void fish(struct cli *c)
     for (size_t i = 0; i < command_count; i++)
         for (size_t k = 0; (o = command_option_at(&command_table[i], k)); k++)
             fish_option(c, &command_table[i], o);
+    for (size_t i = 0; i < command_count; i++)
+        if (takes_file(&command_table[i]))
+            (void)fprintf(c->out, "complete -c holdfast -n \"test (__holdfast_verbs) = '%s'\" -F\n",
+                          command_table[i].path);
     (void)fputs("complete -c holdfast -n \"test (__holdfast_verbs) = 'completion'\" -a 'bash zsh fish'\n", c->out);
 }
 

@@ -1,5 +1,6 @@
 #include "cli/help.h"
 
+#include "base/text.h"
 #include "cli/cli.h"
 #include "cli/output.h"
 
@@ -202,6 +203,16 @@ void help_markdown(FILE *out)
         markdown_command(&command_table[i], out);
 }
 
+/* By its number, so that it is read right without a preprocessor and in any locale. Returns its length. */
+static size_t roff_character(FILE *out, const char *text)
+{
+    uint32_t character = 0;
+    size_t n = utf8_next(view_str(text), &character);
+
+    (void)fprintf(out, "\\[u%04X]", (unsigned)character);
+    return n ? n : 1;
+}
+
 /* roff: a backslash and a dot or quote at a line's front mean something. */
 static void roff(FILE *out, const char *text)
 {
@@ -214,10 +225,14 @@ static void roff(FILE *out, const char *text)
             (void)fputs("\n.PP", out);
             continue;
         }
+        front = *text == '\n';
+        if ((unsigned char)*text >= 0x80) {
+            text += roff_character(out, text) - 1;
+            continue;
+        }
         if (*text == '\\' || *text == '-')
             (void)fputc('\\', out);
         (void)fputc(*text == '\\' ? 'e' : *text, out);
-        front = *text == '\n';
     }
 }
 

@@ -364,9 +364,11 @@ const struct cli_command command_table[] = {
             "A C2SP signed note, verified against the pinned key. Keep it elsewhere: it proves later that nothing was "
             "altered.",
             NULL, NO_ARGUMENTS, "holdfast audit checkpoint > checkpoint.txt"),
-    COMMAND("completion", completion_run, COMMAND_PLAIN, "completion for your shell",
-            "For bash: holdfast completion bash > /etc/bash_completion.d/holdfast", NULL,
-            ARGUMENTS(ARGUMENT("SHELL", "bash, zsh or fish")), "source <(holdfast completion bash)"),
+    COMMAND(
+        "completion", completion_run, COMMAND_PLAIN, "completion for your shell",
+        "bash: holdfast completion bash > /etc/bash_completion.d/holdfast. zsh: the same into a file _holdfast in a "
+        "directory of $fpath. fish: into ~/.config/fish/completions/holdfast.fish.",
+        NULL, ARGUMENTS(ARGUMENT("SHELL", "bash, zsh or fish")), "source <(holdfast completion bash)"),
     COMMAND("help", help_run, COMMAND_PLAIN, "help for a command",
             "--markdown and --man write the reference of all commands.",
             OPTIONS(FLAG("markdown", 0, "every command, as in docs/cli.md"), FLAG("man", 0, "the manual page")),

@@ -1,13 +1,14 @@
-"""The command line where it goes wrong: output that cannot be written, a server that is sealed, on its way out or gone."""
-import json
+"""The command line at the edges: output that cannot be written, the shells' completion, the manual page."""
 import os
-import pathlib
+import pty
+import re
+import select
 import subprocess
+import time
 
 import pytest
 
 import server as holdfast
-from server import until
 
 
 def run(s, *arguments, stdout, **more):
@@ -54,3 +55,93 @@ def test_output_that_cannot_be_written_is_no_success(desk):
     r = subprocess.run([holdfast.PROGRAM, "version"], stderr=subprocess.PIPE, text=True, close_fds=True,
                        preexec_fn=lambda: os.close(1), check=False)
     assert r.returncode == 7, r
+
+
+# --- completion, in the shells themselves
+
+COMPLETIONS = [  # what was typed; what a Tab must offer; what it must not
+    ("holdfast oper", ["operator"], []),
+    ("holdfast operator ", ["init", "freeze", "admin"], ["put"]),
+    ("holdfast operator admin ", ["add", "recover"], ["freeze"]),
+    ("holdfast secret put x --ki", ["--kind"], []),
+    ("holdfast secret put x --kind ", ["password", "private_key"], ["--reason"]),
+    ("holdfast status -o ", ["json", "table"], []),
+    ("holdfast completion ", ["bash", "fish", "zsh"], []),
+    ("holdfast audit verify /etc/hostn", ["/etc/hostname"], []),
+    ("holdfast credential put x --policy /etc/hostn", ["/etc/hostname"], []),
+]
+
+
+def shell_environment(home):
+    e = {k: v for k, v in os.environ.items() if not k.startswith("HOLDFAST_")}
+    return {**e, "PATH": f"{holdfast.PROGRAM.parent}:{os.environ['PATH']}", "HOME": str(home), "TERM": "dumb",
+            "XDG_CONFIG_HOME": str(home), "XDG_DATA_HOME": str(home), "XDG_CACHE_HOME": str(home)}
+
+
+class Zsh:
+    """At a terminal, as a person has it: completion runs in the line editor only."""
+
+    def __init__(self, home):
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.chdir(home)
+            os.execvpe("zsh", ["zsh", "-f", "-i"], shell_environment(home))
+        self.type("autoload -U compinit; compinit -D -u; source <(holdfast completion zsh); PS1=; LISTMAX=1000; echo re''ady\n")
+        self.read("\nready")
+
+    def type(self, text):
+        os.write(self.fd, text.encode())
+
+    def read(self, end, seconds=20.0):
+        out, until_time = "", time.monotonic() + seconds
+        while end not in out:
+            assert time.monotonic() < until_time, out
+            if select.select([self.fd], [], [], 0.1)[0]:
+                out += os.read(self.fd, 65536).decode(errors="replace")
+        return out
+
+    def offers(self, line):
+        """What is on the screen after Ctrl-D, which lists what matches, and Tab, which types what is certain."""
+        self.type(line + "\x04\t")
+        self.type("\x01: \x05\necho do''ne\n")  # nothing of the line is run
+        return self.read("\ndone")
+
+    def close(self):
+        os.close(self.fd)
+        os.waitpid(self.pid, 0)
+
+
+def test_zsh_completes(tmp_path):
+    zsh = Zsh(tmp_path)
+    try:
+        for line, offered, others in COMPLETIONS:
+            words = zsh.offers(line).replace("\r", " ").split(line, 1)[1].split()
+            said = " ".join(words)
+            for word in offered:
+                rest = word[len(line.rsplit(" ", 1)[1]):]  # a single match is typed on
+                assert word in words or rest in said, (line, word, said)
+            assert not set(others) & set(words), (line, said)
+    finally:
+        zsh.close()
+
+
+def test_fish_completes(tmp_path):
+    script = tmp_path / "holdfast.fish"
+    script.write_text(subprocess.run([holdfast.PROGRAM, "completion", "fish"], capture_output=True, text=True,
+                                     check=True).stdout)
+    for line, offered, others in COMPLETIONS:
+        r = subprocess.run(["fish", "--no-config", "-c", f"source {script}; complete -C '{line}'"], capture_output=True,
+                           text=True, env=shell_environment(tmp_path), timeout=30, check=True)
+        words = {w.split("\t")[0] for w in r.stdout.splitlines()}
+        assert r.stderr == "" and set(offered) <= words and not set(others) & words, (line, r)
+
+
+# --- the manual page
+
+
+def test_the_manual_page_is_clean(tmp_path):
+    page = holdfast.SOURCE / "docs" / "holdfast.1"
+    for command in (["man", "--warnings", "-l", page], ["groff", "-man", "-Tutf8", "-ww", page]):
+        r = subprocess.run(list(map(str, command)), capture_output=True, env={**os.environ, "MANWIDTH": "80", "PAGER": "cat"},
+                           timeout=60, check=True)
+        assert r.stderr == b"" and b"operator freeze" in re.sub(rb".\x08", b"", r.stdout), (command, r.stderr)
