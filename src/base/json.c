@@ -16,9 +16,21 @@ static void wiping_free(void *p)
     free(p);
 }
 
-static void use_wiping_free(void)
+/* jansson's reader goes on where its text buffer can't grow, and leaves characters out: what it read then is not what
+ * was written. */
+static thread_local bool starved;
+
+static void *noting_malloc(size_t n)
 {
-    json_set_alloc_funcs(malloc, wiping_free);
+    void *p = malloc(n);
+
+    starved |= !p;
+    return p;
+}
+
+static void use_own_memory(void)
+{
+    json_set_alloc_funcs(noting_malloc, wiping_free);
 }
 
 static enum err refuse_at(struct problem *why, enum err code, struct view text, size_t at, const char *detail)
@@ -63,7 +75,7 @@ static void prepare(void)
 {
     uint32_t seed = 0;
 
-    use_wiping_free();
+    use_own_memory();
     if (random_system()->fill(random_system(), &seed, sizeof seed) == OK && seed != 0)
         json_object_seed(seed);
 }
@@ -75,8 +87,13 @@ enum err json_read(struct view text, json_t **ret, struct problem *why)
 
     call_once(&once, prepare);
     TRY(check_shape(text, why));
+    starved = false;
     json_t *root = json_loadb((const char *)text.ptr, text.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
 
+    if (starved) {
+        json_wipe(root);
+        return problem_set(why, ERR_NO_MEMORY, "", "There was no memory to read it.");
+    }
     if (!root) {
         /* The grammar holds, so only these are left. */
         enum json_error_code kind = json_error_code(&error);

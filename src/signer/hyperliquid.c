@@ -145,8 +145,11 @@ static bool may_have_nonce(struct view json)
 RESULT hyperliquid_nonce(struct view action_json, uint64_t *ret)
 {
     __attribute__((cleanup(json_decref_auto))) json_t *root = NULL;
-    if (!may_have_nonce(action_json) || json_read(action_json, &root, NULL) != OK)
+    if (!may_have_nonce(action_json))
         return ERR_NOT_FOUND;
+    enum err e = json_read(action_json, &root, NULL);
+    if (e != OK)
+        return e == ERR_NO_MEMORY ? e : ERR_NOT_FOUND;
     const json_t *action = root;
     const struct hl_action *row = hyperliquid_action_find(action);
     if (row && row->kind == HL_MULTISIG) {

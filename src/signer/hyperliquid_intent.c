@@ -84,9 +84,10 @@ RESULT hyperliquid_intent_end(struct hl_walk *w)
     if (!w->intents)
         return OK;
     TRY(put_endpoint(w, &intent->endpoint));
-    if (intents_add(w->intents, w->arena, intent) == ERR_LIMIT_REACHED)
-        return hyperliquid_refuse(w, ERR_LIMIT_REACHED, "at most %d items in one request", INTENTS_MAX);
-    return OK;
+    enum err e = intents_add(w->intents, w->arena, intent);
+    if (e == ERR_LIMIT_REACHED)
+        return hyperliquid_refuse(w, e, "at most %d items in one request", INTENTS_MAX);
+    return e;
 }
 
 static RESULT note_asset(struct hl_walk *w, const json_t *value)

@@ -49,8 +49,8 @@ static RESULT address(struct judging *j, struct view path_and_query, const struc
             continue;
         struct reading r;
         TRY(reading_new(j->arena, &r));
-        params_lenient(j->venue, VIEW(path_and_query.ptr + e->path.len, path_and_query.len - e->path.len), j->arena,
-                       &r);
+        TRY(params_lenient(j->venue, VIEW(path_and_query.ptr + e->path.len, path_and_query.len - e->path.len), j->arena,
+                           &r));
         for (size_t k = 0; body && k < body->count; k++)
             if (body->items[k].place == IN_BODY && !reading_find(&r, body->items[k].id))
                 TRY(reading_add(&r, &body->items[k], j->why));

@@ -71,12 +71,17 @@ RESULT signer_add_venues(struct signer *s, struct view files, struct problem *wh
         struct view name, text;
         char file[256];
         struct venue *v;
+        enum err e;
         TRY(reader_var(&r, sizeof file - 1, &name));
         TRY(reader_var(&r, 1u << 20, &text));
         TRY(view_to_str(name, file, sizeof file));
-        if (venue_parse(file, text, &v, why) != OK)
-            return ERR_BAD_CONFIG;
-        TRY(signer_add_venue(s, v));
+        e = venue_parse(file, text, &v, why);
+        if (e != OK)
+            return e == ERR_NO_MEMORY ? e : ERR_BAD_CONFIG;
+        e = signer_add_venue(s, v);
+        if (e != OK)
+            venue_free(v);
+        TRY(e);
     }
     return OK;
 }

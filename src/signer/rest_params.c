@@ -134,15 +134,19 @@ RESULT params_form(const struct venue *v, struct view text, enum param_place pla
     return OK;
 }
 
-void params_lenient(const struct venue *v, struct view text, struct arena *arena, struct reading *r)
+RESULT params_lenient(const struct venue *v, struct view text, struct arena *arena, struct reading *r)
 {
     struct view rest = text, token;
     while (text.len && r->count < r->cap && next_token(&rest, &token)) {
         struct given g;
+        enum err e = form_token(v, token, IN_QUERY, arena, &g, NULL);
+        if (e == ERR_NO_MEMORY) /* a parameter that is left out would hide what the text can form */
+            return e;
         /* What is not a parameter is what a lenient reader skips. */
-        if (form_token(v, token, IN_QUERY, arena, &g, NULL) == OK && reading_add(r, &g, NULL) != OK)
-            return;
+        if (e == OK && reading_add(r, &g, NULL) != OK)
+            return OK;
     }
+    return OK;
 }
 
 static RESULT json_value(const json_t *j, const struct given *g, const struct venue *v, struct arena *arena,

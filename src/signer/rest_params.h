@@ -40,8 +40,9 @@ RESULT params_form(const struct venue *v, struct view text, enum param_place pla
 /* Reads a flat JSON object. Lists and objects only for parameters of type json; numbers only as integers. */
 RESULT params_json(const struct venue *v, struct view text, enum param_place place, struct arena *arena,
                    struct reading *r, struct problem *why);
-/* As params_form, but takes whatever a lenient reader would: for text that nobody meant to be parameters. */
-void params_lenient(const struct venue *v, struct view text, struct arena *arena, struct reading *r);
+/* As params_form, but takes whatever a lenient reader would: for text that nobody meant to be parameters.
+ * ERR_NO_MEMORY. */
+RESULT params_lenient(const struct venue *v, struct view text, struct arena *arena, struct reading *r);
 
 /* The whole request as its sender means it. */
 RESULT params_request(const struct venue *v, const struct venue_scheme *s, const struct sign_request *q,

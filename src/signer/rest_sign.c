@@ -109,7 +109,7 @@ static RESULT check_presigned(const struct signing *s)
         return OK;
     struct reading r;
     TRY(reading_new(s->arena, &r));
-    params_lenient(s->venue, s->request->query.len ? s->request->query : s->request->body, s->arena, &r);
+    TRY(params_lenient(s->venue, s->request->query.len ? s->request->query : s->request->body, s->arena, &r));
     const struct given *g = reading_find(&r, s->scheme->timestamp_id);
     struct decimal d = {0};
     if (!g || decimal_parse(g->value, &d) != OK || d.scale != 0 || d.digits < 0)

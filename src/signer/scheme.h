@@ -78,7 +78,8 @@ struct scheme {
     RESULT(*sign)
     (const struct venue *venue, const struct signing_key *key, const struct sign_request *request, struct arena *arena,
      struct sign_result *ret, struct problem *why);
-    /* The nonce that the caller's params name themselves, or ERR_NOT_FOUND. NULL where params never do. */
+    /* The nonce that the caller's params name themselves, or ERR_NOT_FOUND; ERR_NO_MEMORY. NULL where params never do.
+     */
     RESULT (*own_nonce)(struct view params, uint64_t *ret);
     bool slow; /* sign takes a millisecond and more. It then runs in a thread of its own */
 };

@@ -243,9 +243,10 @@ static RESULT choose_nonce(struct signer_pass *p, struct problem *why)
 {
     uint64_t floor = p->l->last_nonce > p->s->nonce_floor ? p->l->last_nonce : p->s->nonce_floor;
     uint64_t own = p->q->nonce;
+    enum err e = own == 0 && p->scheme->own_nonce ? p->scheme->own_nonce(p->q->params, &own) : OK;
 
-    if (own == 0 && p->scheme->own_nonce && p->scheme->own_nonce(p->q->params, &own) != OK)
-        own = 0;
+    if (e == ERR_NO_MEMORY)
+        return e;
     p->nonce = own ? own : p->now_ms > floor ? p->now_ms : floor + 1;
     if (p->nonce <= floor || (own && p->nonce > p->now_ms + NONCE_CALLER_AHEAD_MS))
         return ERR_NONCE_REUSED;
@@ -318,11 +319,13 @@ void signer_work(struct signer_pass *p)
 static RESULT release(struct signer_pass *p, struct signer_signed *out)
 {
     const struct sign_result *r = &p->result;
+    struct entity_list headers;
 
     out->decision = VIEW_STR("ok");
     TRY(arena_copy(p->arena, view_str(p->decision.rule), &out->rule));
     out->nonce = p->nonce;
     out->timestamp_ms = p->now_ms;
+    TRY(headers_out(r, p->arena, &headers)); /* nothing may fail after the record */
     TRY(proof_use(p->s, &p->proof, p->now_ms));
     TRY(record(p, out));
     memcpy(p->l->used, p->use, sizeof p->l->used);
@@ -331,7 +334,8 @@ static RESULT release(struct signer_pass *p, struct signer_signed *out)
     out->url = r->url;
     out->body = r->body;
     out->signature = r->signature;
-    return headers_out(r, p->arena, &out->headers);
+    out->headers = headers;
+    return OK;
 }
 
 static RESULT sign(struct signer_pass *p, struct signer_signed *out, struct problem *why)

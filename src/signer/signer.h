@@ -24,7 +24,7 @@ struct signer_config {
 
 RESULT signer_new(const struct signer_config *config, struct signer **ret);
 void signer_free(struct signer *s); /* wipes every key; no pass is out */
-/* Takes the venue. ERR_EXISTS for a second one of the same name. */
+/* Takes the venue, where it succeeds. ERR_EXISTS for a second one of the same name. */
 RESULT signer_add_venue(struct signer *s, struct venue *v);
 /* Each file as u32-counted name and u32-counted text. ERR_BAD_CONFIG with why naming file, line and column. */
 RESULT signer_add_venues(struct signer *s, struct view files, struct problem *why);

@@ -16,8 +16,10 @@ static enum err authored(void *context, struct view bytes)
 
     if (d->authored_result != OK)
         return d->authored_result;
+    if (arena_copy(d->arena, bytes, &d->last) != OK)
+        return ERR_NO_MEMORY; /* it has not left */
     d->authored++;
-    return arena_copy(d->arena, bytes, &d->last);
+    return OK;
 }
 
 static enum err reserve(void *context, const struct keeper_reserve *marks)
