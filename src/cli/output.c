@@ -270,7 +270,7 @@ static RESULT list(struct cli *c, struct view body, const struct listing *l, boo
     }
     TRY(table_new(c, l->columns, l->count, &t));
     TRY(fill(t, rows));
-    if (sorted && !next)
+    if (sorted && !next && t->cells)
         qsort(t->cells, t->cell_count / t->column_count, t->column_count * sizeof *t->cells, by_first_cell);
     table_print(t);
     note_next(c, next);
