@@ -17,6 +17,7 @@
 #define HOLDFAST_VENUES_DIR "/usr/share/holdfast/venues"
 #endif
 #define DATA_DIR   "/var/lib/holdfast"
+#define RUN_DIR    "/run/holdfast" /* other users can enter it, and only the server can change it */
 #define FILE_MAX   (1024u * 1024)
 #define PATH_BYTES 4000
 #define SUN_BYTES  107 /* sun_path without its NUL */
@@ -170,15 +171,16 @@ RESULT config_address(struct view text, struct sockaddr_storage *ret, socklen_t 
 static const struct {
     size_t offset;
     const char *text, *below; /* below: the default is a path in data_dir, behind text */
+    const char *installed;    /* instead, if data_dir is the default one */
 } text_defaults[] = {
-    {offsetof(struct config, data_dir), DATA_DIR, NULL},
-    {offsetof(struct config, listen), "127.0.0.1:8450", NULL},
-    {offsetof(struct config, venues_dir), HOLDFAST_VENUES_DIR, NULL},
-    {offsetof(struct config, unix_socket), "", "run/api.sock"},
-    {offsetof(struct config, operator_socket), "", "run/operator.sock"},
-    {offsetof(struct config, tls.certificate), "", "tls/server.crt"},
-    {offsetof(struct config, tls.key), "", "tls/server.key"},
-    {offsetof(struct config, store), "sqlite:", "holdfast.db"},
+    {offsetof(struct config, data_dir), DATA_DIR, NULL, NULL},
+    {offsetof(struct config, listen), "127.0.0.1:8450", NULL, NULL},
+    {offsetof(struct config, venues_dir), HOLDFAST_VENUES_DIR, NULL, NULL},
+    {offsetof(struct config, unix_socket), "", "run/api.sock", RUN_DIR "/api.sock"},
+    {offsetof(struct config, operator_socket), "", "run/operator.sock", NULL},
+    {offsetof(struct config, tls.certificate), "", "tls/server.crt", NULL},
+    {offsetof(struct config, tls.key), "", "tls/server.key", NULL},
+    {offsetof(struct config, store), "sqlite:", "holdfast.db", NULL},
 };
 
 static const struct {
@@ -219,8 +221,9 @@ static enum err default_text(struct config *c, size_t i, struct arena *arena)
     if (to->len > 0)
         return OK;
     AUTO_WRITER w = writer_new(PATH_BYTES + 64);
-    writer_str(&w, text_defaults[i].text);
-    if (text_defaults[i].below) {
+    bool installed = text_defaults[i].installed && view_is(c->data_dir, DATA_DIR);
+    writer_str(&w, installed ? text_defaults[i].installed : text_defaults[i].text);
+    if (text_defaults[i].below && !installed) {
         writer_view(&w, c->data_dir);
         writer_u8(&w, '/');
         writer_str(&w, text_defaults[i].below);

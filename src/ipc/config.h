@@ -48,7 +48,7 @@ struct config_tokens {
 struct config {
     struct view data_dir;        /* /var/lib/holdfast */
     struct view listen;          /* "127.0.0.1:8450", "[::1]:8450" */
-    struct view unix_socket;     /* <data_dir>/run/api.sock: local bots */
+    struct view unix_socket;     /* /run/holdfast/api.sock, with another data_dir <data_dir>/run/api.sock: local bots */
     struct view operator_socket; /* <data_dir>/run/operator.sock */
     struct config_tls tls;
     uint8_t front_threads;  /* 2 */

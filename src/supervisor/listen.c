@@ -156,9 +156,13 @@ RESULT listen_all(struct supervisor *s, struct problem *why)
     if (l->https < 0)
         TRY(bind_https(c, &l->https, why));
     /* Whoever can reach the path may ask; who he is tells his key or the kernel. */
-    if (l->api < 0)
+    if (l->api < 0) {
+        TRY(prepare_socket_dir(c, c->unix_socket, "unix_socket", why));
         TRY(bind_unix(c->unix_socket, SOCK_STREAM, 0666, &l->api, why));
-    if (l->operator<0)
+    }
+    if (l->operator<0) {
+        TRY(prepare_socket_dir(c, c->operator_socket, "operator_socket", why));
         TRY(bind_unix(c->operator_socket, SOCK_SEQPACKET, 0600, &l->operator, why));
+    }
     return learn_address(s);
 }

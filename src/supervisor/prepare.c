@@ -92,6 +92,42 @@ static enum err make_dir(const char *path, const struct passwd *user, struct pro
     return check_dir(path, user ? user->pw_uid : geteuid(), why);
 }
 
+/* Whoever can change a socket's directory can put a socket of his own there, and be told the bots' keys. */
+static enum err check_socket_dir(const char *dir, const char *which, const struct passwd *user, struct problem *why)
+{
+    struct stat s;
+    if (stat(dir, &s) < 0 || !S_ISDIR(s.st_mode))
+        return problem_set(why, ERR_BAD_CONFIG, which, "%s is no directory", dir);
+    bool trusted = s.st_uid == 0 || s.st_uid == geteuid() || (user && s.st_uid == user->pw_uid);
+    if (trusted && !(s.st_mode & 022))
+        return OK;
+    return problem_set(
+        why, ERR_BAD_CONFIG, which,
+        "others can change %s (user %u, mode %03o), and could put a socket of theirs in the place of the "
+        "server's: name a path in a directory that only the server or root can write",
+        dir, (unsigned)s.st_uid, (unsigned)s.st_mode & 0777);
+}
+
+RESULT prepare_socket_dir(const struct config *c, struct view socket, const char *which, struct problem *why)
+{
+    char dir[PATH_BYTES];
+    struct passwd *user = NULL;
+    TRY(view_to_str(socket, dir, sizeof dir));
+    char *slash = strrchr(dir, '/');
+    dir[slash == dir ? 1 : slash - dir] = 0;
+    TRY(find_user(c, &user, why));
+    if (mkdir(dir, 0755) == 0) {
+        bool given = chmod(dir, 0755) == 0 && (!user || lchown(dir, user->pw_uid, user->pw_gid) == 0);
+        if (!given)
+            return problem_set(why, ERR_IO, which, "setting up %s: %s", dir, strerrordesc_np(errno));
+    } else if (errno != EEXIST) {
+        return problem_set(why, ERR_BAD_CONFIG, which,
+                           "making the directory %s: %s. Make it as root with 'install -d -m 755 -o %u %s', or set %s",
+                           dir, strerrordesc_np(errno), (unsigned)geteuid(), dir, which);
+    }
+    return check_socket_dir(dir, which, user, why);
+}
+
 /* --- lock and anchor */
 
 static enum err write_pid(int fd)

@@ -62,6 +62,8 @@ struct supervisor {
 /* prepare.c: directories, lock, anchor, certificate */
 RESULT prepare_data_dir(struct supervisor *s, struct problem *why);
 RESULT prepare_identity(const struct config *c, struct problem *why); /* becomes config.user, raises the memory limit */
+/* The directory that a socket will lie in, made if it is missing. ERR_BAD_CONFIG if others could change it. */
+RESULT prepare_socket_dir(const struct config *c, struct view socket, const char *which, struct problem *why);
 RESULT prepare_certificate(const struct config *c, struct problem *why);
 void prepare_remove_tree(const char *dir);
 /* listen.c */

@@ -12,6 +12,7 @@ import socket
 import sqlite3
 import ssl
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -302,7 +303,7 @@ class Server:
 
     # starting and ending
 
-    def start(self, seconds=15.0, arguments=(), env=None, pass_fds=(), **more):
+    def start(self, seconds=15.0, arguments=(), env=None, pass_fds=(), prefix=(), **more):
         """Starts it and waits until it says that it is ready."""
         out, into = os.pipe()
         began = time.monotonic()
@@ -310,7 +311,7 @@ class Server:
             arguments = (*arguments, "--libexec-dir", self.clock.directory)
         with open(self.log_file, "ab") as log:
             self.process = subprocess.Popen(
-                [PROGRAM, "server", "--config", self.config_file, "--ready-fd", str(into), *arguments], stdout=log,
+                [*prefix, PROGRAM, "server", "--config", self.config_file, "--ready-fd", str(into), *arguments], stdout=log,
                 stderr=log, stdin=subprocess.DEVNULL, pass_fds=(into, *pass_fds), env={**os.environ, **(env or {})},
                 **more)
         os.close(into)
@@ -477,3 +478,23 @@ class Server:
 
 def b64(data):
     return base64.b64encode(data).decode()
+
+
+def as_user(uid, path, body):
+    """What a program of this Unix user is answered over the local socket: (status, document)."""
+    code = """
+import http.client, json, os, socket, sys
+uid, path, target, body = int(sys.argv[1]), *sys.argv[2:]
+if os.getuid() != uid:
+    os.setgroups([]); os.setgid(uid); os.setuid(uid)
+c = http.client.HTTPConnection("localhost")
+c.sock = socket.socket(socket.AF_UNIX)
+c.sock.connect(path)
+c.request("POST", target, body, {"Content-Type": "application/json"})
+r = c.getresponse()
+print(json.dumps([r.status, json.loads(r.read())]))
+"""
+    r = subprocess.run([sys.executable, "-c", code, str(uid), *path, json.dumps(body)], capture_output=True, text=True,
+                       timeout=15, check=False)
+    assert r.returncode == 0, r.stderr
+    return json.loads(r.stdout)

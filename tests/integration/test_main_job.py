@@ -9,8 +9,6 @@ import shutil
 import signal
 import socket
 import ssl
-import subprocess
-import sys
 import time
 
 import nacl.signing
@@ -19,7 +17,7 @@ import pytest
 import desk as job
 import server as holdfast
 import venues
-from server import until
+from server import as_user, until
 from test_roles import routes_of
 
 VENUES = ("binance", "phemex", "hyperliquid")
@@ -293,26 +291,6 @@ def test_nobody_reads_a_secret_back_over_any_route(trading):
         if path.is_file():
             data = path.read_bytes()
             assert not any(n in data for n in needles), path
-
-
-def as_user(uid, path, body):
-    """What a program of this Unix user is answered over the local socket: (status, document)."""
-    code = """
-import http.client, json, os, socket, sys
-uid, path, target, body = int(sys.argv[1]), *sys.argv[2:]
-if os.getuid() != uid:
-    os.setgroups([]); os.setgid(uid); os.setuid(uid)
-c = http.client.HTTPConnection("localhost")
-c.sock = socket.socket(socket.AF_UNIX)
-c.sock.connect(path)
-c.request("POST", target, body, {"Content-Type": "application/json"})
-r = c.getresponse()
-print(json.dumps([r.status, json.loads(r.read())]))
-"""
-    r = subprocess.run([sys.executable, "-c", code, str(uid), *path, json.dumps(body)], capture_output=True, text=True,
-                       timeout=15, check=False)
-    assert r.returncode == 0, r.stderr
-    return json.loads(r.stdout)
 
 
 def test_a_local_bot_needs_no_secret_at_all(trading):

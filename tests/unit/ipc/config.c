@@ -39,6 +39,7 @@ static void an_empty_file_means_the_defaults(void **state)
         assert_view(c.data_dir, "/var/lib/holdfast");
         assert_view(c.listen, "127.0.0.1:8450");
         assert_view(c.operator_socket, "/var/lib/holdfast/run/operator.sock");
+        assert_view(c.unix_socket, "/run/holdfast/api.sock");
         assert_view(c.store, "sqlite:/var/lib/holdfast/holdfast.db");
         assert_int_equal(c.front_threads, 2);
         assert_int_equal(c.cipher, 1);
