@@ -12,8 +12,7 @@ struct step {
     struct ledger *l;
     struct store *reader;
     const struct row_keys *keys;
-    struct damages *damages;
-    struct problem *why;
+    struct damages damages; /* of the part under way */
     size_t seen;
     enum err result;
 };
@@ -92,7 +91,7 @@ static bool visit_row(void *context, const struct store_row *row)
     struct step *s = context;
     struct walk *w = &s->l->walk;
     uint8_t commitment[32];
-    s->result = check_row(s->reader, s->keys, w->table, row, commitment, s->damages);
+    s->result = check_row(s->reader, s->keys, w->table, row, commitment, &s->damages);
     if (s->result != OK)
         return false;
     row_set_add(s->keys, &w->sum, w->table, row->key, row->version, commitment);
@@ -131,8 +130,8 @@ static RESULT walk_step(struct step *s)
 /* Once something is wrong, everything that is wrong is looked for. */
 static RESULT name_all(struct step *s)
 {
-    s->damages->count = 0;
-    return check_name(s->reader, s->keys, s->l->tree.frontier.size, s->damages);
+    s->damages.count = 0;
+    return check_name(s->reader, s->keys, s->l->tree.frontier.size, &s->damages);
 }
 
 /* True while there is more. */
@@ -181,7 +180,7 @@ static RESULT check_index(struct step *s)
     if (same)
         return OK;
     ledger_reindex(s->l);
-    return problem_set(s->why, ERR_TAMPERED, "index",
+    return problem_set(&s->damages.why, ERR_TAMPERED, "index",
                        "rows of the search index were altered, added or removed; it is built anew from the log");
 }
 
@@ -214,9 +213,9 @@ static RESULT check_part(struct step *s, enum part part, struct log_state *state
     case PART_ROWS:
         return check_live(s, state);
     case PART_LOG:
-        return check_log(s->reader, state, &s->l->stopping, s->why);
+        return check_log(s->reader, state, &s->l->stopping, &s->damages.why);
     case PART_TEXTS:
-        return check_texts(s->l, s->reader, s->keys, state->frontier.size, s->why);
+        return check_texts(s->l, s->reader, s->keys, state->frontier.size, &s->damages.why);
     default:
         return check_index(s);
     }
@@ -243,9 +242,9 @@ static void add_finding(struct report *r, const struct ledger_finding *f)
 
 static void report_part(struct step *s, struct report *r, enum err e)
 {
-    struct ledger_finding f = {.why = *s->why};
-    for (size_t i = 0; e == ERR_TAMPERED && i < s->damages->count; i++) {
-        damage_explain(&s->damages->list[i], &f);
+    struct ledger_finding f = {.why = s->damages.why};
+    for (size_t i = 0; e == ERR_TAMPERED && i < s->damages.count; i++) {
+        damage_explain(&s->damages.list[i], &f);
         if (i < TRACED)
             damage_trace(s->reader, s->keys, &s->l->stopping, &f);
         add_finding(r, &f);
@@ -253,7 +252,7 @@ static void report_part(struct step *s, struct report *r, enum err e)
     f.why.code = e;
     if (e == ERR_TAMPERED && !*f.why.detail)
         (void)!problem_set(&f.why, e, "store", "the store's own file is damaged");
-    if (s->damages->count == 0 || e != ERR_TAMPERED)
+    if (s->damages.count == 0 || e != ERR_TAMPERED)
         add_finding(r, &f);
 }
 
@@ -263,15 +262,13 @@ static RESULT check_all(struct step *s, struct report *r)
     struct log_state state;
     r->texts = true;
     for (enum part part = PART_ROWS; part < PART_COUNT; part++) {
-        struct damages damages = {0};
         if (part == PART_TEXTS && !r->texts)
             continue;
-        s->damages = &damages;
-        s->why = &damages.why;
+        s->damages = (struct damages){0};
         enum err e = check_part(s, part, &state);
         if (e != OK)
             report_part(s, r, e);
-        free(damages.list);
+        free(s->damages.list);
         if (e != OK && e != ERR_TAMPERED)
             return e;
         r->texts = r->texts && (part != PART_LOG || e == OK);
