@@ -6,7 +6,7 @@
 
 #include "base/json.h"
 
-#define WAYS           (WAY_API_KEY | WAY_SESSION | WAY_PEER)
+#define WAYS           (WAY_API_KEY | WAY_SESSION | WAY_PEER | WAY_TOKEN)
 #define TAIL_DEFAULT   20
 #define EXPORT_DEFAULT 500
 #define EXPORT_BYTES   ((size_t)8 << 20)

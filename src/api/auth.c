@@ -1,4 +1,5 @@
-/* Who asks: an API key, a session, or the Unix user at the other end of a local socket. Memory only. */
+/* Who asks: an API key, a session, an access token, or the Unix user at the other end of a local socket. Memory only.
+ */
 #include "api/failure_table.h"
 #include "api/inside.h"
 #include "api/keys.h"
@@ -103,6 +104,52 @@ static RESULT by_session(struct http_request *req, struct view token, struct api
     return arena_copy(req->arena, writer_view_of(&id), &c->session_id);
 }
 
+/* --- access tokens */
+
+static RESULT as_user(struct http_request *req, struct view name, struct api_caller *ret)
+{
+    struct user_found f;
+    uint8_t level = 0;
+
+    if (identity_user(api_of(req)->shared->identity, name, req->arena, &f) != OK || f.user.state == USER_DISABLED)
+        return ERR_TOKEN_REVOKED;
+    TRY(roles_effective(f.user.roles.items, f.user.roles.count, &ret->permissions, &level));
+    ret->access = (struct secret_access){.level = level, .environments = f.user.environments};
+    return OK;
+}
+
+static RESULT as_token_key(struct http_request *req, struct view id, struct api_caller *ret)
+{
+    struct api_key_found f;
+
+    if (api_keys_find(api_of(req)->shared->api_keys, id, req->arena, &f) != OK)
+        return ERR_TOKEN_REVOKED;
+    if (api_key_status_at(&f.key, req->wall_ms) != KEY_ACTIVE)
+        return ERR_KEY_DISABLED;
+    return as_key(req, &f.key, ret);
+}
+
+/* A token says who, and what he may is looked up now. Whoever shows one that has ended proves nothing by it any more.
+ */
+static RESULT by_token(struct http_request *req, struct view text, struct api_entry *ret)
+{
+    struct token_accepted *t = arena_alloc(req->arena, sizeof *t);
+    struct api_caller *c = &ret->caller;
+    enum err e = t ? tokens_accept(api_of(req)->shared->tokens, text, req->wall_ms, t) : ERR_NO_MEMORY;
+
+    if (!t || e == ERR_TOKEN_INVALID || e == ERR_UNAVAILABLE)
+        return e;
+    ret->known = view_str(t->subject);
+    TRY(e);
+    ret->proven = true;
+    c->way = WAY_TOKEN;
+    c->actor = ret->known;
+    c->token = t;
+    if (view_starts(c->actor, "key:"))
+        return as_token_key(req, VIEW(c->actor.ptr + 4, c->actor.len - 4), c);
+    return as_user(req, VIEW(c->actor.ptr + 5, c->actor.len - 5), c);
+}
+
 /* --- where it is shown */
 
 /* RFC 9110 §11.1: the scheme's name in any case. */
@@ -132,7 +179,9 @@ static RESULT shown(struct http_request *req, struct api_entry *ret)
         return ERR_UNAUTHENTICATED;
     if (view_starts(token, "hfk_"))
         return by_key(req, token, ret);
-    return view_starts(token, "hfs_") ? by_session(req, token, ret) : ERR_BAD_CREDENTIALS;
+    if (view_starts(token, "hfs_"))
+        return by_session(req, token, ret);
+    return view_starts(token, "eyJ") ? by_token(req, token, ret) : ERR_BAD_CREDENTIALS; /* a JSON object's beginning */
 }
 
 void auth_find(struct http_request *req, struct api_entry *ret)

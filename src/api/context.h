@@ -5,6 +5,7 @@
 
 #include "domain/identity/identity.h"
 #include "domain/keys/keys.h"
+#include "domain/tokens/tokens.h"
 #include "http/request.h"
 #include "http/server.h"
 #include "ipc/channel.h"
@@ -49,6 +50,7 @@ struct api_shared {
     struct row_keys *_Atomic keys; /* swapped at a rotation; old ones stay until the process ends */
     struct identity *identity;     /* users, roles, sessions in memory */
     struct api_keys *api_keys;     /* API keys in memory */
+    struct tokens *tokens;         /* keys of access tokens, grants and revocations in memory */
     struct passwords *passwords;   /* the pool of threads for Argon2id (api/passwords.h) */
     uint8_t installation[INSTALLATION_SIZE];
     uint8_t import_key[32], checkpoint_key[32];
@@ -87,11 +89,12 @@ static inline struct api_thread *api_of(const struct http_request *req)
 /* --- who asks. Found by api_head (auth.c) from the head of the request, before any handler runs. */
 struct api_caller {
     enum way_in way;
-    struct view actor;                 /* "user:alice", "key:<id>", "unix:1000"; empty for anonymous */
-    struct permission_set permissions; /* effective, roles and denials applied */
-    struct secret_access access;       /* level and environments for secrets (SEC-3) */
-    struct view session_id;            /* hex; empty if none */
-    struct view key_id;                /* the API key's, also when a Unix user was mapped to it */
+    struct view actor;                  /* "user:alice", "key:<id>", "unix:1000"; empty for anonymous */
+    struct permission_set permissions;  /* effective, roles and denials applied */
+    struct secret_access access;        /* level and environments for secrets (SEC-3) */
+    struct view session_id;             /* hex; empty if none */
+    struct view key_id;                 /* the API key's, also when a Unix user or a token was mapped to it */
+    const struct token_accepted *token; /* the way in, or NULL */
 };
 /* http_config.admit: what can be refused before a body is read: sealed, strangers. Finds out who asks. */
 enum http_outcome api_head(struct http_request *req);

@@ -6,7 +6,7 @@
 #include "api/routes.h"
 #include "domain/secrets/secrets.h"
 
-#define WAYS     (WAY_API_KEY | WAY_SESSION | WAY_PEER)
+#define WAYS     (WAY_API_KEY | WAY_SESSION | WAY_PEER | WAY_TOKEN)
 #define PUT_BODY ((size_t)128 * 1024)
 
 static const uint8_t nothing[32];

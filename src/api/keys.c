@@ -366,7 +366,7 @@ static enum http_outcome list_get(struct http_request *req)
 
 /* --- routes */
 
-#define WAYS (WAY_SESSION | WAY_API_KEY | WAY_PEER)
+#define WAYS (WAY_SESSION | WAY_API_KEY | WAY_PEER | WAY_TOKEN)
 
 static const struct route routes[] = {
     ROUTE(HTTP_POST, "/api/v1/keys", PERMISSION_AUTHENTICATED, create_post, .name = "key-create",

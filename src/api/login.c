@@ -4,6 +4,7 @@
 
 #include "api/inside.h"
 #include "api/routes.h"
+#include "api/tokens.h"
 #include "base/fields.h"
 #include "base/text.h"
 
@@ -52,7 +53,7 @@ RESULT login_fill(struct login *l, struct http_request *req, struct view name, s
 /* --- a new session */
 
 /* Not in the middle of a character. */
-static struct view user_agent(const struct http_request *req)
+struct view login_user_agent(const struct http_request *req)
 {
     struct view v = {0};
     (void)http_header(req, "User-Agent", &v);
@@ -75,7 +76,7 @@ static RESULT make_session(struct login *l)
                                   .expires_ms = now + limits->hours * HOUR_MS,
                                   .idle_ms = limits->idle_minutes * MINUTE_MS,
                                   .source = view_str(l->req->peer.text),
-                                  .user_agent = user_agent(l->req)};
+                                  .user_agent = login_user_agent(l->req)};
     return session_token_hash(people_keys(l->req), view_str(l->token), l->session.token_hash);
 }
 
@@ -271,36 +272,41 @@ static enum http_outcome login_post(struct http_request *req)
 
 /* --- log-out */
 
+static enum http_outcome log_out(struct http_request *req);
+
 static enum http_outcome logged_out(struct api_change *c)
 {
-    /* Ended already, by a log-in elsewhere or an administrator: what was asked for is so. */
-    if (c->txn.result != OK && c->txn.result != ERR_CONFLICT)
+    if (c->txn.result == ERR_CONFLICT)
+        return log_out(c->req); /* ended already, by a log-in elsewhere or an administrator; its tokens may not be */
+    if (c->txn.result != OK)
         return api_change_failed(c);
     people_applied(c);
     return http_answer_empty(c->req, 204);
 }
 
-static RESULT fill_logout(struct http_request *req, const struct txn_change *end, struct api_change *c)
+static RESULT fill_logout(struct http_request *req, const struct txn_change *session, struct api_change *c)
 {
     const struct record_object what = {.resource = api_caller_of(req)->actor, .detail = VIEW_STR("log-out")};
-    TRY(api_change_put(c, end));
+    if (session)
+        TRY(api_change_put(c, session));
+    TRY(tokens_end(c, REVOKED_SESSION, api_caller_of(req)->session_id));
     return api_change_record(c, EVENT_SESSION_ENDED, OUTCOME_DONE, &what, (struct view){0});
 }
 
-static enum http_outcome logout_post(struct http_request *req)
+static enum http_outcome log_out(struct http_request *req)
 {
-    struct txn_change end;
+    struct txn_change session;
     struct api_change *c = NULL;
     uint8_t hash[32];
     if (hex_get(api_caller_of(req)->session_id, hash, sizeof hash) != OK)
         return http_answer_error(req, ERR_INTERNAL);
-    enum err e = identity_remove_session(api_of(req)->shared->identity, people_keys(req), hash, req->arena, &end);
-    if (e == ERR_NOT_FOUND)
-        return http_answer_empty(req, 204);
+    enum err found = identity_remove_session(api_of(req)->shared->identity, people_keys(req), hash, req->arena,
+                                             &session);
+    enum err e = found == ERR_NOT_FOUND ? OK : found;
     if (e == OK)
         e = api_change_new(req, &c);
     if (e == OK)
-        e = fill_logout(req, &end, c);
+        e = fill_logout(req, found == OK ? &session : NULL, c);
     if (e != OK)
         return http_answer_error(req, e);
     c->then = logged_out;
@@ -316,7 +322,7 @@ struct whoami {
 };
 static const struct field whoami_fields[] = {
     FIELD(1, struct whoami, actor, TEXT, 96, .flags = FIELD_PRINT_ZERO, .doc = "As the record calls the caller."),
-    FIELD(2, struct whoami, way, TEXT, 32, .flags = FIELD_PRINT_ZERO, .doc = "session, api-key or unix-user."),
+    FIELD(2, struct whoami, way, TEXT, 32, .flags = FIELD_PRINT_ZERO, .doc = "session, api-key, unix-user or token."),
     FIELD(3, struct whoami, name, TEXT, API_KEY_NAME_MAX, .flags = FIELD_PRINT_ZERO, .doc = "Of the user or the key."),
     FIELD(4, struct whoami, key_id, TEXT, API_KEY_ID_LEN),
     FIELD(5, struct whoami, roles, TEXTS, 0, .flags = FIELD_PRINT_ZERO),
@@ -353,7 +359,7 @@ static RESULT of_key(struct http_request *req, struct whoami *w)
     const struct api_caller *caller = api_caller_of(req);
     struct api_key_found f;
     TRY(api_keys_find(api_of(req)->shared->api_keys, caller->key_id, req->arena, &f));
-    w->way = caller->way == WAY_PEER ? VIEW_STR("unix-user") : VIEW_STR("api-key");
+    w->way = caller->token ? VIEW_STR("token") : caller->way == WAY_PEER ? VIEW_STR("unix-user") : VIEW_STR("api-key");
     w->name = f.key.name;
     w->key_id = f.key.id;
     w->roles = f.key.roles;
@@ -362,11 +368,26 @@ static RESULT of_key(struct http_request *req, struct whoami *w)
     return OK;
 }
 
+static RESULT of_token(struct http_request *req, struct whoami *w)
+{
+    const struct token_accepted *t = api_caller_of(req)->token;
+    struct user_found f;
+    TRY(identity_user(api_of(req)->shared->identity, people_caller_name(req), req->arena, &f));
+    w->way = VIEW_STR("token");
+    w->name = f.user.name;
+    w->roles = f.user.roles;
+    w->created = t->issued_ms;
+    w->expires = t->expires_ms;
+    return OK;
+}
+
 static enum http_outcome session_get(struct http_request *req)
 {
     const struct api_caller *caller = api_caller_of(req);
     struct whoami w = {.actor = caller->actor};
-    enum err e = caller->way == WAY_SESSION ? of_session(req, &w) : of_key(req, &w);
+    enum err e = caller->way == WAY_SESSION ? of_session(req, &w)
+                 : caller->key_id.len       ? of_key(req, &w)
+                                            : of_token(req, &w);
     if (e == OK)
         e = people_permissions(caller->permissions, req->arena, &w.permissions);
     if (e == OK)
@@ -381,10 +402,12 @@ static const struct route routes[] = {
     ROUTE(HTTP_POST, "/api/v1/login", PERMISSION_PUBLIC, login_post, .name = "login",
           .summary = "Sign in with a name and a password", .tag = "session", .event = EVENT_AUTHENTICATION_SUCCESS,
           .request = &request_entity, .response = &login_answer_entity, .body_limit = 8192),
-    ROUTE(HTTP_POST, "/api/v1/logout", PERMISSION_AUTHENTICATED, logout_post, .name = "logout",
-          .summary = "End this session", .tag = "session", .ways = WAY_SESSION, .event = EVENT_SESSION_ENDED),
+    ROUTE(HTTP_POST, "/api/v1/logout", PERMISSION_AUTHENTICATED, log_out, .name = "logout",
+          .summary = "End this session and the tokens that came from it", .tag = "session", .ways = WAY_SESSION,
+          .event = EVENT_SESSION_ENDED),
     ROUTE(HTTP_GET, "/api/v1/session", PERMISSION_AUTHENTICATED, session_get, .name = "session",
-          .summary = "Who am I, and what may I do", .tag = "session", .ways = WAY_SESSION | WAY_API_KEY | WAY_PEER,
-          .durability = DURABLE_NONE, .response = &whoami_entity),
+          .summary = "Who am I, and what may I do", .tag = "session",
+          .ways = WAY_SESSION | WAY_API_KEY | WAY_PEER | WAY_TOKEN, .durability = DURABLE_NONE,
+          .response = &whoami_entity),
 };
 const struct route_table login_routes = {routes, ARRAY_LEN(routes)};

@@ -29,5 +29,7 @@ RESULT login_begin_session(struct login *l, struct api_change *c, size_t keep);
 /* The new session, with its token. */
 enum http_outcome login_answer(struct login *l, const struct user *user, unsigned status);
 extern const struct entity login_answer_entity;
+/* What the request says of its program; not cut in the middle of a character. */
+struct view login_user_agent(const struct http_request *req);
 
 #endif

@@ -2,6 +2,7 @@
 #include "api/inside.h"
 #include "api/login.h"
 #include "api/routes.h"
+#include "api/tokens.h"
 #include "base/fields.h"
 #include "base/text.h"
 
@@ -52,6 +53,7 @@ static RESULT fill(struct me *m, struct api_change *c)
     TRY(identity_put_user(people_keys(l->req), &after.user, &l->user, l->req->arena, &put));
     TRY(api_change_put(c, &put));
     TRY(end_other_sessions(m, c));
+    TRY(tokens_end(c, REVOKED_SUBJECT, l->actor));
     return api_change_record(c, EVENT_USER_CHANGED, OUTCOME_DONE, &what, (struct view){0});
 }
 
@@ -142,7 +144,7 @@ static enum http_outcome password_post(struct http_request *req)
 
 static const struct route routes[] = {
     ROUTE(HTTP_POST, "/api/v1/me/password", PERMISSION_AUTHENTICATED, password_post, .name = "password",
-          .summary = "Change one's own password; all other sessions end", .tag = "session", .ways = WAY_SESSION,
-          .event = EVENT_USER_CHANGED, .request = &change_entity, .body_limit = 8192),
+          .summary = "Change one's own password; all other sessions and all tokens end", .tag = "session",
+          .ways = WAY_SESSION, .event = EVENT_USER_CHANGED, .request = &change_entity, .body_limit = 8192),
 };
 const struct route_table me_routes = {routes, ARRAY_LEN(routes)};

@@ -59,6 +59,7 @@ void people_applied(const struct api_change *c)
     for (size_t i = 0; i < c->txn.change_count; i++) {
         (void)!identity_applied(s->identity, &c->txn.changes[i]);
         (void)!api_keys_applied(s->api_keys, &c->txn.changes[i]);
+        (void)!tokens_applied(s->tokens, &c->txn.changes[i]);
     }
 }
 
@@ -88,7 +89,7 @@ enum http_outcome people_problem(struct http_request *req, enum err code, const 
 struct view people_caller_name(const struct http_request *req)
 {
     const struct api_caller *c = api_caller_of(req);
-    if (c->way != WAY_SESSION || !view_starts(c->actor, "user:"))
+    if ((c->way != WAY_SESSION && c->way != WAY_TOKEN) || !view_starts(c->actor, "user:"))
         return (struct view){0};
     return VIEW(c->actor.ptr + 5, c->actor.len - 5);
 }

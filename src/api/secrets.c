@@ -2,7 +2,7 @@
 #include "api/routes.h"
 #include "api/secrets_routes.h"
 
-#define WAYS       (WAY_API_KEY | WAY_SESSION | WAY_PEER)
+#define WAYS       (WAY_API_KEY | WAY_SESSION | WAY_PEER | WAY_TOKEN)
 #define VALUE_BODY ((size_t)448 * 1024) /* a value in which every byte is escaped */
 
 static const struct secret_action create = {EVENT_SECRET_STORED, ACCESS_WRITE};

@@ -6,7 +6,7 @@
 
 #include "base/json.h"
 
-#define WAYS      (WAY_API_KEY | WAY_SESSION | WAY_PEER)
+#define WAYS      (WAY_API_KEY | WAY_SESSION | WAY_PEER | WAY_TOKEN)
 #define SIGN_BODY ((size_t)256 * 1024)
 
 struct signing {

@@ -3,6 +3,7 @@
 #include "api/inside.h"
 #include "api/login.h"
 #include "api/routes.h"
+#include "api/tokens.h"
 #include "base/fields.h"
 #include "base/text.h"
 
@@ -304,6 +305,8 @@ static RESULT fill(struct edit *e, struct api_change *c)
                                   &count));
     for (size_t i = 0; i < count; i++)
         TRY(api_change_put(c, &ends[i]));
+    if (e->ends_sessions)
+        TRY(tokens_end(c, REVOKED_SUBJECT, l->actor));
     return api_change_record(c, e->create ? EVENT_USER_CREATED : EVENT_USER_CHANGED, OUTCOME_DONE, &what,
                              (struct view){0});
 }
@@ -420,7 +423,7 @@ static enum http_outcome one_patch(struct http_request *req)
     return edit(req, e, e->before.user.name);
 }
 
-#define WAYS (WAY_SESSION | WAY_API_KEY | WAY_PEER)
+#define WAYS (WAY_SESSION | WAY_API_KEY | WAY_PEER | WAY_TOKEN)
 
 static const struct route routes[] = {
     ROUTE(HTTP_GET, "/api/v1/users", PERMISSION_USERS_MANAGE, list_get, .name = "user-list",

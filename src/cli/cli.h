@@ -46,13 +46,13 @@ int cli_run(int argc, char **argv, FILE *out, FILE *err);
 /* The handlers, by the table's rows (table.c). */
 typedef enum err cli_handler(struct cli *c);
 extern cli_handler server_run, operator_init, operator_unseal, operator_seal, operator_status, operator_rotate,
-    operator_freeze, tokens_rotate, administrators_list, administrators_key, administrators_add, administrators_remove,
-    administrators_recover, sessions_enrol, sessions_login, sessions_logout, sessions_whoami, sessions_password,
-    secrets_put, secrets_get, secrets_list, secrets_rotate, secrets_revoke, secrets_history, secrets_delete,
-    secrets_undelete, secrets_destroy, credentials_put, credentials_policy, credentials_list, credentials_show,
-    credentials_freeze, credentials_release, credentials_revoke, credentials_test, credentials_venues, signing_run,
-    keys_create, keys_list, keys_show, keys_rotate, keys_suspend, keys_reactivate, keys_revoke, users_list,
-    users_create, users_show, users_change, audit_tail, audit_search, audit_show, audit_verify, audit_export,
-    audit_checkpoint, status_show, completion_run, help_run, help_version;
+    operator_freeze, tokens_rotate, tokens_create, tokens_list, tokens_end_now, tokens_jwks, administrators_list,
+    administrators_key, administrators_add, administrators_remove, administrators_recover, sessions_enrol,
+    sessions_login, sessions_logout, sessions_whoami, sessions_password, secrets_put, secrets_get, secrets_list,
+    secrets_rotate, secrets_revoke, secrets_history, secrets_delete, secrets_undelete, secrets_destroy, credentials_put,
+    credentials_policy, credentials_list, credentials_show, credentials_freeze, credentials_release, credentials_revoke,
+    credentials_test, credentials_venues, signing_run, keys_create, keys_list, keys_show, keys_rotate, keys_suspend,
+    keys_reactivate, keys_revoke, users_list, users_create, users_show, users_change, audit_tail, audit_search,
+    audit_show, audit_verify, audit_export, audit_checkpoint, status_show, completion_run, help_run, help_version;
 
 #endif

@@ -1,5 +1,8 @@
 /* Access tokens and the keys that sign them. */
 #include "base/text.h"
+#include "cli/api.h"
+#include "cli/ask.h"
+#include "cli/fields_json.h"
 #include "cli/keeper_link.h"
 #include "cli/output.h"
 #include "crypto/token_key.h"
@@ -42,4 +45,93 @@ RESULT tokens_rotate(struct cli *c)
     json_close(&body, '}');
     TRY(writer_done(&body));
     return output_list(c, writer_view_of(&body), "keys", columns, ARRAY_LEN(columns), "There are no keys.");
+}
+
+/* --- token … */
+
+#define TOKENS "/api/v1/tokens"
+
+RESULT tokens_create(struct cli *c)
+{
+    static const struct column columns[] = {
+        {"access_token", "Token"},
+        {"expires", "Until"},
+        {"id", "Id"},
+        {"grant", "Grant"},
+        {"refresh_token", "Refresh by"},
+        {"refresh_expires", "Refresh until"},
+    };
+    AUTO_WRITER body = writer_new(4096);
+    struct api_answer answer;
+
+    json_open(&body, '{');
+    fields_json_text(&body, &c->args, "client", "client");
+    fields_json_text(&body, &c->args, "audience", "audience");
+    fields_json_number(&body, &c->args, "life", "seconds");
+    json_close(&body, '}');
+    TRY(writer_done(&body));
+    TRY(api_call(c, "POST", TOKENS, writer_view_of(&body), &answer));
+    return output_object(c, answer.body, columns, ARRAY_LEN(columns));
+}
+
+RESULT tokens_list(struct cli *c)
+{
+    static const struct column columns[] = {
+        {"grant", "GRANT"},   {"user", "USER"},           {"client", "CLIENT"},   {"source", "FROM"},
+        {"created", "SINCE"}, {"refreshed", "REFRESHED"}, {"expires", "EXPIRES"}, {"current", "CURRENT"},
+    };
+    AUTO_WRITER address = writer_new(1024);
+    struct api_answer answer;
+
+    writer_str(&address, TOKENS);
+    api_query(&address, "user", args_text(&c->args, "user"));
+    api_query(&address, "all", args_has(&c->args, "all") ? "true" : NULL);
+    writer_u8(&address, 0);
+    TRY(writer_done(&address));
+    TRY(api_call(c, "GET", (const char *)address.ptr, (struct view){0}, &answer));
+    return output_list(c, answer.body, "tokens", columns, ARRAY_LEN(columns), "There are no refresh tokens.");
+}
+
+static RESULT put_ended(struct cli *c, struct writer *w)
+{
+    static const char *const names[] = {"id", "grant", "user", "key"};
+    AUTO(secret_free) struct secret *token = NULL;
+    char time[TIME_TEXT_SIZE];
+
+    json_open(w, '{');
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        fields_json_text(w, &c->args, names[i], names[i]);
+    if (args_has(&c->args, "issued-since")) {
+        time_format(args_number(&c->args, "issued-since", 0), time);
+        json_text(w, "issued_since", view_str(time));
+    }
+    if (args_has(&c->args, "ended-file")) {
+        TRY(ask_secret(c, "ended-file", "Token", &token));
+        json_text(w, "token", secret_view(token));
+    }
+    json_close(w, '}');
+    return writer_done(w);
+}
+
+RESULT tokens_end_now(struct cli *c)
+{
+    AUTO_WRITER body = writer_new(8192);
+    struct api_answer answer;
+
+    if (args_has(&c->args, "issued-since"))
+        TRY(ask_confirm(c, "End everybody's tokens? Who has none of them left signs in again."));
+    TRY(put_ended(c, &body));
+    TRY(api_call(c, "POST", TOKENS "/revoke", writer_view_of(&body), &answer));
+    return output_done(c, answer.body, "Revoked.");
+}
+
+RESULT tokens_jwks(struct cli *c)
+{
+    struct api_answer answer;
+
+    TRY(api_call_open(c, "GET", "/.well-known/jwks.json", (struct view){0}, &answer));
+    if (answer.status != 200)
+        return api_problem(c, &answer);
+    output_json(c, answer.body);
+    return OK;
 }

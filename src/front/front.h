@@ -99,6 +99,9 @@ void life_refuse(struct front *f, enum life_refusal r, const char *sentence);
  * thread; for the time when nothing is under way. done (may be NULL) is told how many records were taken. */
 void pending_ask(struct front *f, bool all, void (*done)(struct front *f, enum err e, size_t taken));
 
+/* --- token_keys.c: asks the keeper for the public halves of the keys that sign tokens. */
+void token_keys_ask(struct front *f);
+
 /* --- feed.c */
 RESULT feed_new(struct front *f);
 void feed_free(struct feed *d);

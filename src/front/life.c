@@ -241,6 +241,7 @@ static void on_welcome(void *context, enum err error, struct view entity, const 
         return;
     if (e == OK) {
         set_keeper(f, API_KEEPER_UNSEALED);
+        token_keys_ask(f);
         if (atomic_load(&f->shared.state) == API_SERVING) {
             f->life->step = STEP_SERVE; /* it was a rotation, or the feed asked */
             rewrap_start(f);
@@ -352,19 +353,21 @@ static RESULT load(struct front *f, struct problem *why)
 {
     struct store *reader = f->threads[0].api.reader;
     struct row_keys *keys = atomic_load(&f->shared.keys);
-    size_t people = 0, bots = 0;
+    size_t people = 0, bots = 0, tokens = 0;
 
     if (f->life->loaded)
         return OK;
     TRY(identity_load(f->shared.identity, reader, keys, &people, why));
     TRY(api_keys_load(f->shared.api_keys, reader, keys, &bots, why));
+    TRY(tokens_load(f->shared.tokens, reader, keys, f->shared.clock->wall_ms(f->shared.clock), &tokens, why));
     f->life->loaded = true;
-    if (people + bots > 0) {
+    if (people + bots + tokens > 0) {
         atomic_store(&f->shared.health.tampered, true);
-        log_error("CRITICAL: stored data was changed outside Holdfast: %zu rows of users and sessions and %zu of API "
-                  "keys do not open. They are left out, and whoever they belong to is refused; the check that begins "
+        log_error("CRITICAL: stored data was changed outside Holdfast: %zu rows of users and sessions, %zu of API "
+                  "keys and %zu of tokens do not open. They are left out, and whoever they belong to is refused; the "
+                  "check that begins "
                   "now names them",
-                  people, bots);
+                  people, bots, tokens);
     }
     return OK;
 }
@@ -430,6 +433,8 @@ static void on_second(void *context)
     f->life->logged = log;
     if (atomic_load(&f->shared.state) == API_SERVING && atomic_exchange(&h->look_for_lost, false))
         pending_ask(f, false, NULL);
+    if (atomic_load(&f->shared.state) == API_SERVING && !tokens_have_keys(f->shared.tokens))
+        token_keys_ask(f);
 }
 
 RESULT life_new(struct front *f)

@@ -30,6 +30,7 @@ static RESULT make_shared(struct front *f, struct problem *why)
     TRY(gate_new(&s->gate));
     TRY(identity_new(&s->identity));
     TRY(api_keys_new(&s->api_keys));
+    TRY(tokens_new(&s->tokens));
     TRY(passwords_new(s->config, &s->passwords));
     TRY(api_router_new(&router, why));
     s->router = router;
@@ -69,6 +70,7 @@ static void end(struct front *f)
     for (size_t i = 0; i < f->thread_count; i++)
         thread_done(&f->threads[i]);
     life_free(f->life);
+    tokens_free(f->shared.tokens);
     api_keys_free(f->shared.api_keys);
     identity_free(f->shared.identity);
     row_keys_free(atomic_load(&f->shared.keys));

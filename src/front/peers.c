@@ -23,10 +23,8 @@ static const struct {
     uint16_t type;
     void (*handle)(struct front *f);
 } events[] = {
-    {KEEPER_EVENT_UNSEALED, on_unsealed},
-    {KEEPER_EVENT_ROTATED, life_hello},
-    {KEEPER_EVENT_SEALED, life_sealed},
-    {KEEPER_EVENT_PENDING, on_pending},
+    {KEEPER_EVENT_UNSEALED, on_unsealed}, {KEEPER_EVENT_ROTATED, life_hello},        {KEEPER_EVENT_SEALED, life_sealed},
+    {KEEPER_EVENT_PENDING, on_pending},   {KEEPER_EVENT_TOKEN_KEYS, token_keys_ask},
 };
 
 static RESULT on_frame(void *context, struct channel *c, struct frame *frame)

@@ -212,6 +212,9 @@ static const struct scheme {
      "{\"type\":\"apiKey\",\"in\":\"header\",\"name\":\"X-API-Key\",\"description\":\"A key hfk_…, here or as "
      "Bearer.\"}"},
     {WAY_SESSION, "session", "{\"type\":\"http\",\"scheme\":\"bearer\",\"description\":\"The token of a log-in.\"}"},
+    {WAY_TOKEN, "token",
+     "{\"type\":\"http\",\"scheme\":\"bearer\",\"bearerFormat\":\"JWT\",\"description\":\"An access token "
+     "of POST /api/v1/tokens.\"}"},
     {WAY_PEER, "unixPeer",
      "{\"type\":\"http\",\"scheme\":\"unix-peer\",\"description\":\"The Unix user of the connecting process; nothing "
      "is "

@@ -30,6 +30,7 @@ enum way_in {
     WAY_CERTIFICATE = 8, /* TLS client certificate */
     WAY_BASIC = 16,      /* HTTP Basic */
     WAY_VAULT = 32,      /* X-Vault-Token */
+    WAY_TOKEN = 64,      /* Authorization: Bearer <JWT> */
 };
 
 enum durability {

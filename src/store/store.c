@@ -19,6 +19,8 @@ static const struct {
     [TABLE_SESSION] = {"SESSION", "sessions"},
     [TABLE_KEY] = {"KEY", "API keys"},
     [TABLE_ROLE] = {"ROLE", "roles"},
+    [TABLE_GRANT] = {"GRANT", "grants of tokens"},
+    [TABLE_REVOCATION] = {"REVOCATION", "revocations of tokens"},
 };
 
 const char *store_table_name(uint16_t table)

@@ -26,6 +26,8 @@ enum store_table {
     TABLE_SESSION = 11,
     TABLE_KEY = 12, /* API keys */
     TABLE_ROLE = 13,
+    TABLE_GRANT = 14,      /* what refresh tokens stand for */
+    TABLE_REVOCATION = 15, /* of tokens */
     TABLE_COUNT
 };
 /* For people: "SECRET_VALUE", and what its rows are, "values of secrets". "?" for a number that is no table. */
