@@ -117,6 +117,38 @@ void hmac_sha256(struct view key, struct view v, uint8_t out[static SHA256_SIZE]
     hmac_sha256_list(key, &v, 1, out);
 }
 
+void hmac_key_init(struct hmac_key *k, struct view key)
+{
+    struct hmac_sha256_ctx ctx;
+    hmac_sha256_set_key(&ctx, key.len, key.ptr);
+    memcpy(k->inner, ctx.inner.state, sizeof(k->inner));
+    memcpy(k->outer, ctx.outer.state, sizeof(k->outer));
+    wipe(&ctx, sizeof(ctx));
+}
+
+/* A hash that has taken one block, the padded key. */
+static void sha256_after_key(struct sha256_ctx *ctx, const uint32_t state[static SHA256_SIZE / 4])
+{
+    memcpy(ctx->state, state, sizeof(ctx->state));
+    ctx->count = 1;
+    ctx->index = 0;
+}
+
+void hmac_key_code(const struct hmac_key *k, const struct view *parts, size_t count, uint8_t out[static SHA256_SIZE])
+{
+    struct sha256_ctx ctx;
+    uint8_t inner[SHA256_SIZE];
+    sha256_after_key(&ctx, k->inner);
+    for (size_t i = 0; i < count; i++)
+        sha256_update(&ctx, parts[i].len, parts[i].ptr);
+    sha256_digest(&ctx, sizeof(inner), inner);
+    sha256_after_key(&ctx, k->outer);
+    sha256_update(&ctx, sizeof(inner), inner);
+    sha256_digest(&ctx, SHA256_SIZE, out);
+    wipe(&ctx, sizeof(ctx));
+    wipe(inner, sizeof(inner));
+}
+
 void hmac_sha512(struct view key, struct view v, uint8_t out[static SHA512_SIZE])
 {
     struct hmac_sha512_ctx ctx;

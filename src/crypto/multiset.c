@@ -1,14 +1,13 @@
 #include "crypto/multiset.h"
 
-#include "crypto/hash.h"
 #include "crypto/secmem.h"
 
 #define LIMBS ARRAY_LEN(((struct multiset *)0)->limb)
 
-static struct multiset element_hash(const uint8_t *key, struct view element)
+static struct multiset element_hash(const struct hmac_key *key, struct view element)
 {
     uint8_t mac[SHA256_SIZE];
-    hmac_sha256(VIEW(key, 32), element, mac);
+    hmac_key_code(key, &element, 1, mac);
     struct multiset h = {{0}};
     for (size_t i = 0; i < sizeof(mac); i++)
         h.limb[i / 8] |= (uint64_t)mac[i] << (8 * (i % 8));
@@ -27,14 +26,14 @@ void multiset_merge(struct multiset *m, const struct multiset *other)
     }
 }
 
-void multiset_add(struct multiset *m, const uint8_t key[static 32], struct view element)
+void multiset_add(struct multiset *m, const struct hmac_key *key, struct view element)
 {
     struct multiset h = element_hash(key, element);
     multiset_merge(m, &h);
     wipe(&h, sizeof(h));
 }
 
-void multiset_remove(struct multiset *m, const uint8_t key[static 32], struct view element)
+void multiset_remove(struct multiset *m, const struct hmac_key *key, struct view element)
 {
     struct multiset h = element_hash(key, element);
     unsigned __int128 carry = 1; /* −h is ~h + 1 */

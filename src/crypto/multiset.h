@@ -4,14 +4,15 @@
 #ifndef HOLDFAST_CRYPTO_MULTISET_H
 #define HOLDFAST_CRYPTO_MULTISET_H
 
-#include "base/buf.h"
+#include "crypto/hash.h"
 
 struct multiset {
     uint64_t limb[4]; /* little-endian limbs */
 };
 
-void multiset_add(struct multiset *m, const uint8_t key[static 32], struct view element);
-void multiset_remove(struct multiset *m, const uint8_t key[static 32], struct view element);
+/* key is made of the 32 bytes that multiset_digest takes. */
+void multiset_add(struct multiset *m, const struct hmac_key *key, struct view element);
+void multiset_remove(struct multiset *m, const struct hmac_key *key, struct view element);
 void multiset_merge(struct multiset *m, const struct multiset *other);
 void multiset_digest(const struct multiset *m, const uint8_t key[static 32], uint8_t out[static 32]); /* to publish */
 

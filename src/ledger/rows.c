@@ -12,18 +12,22 @@
 #define TERM_TABLE     0 /* no table has this number: index terms can't collide with row keys */
 #define CONTEXT_MAX    (2 + 4 + STORE_KEY_MAX + 8)
 
-enum { KEY_BLIND, KEY_SET, KEY_TAG, KEY_COUNT };
+/* Lives in guarded memory. */
+struct derived {
+    struct hmac_key blind, set, tag;
+    uint8_t set_bytes[32]; /* what `set` was made of */
+};
 
 struct row_keys {
     atomic_uint owners;
     struct keyring *ring;
-    struct secret *keys; /* KEY_COUNT × 32 */
+    struct secret *derived; /* struct derived */
     enum aead_alg alg;
 };
 
-static struct view key_of(const struct row_keys *k, size_t which)
+static const struct derived *derived_of(const struct row_keys *k)
 {
-    return VIEW(secret_view(k->keys).ptr + which * 32, 32);
+    return (const struct derived *)(const void *)secret_view(k->derived).ptr;
 }
 
 /* --- the keys */
@@ -35,14 +39,24 @@ static RESULT copy_ring(const struct keyring *ring, struct keyring **ret)
     return keyring_import(writer_view_of(&w), ret);
 }
 
+static RESULT prepare_key(const struct keyring *ring, enum key_purpose purpose, struct hmac_key *ret)
+{
+    uint8_t key[32];
+    TRY(keyring_subkey(ring, 1, purpose, key));
+    hmac_key_init(ret, VIEW_OF(key));
+    wipe(key, sizeof(key));
+    return OK;
+}
+
 static RESULT fill_keys(struct row_keys *k, const struct keyring *state)
 {
     TRY(copy_ring(state, &k->ring));
-    TRY(secret_new((size_t)KEY_COUNT * 32, &k->keys));
-    uint8_t *keys = secret_ptr(k->keys);
-    TRY(keyring_subkey(k->ring, 1, PURPOSE_BLIND, keys + KEY_BLIND * 32));
-    TRY(keyring_subkey(k->ring, 1, PURPOSE_SET, keys + KEY_SET * 32));
-    return keyring_subkey(k->ring, 1, PURPOSE_TAG, keys + KEY_TAG * 32);
+    TRY(secret_new(sizeof(struct derived), &k->derived));
+    struct derived *d = (struct derived *)(void *)secret_ptr(k->derived);
+    TRY(prepare_key(k->ring, PURPOSE_BLIND, &d->blind));
+    TRY(prepare_key(k->ring, PURPOSE_SET, &d->set));
+    TRY(prepare_key(k->ring, PURPOSE_TAG, &d->tag));
+    return keyring_subkey(k->ring, 1, PURPOSE_SET, d->set_bytes);
 }
 
 RESULT row_keys_new(const struct keyring *state, enum aead_alg alg, struct row_keys **ret)
@@ -70,7 +84,7 @@ void row_keys_free(struct row_keys *k)
     if (!k || atomic_fetch_sub_explicit(&k->owners, 1, memory_order_acq_rel) != 1)
         return;
     keyring_free(k->ring);
-    secret_free(k->keys);
+    secret_free(k->derived);
     free(k);
 }
 
@@ -97,7 +111,7 @@ static void blind(const struct row_keys *k, struct blind_of of, uint8_t out[stat
     struct writer w = writer_fixed(table, sizeof(table));
     writer_u16(&w, of.table);
     const struct view parts[] = {VIEW_OF(table), of.parent, of.name};
-    hmac_sha256_list(key_of(k, KEY_BLIND), parts, ARRAY_LEN(parts), mac);
+    hmac_key_code(&derived_of(k)->blind, parts, ARRAY_LEN(parts), mac);
     memcpy(out, mac, BLIND_SIZE);
 }
 
@@ -263,7 +277,7 @@ RESULT row_tag(const struct row_keys *k, uint16_t table, const struct store_row 
     struct place p;
     TRY(place_of(table, row->key, row->version, &p));
     const struct view parts[] = {VIEW(p.bytes, p.len), row->value};
-    hmac_sha256_list(key_of(k, KEY_TAG), parts, ARRAY_LEN(parts), out);
+    hmac_key_code(&derived_of(k)->tag, parts, ARRAY_LEN(parts), out);
     return OK;
 }
 
@@ -285,7 +299,7 @@ bool row_may_be_raw(uint16_t table)
 
 /* --- the multiset of live rows */
 
-typedef void (*set_fn)(struct multiset *m, const uint8_t key[static 32], struct view element);
+typedef void (*set_fn)(struct multiset *m, const struct hmac_key *key, struct view element);
 
 static void set_change(const struct row_keys *k, set_fn fn, struct multiset *m, const struct place *p,
                        const uint8_t commitment[static 32])
@@ -293,7 +307,7 @@ static void set_change(const struct row_keys *k, set_fn fn, struct multiset *m, 
     uint8_t element[CONTEXT_MAX + 32];
     memcpy(element, p->bytes, p->len);
     memcpy(element + p->len, commitment, 32);
-    fn(m, key_of(k, KEY_SET).ptr, VIEW(element, p->len + 32));
+    fn(m, &derived_of(k)->set, VIEW(element, p->len + 32));
 }
 
 void row_set_add(const struct row_keys *k, struct multiset *m, uint16_t table, struct view key, uint64_t version,
@@ -314,5 +328,5 @@ void row_set_remove(const struct row_keys *k, struct multiset *m, uint16_t table
 
 void row_set_digest(const struct row_keys *k, const struct multiset *m, uint8_t out[static 32])
 {
-    multiset_digest(m, key_of(k, KEY_SET).ptr, out);
+    multiset_digest(m, derived_of(k)->set_bytes, out);
 }
