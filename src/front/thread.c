@@ -7,12 +7,25 @@
 
 #define DRAIN_LOOK_MS 20
 
+/* The requests of one turn read the store as one. */
+static void turn(struct front_thread *t)
+{
+    bool serving = atomic_load(&t->api.shared->state) == API_SERVING; /* before it, there is no reader yet */
+    struct store *reader = serving ? t->api.reader : NULL;
+
+    if (reader)
+        store_hold(reader);
+    http_server_turn(t->http);
+    if (reader)
+        store_release(reader);
+}
+
 static void on_http(void *context, uint32_t events)
 {
     struct front_thread *t = context;
 
     (void)events;
-    http_server_turn(t->http);
+    turn(t);
 }
 
 /* --- answers: sent in the turn in which they are finished, ahead of what else is handed over at its end */
@@ -21,7 +34,7 @@ static void on_due(struct loop_task *task)
 {
     struct front_thread *t = (struct front_thread *)(void *)((uint8_t *)task - offsetof(struct front_thread, http_due));
 
-    http_server_turn(t->http);
+    turn(t);
 }
 
 static void on_finished(void *api)
@@ -38,7 +51,7 @@ static void on_turn(void *context)
     if (!t->http_due.queued)
         return;
     loop_cancel(t->api.loop, &t->http_due);
-    http_server_turn(t->http);
+    turn(t);
 }
 
 static struct view file_of(const struct start *s, const char *name)

@@ -32,6 +32,7 @@ struct store_backend {
     void (*close)(struct store *s);
     RESULT (*get)(struct store *s, uint16_t table, struct view key, struct arena *arena, struct store_row *ret);
     RESULT (*range)(struct store *s, const struct store_range_of *of);
+    void (*hold)(struct store *s, bool on); /* NULL: nothing to gain; only for read-only connections */
     RESULT (*begin)(struct store *s);
     RESULT (*apply)(struct store *s, const struct store_change *changes, size_t count, size_t *ret_failed);
     RESULT (*commit)(struct store *s); /* on failure the backend has rolled back */

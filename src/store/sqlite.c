@@ -20,8 +20,13 @@ static const char *const sql_of_tables[SQL_OF_TABLES] = {
 };
 
 static const char *const sql_plain[PLAIN_COUNT] = {
-    [PLAIN_BEGIN] = "BEGIN IMMEDIATE", [PLAIN_COMMIT] = "COMMIT",         [PLAIN_ROLLBACK] = "ROLLBACK",
-    [PLAIN_SAVE] = "SAVEPOINT apply",  [PLAIN_RELEASE] = "RELEASE apply", [PLAIN_BACK] = "ROLLBACK TO apply",
+    [PLAIN_BEGIN] = "BEGIN IMMEDIATE",
+    [PLAIN_COMMIT] = "COMMIT",
+    [PLAIN_ROLLBACK] = "ROLLBACK",
+    [PLAIN_SAVE] = "SAVEPOINT apply",
+    [PLAIN_RELEASE] = "RELEASE apply",
+    [PLAIN_BACK] = "ROLLBACK TO apply",
+    [PLAIN_LOOK] = "BEGIN",
 };
 
 /* Which statement makes a change, by operation and kind of expectation, and what it needs. */
@@ -143,6 +148,33 @@ static struct view column_view(sqlite3_stmt *stmt, int at)
 
 /* --- reads */
 
+static void end_look(struct sqlite_store *q)
+{
+    if (!sqlite3_get_autocommit(q->db)) /* after some errors SQLite has ended it by itself */
+        (void)!sqlite_run(q, PLAIN_COMMIT);
+}
+
+static void hold(struct store *s, bool on)
+{
+    struct sqlite_store *q = (struct sqlite_store *)s;
+    if (!on)
+        end_look(q);
+    q->holds = on;
+}
+
+/* The first read after BEGIN fixes what is seen; the count is taken before it, so that it errs towards a new look. */
+static RESULT look(struct sqlite_store *q)
+{
+    uint64_t commits = atomic_load(&q->family->commits);
+    if (!sqlite3_get_autocommit(q->db)) {
+        if (q->looked == commits)
+            return OK;
+        end_look(q);
+    }
+    q->looked = commits;
+    return sqlite_run(q, PLAIN_LOOK);
+}
+
 /* Inside a commit this connection would see its own changes, which aren't durable: another one reads then. */
 static RESULT reader_of(struct store *s, struct sqlite_store **ret)
 {
@@ -153,7 +185,7 @@ static RESULT reader_of(struct store *s, struct sqlite_store **ret)
         q = (struct sqlite_store *)q->reader;
     }
     *ret = q;
-    return OK;
+    return q->holds ? look(q) : OK;
 }
 
 static RESULT get_row(struct sqlite_store *q, sqlite3_stmt *stmt, struct arena *arena, struct store_row *ret)
@@ -310,8 +342,10 @@ static RESULT commit(struct store *s)
 {
     struct sqlite_store *q = (struct sqlite_store *)s;
     enum err e = sqlite_run(q, PLAIN_COMMIT);
-    if (e == OK)
+    if (e == OK) {
+        atomic_fetch_add(&q->family->commits, 1);
         return OK;
+    }
     struct problem why = s->last;
     rollback(s);
     sqlite_void_commit(q);
@@ -326,6 +360,7 @@ const struct store_backend store_sqlite = {
     .close = sqlite_close,
     .get = get,
     .range = range,
+    .hold = hold,
     .begin = begin,
     .apply = apply,
     .commit = commit,

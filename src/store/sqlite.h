@@ -25,12 +25,22 @@ enum sqlite_sql {
     SQL_OF_TABLES
 };
 
-enum sqlite_plain { PLAIN_BEGIN, PLAIN_COMMIT, PLAIN_ROLLBACK, PLAIN_SAVE, PLAIN_RELEASE, PLAIN_BACK, PLAIN_COUNT };
+enum sqlite_plain {
+    PLAIN_BEGIN,
+    PLAIN_COMMIT,
+    PLAIN_ROLLBACK,
+    PLAIN_SAVE,
+    PLAIN_RELEASE,
+    PLAIN_BACK,
+    PLAIN_LOOK,
+    PLAIN_COUNT
+};
 
 /* What the connections of one store_open have in common. */
 struct sqlite_family {
     atomic_uint refs;
-    pthread_mutex_t gate; /* commits pass through it as they begin; upkeep may hold it for a moment */
+    _Atomic uint64_t commits; /* that are durable: counted before anybody is told of them */
+    pthread_mutex_t gate;     /* commits pass through it as they begin; upkeep may hold it for a moment */
 };
 
 struct sqlite_store {
@@ -41,6 +51,8 @@ struct sqlite_store {
     char vfs[STORE_VFS_MAX];
     unsigned busy_ms;
     const char *extra;                                /* static text */
+    bool holds;                                       /* reads share a look at the data … */
+    uint64_t looked;                                  /* … at this many commits or more, if a transaction is open */
     struct store *reader;                             /* for reads inside a commit, made when first needed */
     sqlite3_stmt *tables[TABLE_COUNT][SQL_OF_TABLES]; /* made when first needed */
     sqlite3_stmt *plain[PLAIN_COUNT];

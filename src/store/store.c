@@ -185,6 +185,18 @@ RESULT store_range(struct store *s, uint16_t table, struct view from, struct vie
     return limit == 0 ? OK : s->backend->range(s, &of);
 }
 
+void store_hold(struct store *s)
+{
+    if (s->read_only && s->backend->hold)
+        s->backend->hold(s, true);
+}
+
+void store_release(struct store *s)
+{
+    if (s->read_only && s->backend->hold)
+        s->backend->hold(s, false);
+}
+
 /* --- commits */
 
 RESULT store_begin(struct store *s)

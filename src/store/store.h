@@ -73,6 +73,13 @@ RESULT store_get(struct store *s, uint16_t table, struct view key, struct arena 
 RESULT store_range(struct store *s, uint16_t table, struct view from, struct view to, bool reverse, size_t limit,
                    bool (*visit)(void *context, const struct store_row *row), void *context);
 
+/* From hold to release, reads share one look at the data where they can, which spares each of them the locks of its
+ * own. A read still sees every commit of this process that had ended when it began. Upkeep waits for whoever holds, so
+ * hold for the length of one turn of a loop, not longer. For read-only connections; without effect on others. Calls do
+ * not nest. */
+void store_hold(struct store *s);
+void store_release(struct store *s);
+
 /* A commit is built in one go by one thread: begin, apply transactions one after another, commit or roll back.
  * store_apply is all or nothing for its changes: on ERR_CONFLICT (an expectation failed; *ret_failed names the change)
  * nothing of this call stays and the commit goes on. Changes act in their order, so a later one, of this call or of the

@@ -56,6 +56,36 @@ static void test_get(void **state)
     assert_int_equal(version_of(s, TABLE_META, "aa", NULL), 0);
 }
 
+/* A bot that was told of its commit must read it back at once, also while another thread of ours holds its look. */
+static void test_held_reads_see_every_commit(void **state)
+{
+    struct store *s = store_in(state), *reader = share_store(s, true);
+    struct listing l = {0};
+    commit_one(s, change(TABLE_META, "a", 0, 1, "one"));
+    store_hold(reader);
+    assert_int_equal(version_of(reader, TABLE_META, "a", "one"), 1);
+    commit_one(s, change(TABLE_META, "a", 1, 2, "two"));
+    assert_int_equal(version_of(reader, TABLE_META, "a", "two"), 2);
+    commit_one(s, change(TABLE_META, "b", 0, 1, "new"));
+    list_range(reader, TABLE_META, "", "", false, 9, &l);
+    assert_string_equal(l.text, "a b ");
+    assert_int_equal(store_begin(s), OK); /* what is not durable stays unseen */
+    struct store_change c = change(TABLE_META, "a", 2, 3, "three");
+    assert_int_equal(store_apply(s, &c, 1, NULL), OK);
+    assert_int_equal(version_of(reader, TABLE_META, "a", "two"), 2);
+    assert_int_equal(store_commit(s), OK);
+    assert_int_equal(version_of(reader, TABLE_META, "a", "three"), 3);
+    store_release(reader);
+    commit_one(s, change(TABLE_META, "a", 3, 4, "four"));
+    assert_int_equal(version_of(reader, TABLE_META, "a", "four"), 4);
+    store_hold(s); /* the one that writes has nothing to hold */
+    commit_one(s, change(TABLE_META, "a", 4, 5, "five"));
+    store_release(s);
+    store_hold(reader); /* nothing read */
+    store_release(reader);
+    store_close(reader);
+}
+
 static void test_get_leaves_output_on_failure(void **state)
 {
     AUTO(arena_free) struct arena *arena = NULL;
@@ -479,6 +509,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         BOTH(test_get),
+        BOTH(test_held_reads_see_every_commit),
         BOTH(test_get_leaves_output_on_failure),
         BOTH(test_range),
         BOTH(test_range_in_range),
