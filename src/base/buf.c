@@ -51,17 +51,22 @@ struct reader reader_new(struct view v)
     return (struct reader){v.ptr, v.len};
 }
 
+static uint64_t number_at(const uint8_t *p, size_t width)
+{
+    uint64_t v = 0;
+
+    for (size_t i = 0; i < width; i++)
+        v = v << 8 | p[i];
+    return v;
+}
+
 static enum err read_number(struct reader *r, size_t width, uint64_t *ret)
 {
     if (r->left < width)
         return ERR_TRUNCATED;
-    uint64_t v = 0;
-
-    for (size_t i = 0; i < width; i++)
-        v = v << 8 | r->ptr[i];
+    *ret = number_at(r->ptr, width);
     r->ptr += width;
     r->left -= width;
-    *ret = v;
     return OK;
 }
 
@@ -102,14 +107,21 @@ enum err reader_copy(struct reader *r, void *out, size_t n)
 
 enum err reader_var(struct reader *r, size_t max, struct view *ret)
 {
-    struct reader ahead = *r;
-    uint32_t n;
+    const size_t head = 4;
+    uint64_t n;
 
-    TRY(reader_u32(&ahead, &n));
+    /* Without a second reader to go ahead: copying one just after its halves were stored stalls the processor, and this
+     * is called for each field of each message. */
+    if (r->left < head)
+        return ERR_TRUNCATED;
+    n = number_at(r->ptr, head);
     if (n > max)
         return ERR_TOO_LONG;
-    TRY(reader_bytes(&ahead, n, ret));
-    *r = ahead;
+    if (r->left - head < n)
+        return ERR_TRUNCATED;
+    *ret = VIEW(r->ptr + head, n);
+    r->ptr += head + n;
+    r->left -= head + n;
     return OK;
 }
 

@@ -41,16 +41,31 @@ static unsigned days_in_month(unsigned year, unsigned month)
     return days[month - 1] + (month == 2 && leap);
 }
 
+/* n digits and the mark after them. */
+static char *put_number(char *to, unsigned v, size_t n, char mark)
+{
+    for (size_t i = n; i > 0; i--, v /= 10)
+        to[i - 1] = (char)('0' + v % 10);
+    to[n] = mark;
+    return to + n + 1;
+}
+
+/* Without printf, which takes longer over it than all else that goes into a small answer. */
 void time_format(uint64_t wall_ms, char out[static TIME_TEXT_SIZE])
 {
     uint64_t ms = wall_ms > LAST_MS ? LAST_MS : wall_ms;
     struct date d = date_of_day(ms / DAY_MS);
     unsigned of_day = (unsigned)(ms % DAY_MS);
-    struct writer w = writer_fixed(out, TIME_TEXT_SIZE - 1);
+    char *at = out;
 
-    writer_printf(&w, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", d.year, d.month, d.day, of_day / 3600000,
-                  of_day / 60000 % 60, of_day / 1000 % 60, of_day % 1000);
-    out[w.len] = '\0';
+    at = put_number(at, d.year, 4, '-');
+    at = put_number(at, d.month, 2, '-');
+    at = put_number(at, d.day, 2, 'T');
+    at = put_number(at, of_day / 3600000, 2, ':');
+    at = put_number(at, of_day / 60000 % 60, 2, ':');
+    at = put_number(at, of_day / 1000 % 60, 2, '.');
+    at = put_number(at, of_day % 1000, 3, 'Z');
+    *at = '\0';
 }
 
 /* Exactly n digits, then the mark (0: none). */

@@ -60,9 +60,12 @@ const struct entity api_key_entity = ENTITY("ApiKey", 0x0511, 1, struct api_key,
 
 static bool is_base62(struct view v)
 {
-    for (size_t i = 0; i < v.len; i++)
-        if (v.ptr[i] == 0 || !strchr(alphabet, v.ptr[i]))
+    for (size_t i = 0; i < v.len; i++) {
+        uint8_t b = v.ptr[i];
+        bool letter = (b >= 'a' && b <= 'z') || (b >= 'A' && b <= 'Z');
+        if (!letter && !(b >= '0' && b <= '9'))
             return false;
+    }
     return true;
 }
 
