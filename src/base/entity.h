@@ -86,11 +86,7 @@ RESULT entity_encode(const struct entity *e, const void *object, struct writer *
 RESULT entity_decode(const struct entity *e, struct view source, struct arena *arena, void *ret_object);
 
 /* Errors name the field by JSON pointer in why->where. Texts are copied to arena. Unknown members are refused,
- * and so are those sent for READ_ONLY and HIDDEN fields; null is no value. A message never repeats what was sent. With
- * entity_from_json the bytes of a FIELD_JSON are not known any more: it is written anew without white space, and
- * refused if it holds a number with a point or exponent. */
-RESULT entity_from_json(const struct entity *e, const json_t *json, struct arena *arena, void *ret_object,
-                        struct problem *why);
+ * and so are those sent for READ_ONLY and HIDDEN fields; null is no value. A message never repeats what was sent. */
 RESULT entity_parse(const struct entity *e, struct view json_text, struct arena *arena, void *ret_object,
                     struct problem *why);
 void entity_to_json(const struct entity *e, const void *object, struct writer *w); /* one object { … } */

@@ -18,12 +18,6 @@ struct input {
     struct problem *why;
 };
 
-/* A value as jansson sees it, and its bytes where they are known. */
-struct value {
-    json_t *json;
-    struct view raw;
-};
-
 static void put_pointer(struct writer *w, const struct place *p)
 {
     if (!p->up)
@@ -100,41 +94,67 @@ static enum err refuse_name(const struct input *in, const struct place *p, const
     return refuse(in, p, ERR_BAD_VALUE, "Must be one of: %s%s.", list, w.failed ? ", and others" : "");
 }
 
-static struct view text_of(json_t *json)
+/* Values are their bytes in the text, which json_check has accepted: the first one tells what they are. */
+static bool begins(struct view v, char first)
 {
-    return VIEW(json_string_value(json), json_string_length(json));
+    return v.ptr[0] == (uint8_t)first;
 }
 
-static enum err read_bool(const struct input *in, const struct place *p, const struct field *f, struct value v,
+static enum err text_of(const struct input *in, const struct place *p, struct view v, const char *wanted,
+                        struct view *ret)
+{
+    if (!begins(v, '"'))
+        return wrong_type(in, p, wanted);
+    return json_text_of(v, in->arena, ret) ? out_of_memory(in, p) : OK;
+}
+
+static size_t count_of(struct view list)
+{
+    struct view item;
+    size_t n = 0;
+
+    while (json_next(&list, NULL, &item))
+        n++;
+    return n;
+}
+
+static enum err read_bool(const struct input *in, const struct place *p, const struct field *f, struct view v,
                           void *object)
 {
-    if (!json_is_boolean(v.json))
+    if (!begins(v, 't') && !begins(v, 'f'))
         return wrong_type(in, p, "true or false");
-    entity_set_number(f, object, json_is_true(v.json));
+    entity_set_number(f, object, begins(v, 't'));
     return OK;
 }
 
-static enum err read_number(const struct input *in, const struct place *p, const struct field *f, struct value v,
+static enum err read_number(const struct input *in, const struct place *p, const struct field *f, struct view v,
                             void *object)
 {
-    if (!json_is_integer(v.json))
-        return wrong_type(in, p, "a whole number");
-    json_int_t n = json_integer_value(v.json);
+    bool negative = begins(v, '-');
+    uint64_t n = 0;
 
-    if (n < 0 || (uint64_t)n > ENTITY_JSON_INTEGER || entity_check_number(f, (uint64_t)n))
+    if (!negative && (v.ptr[0] < '0' || v.ptr[0] > '9'))
+        return wrong_type(in, p, "a whole number");
+    for (size_t i = negative; i < v.len; i++) {
+        if (v.ptr[i] < '0' || v.ptr[i] > '9') /* a point or an exponent */
+            return wrong_type(in, p, "a whole number");
+        if (n <= ENTITY_JSON_INTEGER) /* beyond it any digit is too much */
+            n = n * 10 + (v.ptr[i] - '0');
+    }
+    if ((negative && n != 0) || n > ENTITY_JSON_INTEGER || entity_check_number(f, n))
         return refuse_number(in, p, f);
-    entity_set_number(f, object, (uint64_t)n);
+    entity_set_number(f, object, n);
     return OK;
 }
 
-static enum err read_time(const struct input *in, const struct place *p, const struct field *f, struct value v,
+static enum err read_time(const struct input *in, const struct place *p, const struct field *f, struct view v,
                           void *object)
 {
+    struct view text = {0};
     uint64_t ms;
 
-    if (!json_is_string(v.json))
-        return wrong_type(in, p, "a time as text");
-    enum err e = time_parse(text_of(v.json), &ms);
+    TRY(text_of(in, p, v, "a time as text", &text));
+    enum err e = time_parse(text, &ms);
 
     if (e)
         return refuse(in, p, e, "%s", "Must be a time after 1970 like 2026-11-22T09:30:00Z.");
@@ -144,13 +164,14 @@ static enum err read_time(const struct input *in, const struct place *p, const s
     return OK;
 }
 
-static enum err read_enum(const struct input *in, const struct place *p, const struct field *f, struct value v,
+static enum err read_enum(const struct input *in, const struct place *p, const struct field *f, struct view v,
                           void *object)
 {
-    if (!json_is_string(v.json))
-        return wrong_type(in, p, "one of the names as text");
+    struct view text = {0};
+
+    TRY(text_of(in, p, v, "one of the names as text", &text));
     for (uint64_t i = f->min; f->names[i]; i++) {
-        if (!view_is(text_of(v.json), f->names[i]))
+        if (!view_is(text, f->names[i]))
             continue;
         entity_set_number(f, object, i);
         return OK;
@@ -159,12 +180,13 @@ static enum err read_enum(const struct input *in, const struct place *p, const s
 }
 
 /* A text into the arena, after the rules of the field. */
-static enum err take_text(const struct input *in, const struct place *p, const struct field *f, json_t *json,
+static enum err take_text(const struct input *in, const struct place *p, const struct field *f, struct view v,
                           struct view *out)
 {
-    if (!json_is_string(json))
-        return wrong_type(in, p, "text");
-    enum err e = entity_check_text(f, text_of(json));
+    struct view text = {0};
+
+    TRY(text_of(in, p, v, "text", &text));
+    enum err e = entity_check_text(f, text);
 
     if (e == ERR_TOO_LONG || e == ERR_TOO_SHORT)
         return refuse_size(in, p, f, e, "bytes");
@@ -174,21 +196,21 @@ static enum err take_text(const struct input *in, const struct place *p, const s
         return refuse(in, p, e, "Must be %s.", f->rule ? f->rule : "of the form that this field takes");
     if (e)
         return refuse(in, p, e, "%s", err_sentence(e));
-    return arena_copy(in->arena, text_of(json), out) ? out_of_memory(in, p) : OK;
+    return arena_copy(in->arena, text, out) ? out_of_memory(in, p) : OK;
 }
 
-static enum err read_text(const struct input *in, const struct place *p, const struct field *f, struct value v,
+static enum err read_text(const struct input *in, const struct place *p, const struct field *f, struct view v,
                           void *object)
 {
-    return take_text(in, p, f, v.json, entity_place(f, object));
+    return take_text(in, p, f, v, entity_place(f, object));
 }
 
-static enum err read_bytes(const struct input *in, const struct place *p, const struct field *f, struct value v,
+static enum err read_bytes(const struct input *in, const struct place *p, const struct field *f, struct view v,
                            void *object)
 {
-    if (!json_is_string(v.json))
-        return wrong_type(in, p, "base64 text");
-    struct view text = text_of(v.json), *out = entity_place(f, object);
+    struct view text = {0}, *out = entity_place(f, object);
+
+    TRY(text_of(in, p, v, "base64 text", &text));
     size_t most = text.len / 4 * 3;
 
     if (text.len == 0) {
@@ -212,24 +234,26 @@ static enum err read_bytes(const struct input *in, const struct place *p, const 
     return OK;
 }
 
-static enum err read_fixed(const struct input *in, const struct place *p, const struct field *f, struct value v,
+static enum err read_fixed(const struct input *in, const struct place *p, const struct field *f, struct view v,
                            void *object)
 {
-    if (!json_is_string(v.json))
-        return wrong_type(in, p, "hex text");
-    if (hex_get(text_of(v.json), entity_place(f, object), f->max))
+    struct view text = {0};
+
+    TRY(text_of(in, p, v, "hex text", &text));
+    if (hex_get(text, entity_place(f, object), f->max))
         return refuse(in, p, ERR_MALFORMED, "Must be %llu hex digits.", (unsigned long long)f->max * 2);
     return OK;
 }
 
-static enum err read_texts(const struct input *in, const struct place *p, const struct field *f, struct value v,
+static enum err read_texts(const struct input *in, const struct place *p, const struct field *f, struct view v,
                            void *object)
 {
     struct text_list *list = entity_place(f, object);
-    size_t count = json_array_size(v.json);
+    struct view next;
 
-    if (!json_is_array(v.json))
+    if (!begins(v, '['))
         return wrong_type(in, p, "a list of texts");
+    size_t count = count_of(v);
     enum err e = entity_check_length(f, count);
 
     if (e)
@@ -238,84 +262,43 @@ static enum err read_texts(const struct input *in, const struct place *p, const 
     list->items = count ? arena_alloc(in->arena, count * sizeof *list->items) : NULL;
     if (count && !list->items)
         return out_of_memory(in, p);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count && json_next(&v, NULL, &next); i++) {
         struct place item = {.up = p, .index = i};
 
-        TRY(take_text(in, &item, f, json_array_get(v.json, i), &list->items[i]));
+        TRY(take_text(in, &item, f, next, &list->items[i]));
     }
     return OK;
 }
 
-static bool holds_real(json_t *json)
-{
-    for (void *i = json_object_iter(json); i; i = json_object_iter_next(json, i))
-        if (holds_real(json_object_iter_value(i)))
-            return true;
-    for (size_t i = 0; i < json_array_size(json); i++)
-        if (holds_real(json_array_get(json, i)))
-            return true;
-    return json_is_real(json);
-}
-
-/* Without the bytes that were sent, they are written anew; a number with a point could come out as another one. */
-static enum err dump(const struct input *in, const struct place *p, json_t *json, struct view *ret)
-{
-    size_t flags = JSON_COMPACT | JSON_ENCODE_ANY, n = json_dumpb(json, NULL, 0, flags);
-
-    if (holds_real(json))
-        return refuse(in, p, ERR_BAD_VALUE, "%s", "Numbers with a point or exponent must be sent as text here.");
-    char *text = n ? arena_alloc(in->arena, n) : NULL;
-
-    if (!text || json_dumpb(json, text, n, flags) != n)
-        return out_of_memory(in, p);
-    *ret = VIEW(text, n);
-    return OK;
-}
-
-static enum err read_json(const struct input *in, const struct place *p, const struct field *f, struct value v,
+static enum err read_json(const struct input *in, const struct place *p, const struct field *f, struct view v,
                           void *object)
 {
-    struct view text = {0};
-
-    if (v.raw.len == 0)
-        TRY(dump(in, p, v.json, &text));
-    else if (arena_copy(in->arena, v.raw, &text))
-        return out_of_memory(in, p);
-    enum err e = entity_check_length(f, text.len);
+    enum err e = entity_check_length(f, v.len);
 
     if (e)
         return refuse_size(in, p, f, e, "bytes");
-    *(struct view *)entity_place(f, object) = text;
-    return OK;
+    return arena_copy(in->arena, v, entity_place(f, object)) ? out_of_memory(in, p) : OK;
 }
 
-static enum err read_object(const struct input *in, const struct place *p, const struct entity *e, struct value v,
+static enum err read_object(const struct input *in, const struct place *p, const struct entity *e, struct view v,
                             void *object);
 
-static enum err read_entity(const struct input *in, const struct place *p, const struct field *f, struct value v,
+static enum err read_entity(const struct input *in, const struct place *p, const struct field *f, struct view v,
                             void *object)
 {
     return read_object(in, p, f->nested, v, entity_place(f, object));
 }
 
-/* The next value of the container whose text is *rest, if the text is known. */
-static struct value next_value(struct view *rest, json_t *json)
-{
-    struct value v = {.json = json};
-
-    if (rest->len && json_next(rest, &v.raw) != OK)
-        v.raw = *rest = (struct view){0};
-    return v;
-}
-
-static enum err read_list(const struct input *in, const struct place *p, const struct field *f, struct value v,
+static enum err read_list(const struct input *in, const struct place *p, const struct field *f, struct view v,
                           void *object)
 {
     struct entity_list *list = entity_place(f, object);
-    size_t count = json_array_size(v.json), bytes;
+    struct view next;
+    size_t bytes;
 
-    if (!json_is_array(v.json))
+    if (!begins(v, '['))
         return wrong_type(in, p, "a list of objects");
+    size_t count = count_of(v);
     enum err e = entity_check_length(f, count);
 
     if (e)
@@ -326,9 +309,8 @@ static enum err read_list(const struct input *in, const struct place *p, const s
         items = arena_alloc(in->arena, bytes);
     if (count && !items)
         return out_of_memory(in, p);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count && json_next(&v, NULL, &next); i++) {
         struct place item = {.up = p, .index = i, .depth = p->depth};
-        struct value next = next_value(&v.raw, json_array_get(v.json, i));
 
         TRY(read_object(in, &item, f->nested, next, items + i * f->nested->size));
     }
@@ -336,7 +318,7 @@ static enum err read_list(const struct input *in, const struct place *p, const s
     return OK;
 }
 
-static enum err (*const readers[])(const struct input *, const struct place *, const struct field *, struct value,
+static enum err (*const readers[])(const struct input *, const struct place *, const struct field *, struct view,
                                    void *) = {
     [FIELD_BOOL] = read_bool,     [FIELD_U8] = read_number,   [FIELD_U16] = read_number,  [FIELD_U32] = read_number,
     [FIELD_U64] = read_number,    [FIELD_TIME] = read_time,   [FIELD_ENUM] = read_enum,   [FIELD_TEXT] = read_text,
@@ -344,15 +326,15 @@ static enum err (*const readers[])(const struct input *, const struct place *, c
     [FIELD_ENTITY] = read_entity, [FIELD_LIST] = read_list,
 };
 
-static const struct field *find_field(const struct entity *e, const char *name)
+static const struct field *find_field(const struct entity *e, struct view name)
 {
     for (size_t i = 0; i < e->count; i++)
-        if (!(e->fields[i].flags & FIELD_HIDDEN) && strcmp(e->fields[i].name, name) == 0)
+        if (!(e->fields[i].flags & FIELD_HIDDEN) && view_is(name, e->fields[i].name))
             return &e->fields[i];
     return NULL;
 }
 
-static enum err check_required(const struct input *in, const struct place *p, const struct entity *e, json_t *json)
+static enum err check_required(const struct input *in, const struct place *p, const struct entity *e, const bool *seen)
 {
     for (size_t i = 0; i < e->count; i++) {
         const struct field *f = &e->fields[i];
@@ -360,66 +342,70 @@ static enum err check_required(const struct input *in, const struct place *p, co
 
         if (!(f->flags & FIELD_REQUIRED) || f->flags & (FIELD_READ_ONLY | FIELD_HIDDEN))
             continue;
-        if (!json_object_get(json, f->name))
+        if (!seen[i])
             return refuse(in, &member, ERR_MISSING_FIELD, "Needed: %s.", f->doc ? f->doc : f->name);
     }
     return OK;
 }
 
-static enum err read_object(const struct input *in, const struct place *p, const struct entity *e, struct value v,
-                            void *object)
+static enum err unknown_field(const struct input *in, const struct place *p, const struct entity *e, struct view name)
 {
-    if (!json_is_object(v.json))
-        return wrong_type(in, p, "an object");
-    if (p->depth >= ENTITY_MAX_DEPTH)
-        return refuse(in, p, ERR_TOO_LONG, "%s", "Objects are nested too deeply.");
-    /* Members come in the order of the text, so its bytes can be walked alongside. */
-    for (void *i = json_object_iter(v.json); i; i = json_object_iter_next(v.json, i)) {
-        const char *name = json_object_iter_key(i);
-        struct place member = {.up = p, .name = name, .depth = p->depth + 1};
-        struct value next = next_value(&v.raw, json_object_iter_value(i));
+    struct place member = {.up = p, .name = arena_str(in->arena, name)};
+
+    return member.name ? refuse(in, &member, ERR_UNKNOWN_FIELD, "%s has no field of this name.", e->name)
+                       : out_of_memory(in, p);
+}
+
+static enum err read_members(const struct input *in, const struct place *p, const struct entity *e, struct view rest,
+                             void *object)
+{
+    bool *seen = arena_alloc(in->arena, e->count);
+    struct view quoted, name, value;
+
+    if (!seen)
+        return out_of_memory(in, p);
+    while (json_next(&rest, &quoted, &value)) {
+        if (json_text_of(quoted, in->arena, &name))
+            return out_of_memory(in, p);
         const struct field *f = find_field(e, name);
 
         if (!f)
-            return refuse(in, &member, ERR_UNKNOWN_FIELD, "%s has no field of this name.", e->name);
+            return unknown_field(in, p, e, name);
+        struct place member = {.up = p, .name = f->name, .depth = p->depth + 1};
+
         if (f->flags & FIELD_READ_ONLY)
             return refuse(in, &member, ERR_BAD_VALUE, "%s", "Is set by Holdfast and can't be sent.");
-        TRY(readers[f->type](in, &member, f, next, object));
+        TRY(readers[f->type](in, &member, f, value, object));
+        seen[f - e->fields] = true;
     }
-    return check_required(in, p, e, v.json);
+    return check_required(in, p, e, seen);
 }
 
-static enum err read_root(const struct entity *e, struct value v, const struct input *in, void *ret_object)
+static enum err read_object(const struct input *in, const struct place *p, const struct entity *e, struct view v,
+                            void *object)
 {
-    const struct place root = {0};
-    void *made = arena_alloc(in->arena, e->size);
-
-    if (!made)
-        return out_of_memory(in, &root);
-    TRY(read_object(in, &root, e, v, made));
-    memcpy(ret_object, made, e->size);
-    return OK;
-}
-
-enum err entity_from_json(const struct entity *e, const json_t *json, struct arena *arena, void *ret_object,
-                          struct problem *why)
-{
-    struct input in = {arena, why};
-    /* jansson's iterators take the tree as not const; nothing here changes it. */
-    struct value v = {.json = (json_t *)(uintptr_t)json};
-
-    return read_root(e, v, &in, ret_object);
+    if (!begins(v, '{'))
+        return wrong_type(in, p, "an object");
+    if (p->depth >= ENTITY_MAX_DEPTH)
+        return refuse(in, p, ERR_TOO_LONG, "%s", "Objects are nested too deeply.");
+    return read_members(in, p, e, v, object);
 }
 
 enum err entity_parse(const struct entity *e, struct view json_text, struct arena *arena, void *ret_object,
                       struct problem *why)
 {
-    struct input in = {arena, why};
-    json_t *json = NULL;
+    const struct input in = {arena, why};
+    const struct place root = {0};
+    struct view text = json_text;
 
-    TRY(json_read(json_text, &json, why));
-    enum err err = read_root(e, (struct value){json, json_text}, &in, ret_object);
+    TRY(json_check(text, why));
+    while (strchr(" \t\r\n", text.ptr[0])) /* it is no NUL, and something else follows */
+        text = VIEW(text.ptr + 1, text.len - 1);
+    void *made = arena_alloc(arena, e->size);
 
-    json_wipe(json);
-    return err;
+    if (!made)
+        return out_of_memory(&in, &root);
+    TRY(read_object(&in, &root, e, text, made));
+    memcpy(ret_object, made, e->size);
+    return OK;
 }

@@ -49,10 +49,10 @@ static enum err refuse_at(struct problem *why, enum err code, struct view text, 
 }
 
 /* jansson recurses as deep as the input says (2048 levels), so depth is bounded before it sees the text. */
-static enum err check_shape(struct view text, struct problem *why)
+static enum err check_shape(struct view text, bool *ret_plain, struct problem *why)
 {
     size_t end;
-    enum err e = json_scan(text, &end);
+    enum err e = json_scan_plain(text, &end, ret_plain);
 
     if (e == ERR_BAD_UTF8)
         return refuse_at(why, e, text, end, "This is no UTF-8, or half of a surrogate pair.");
@@ -84,9 +84,10 @@ enum err json_read(struct view text, json_t **ret, struct problem *why)
 {
     static once_flag once = ONCE_FLAG_INIT;
     json_error_t error;
+    bool plain;
 
     call_once(&once, prepare);
-    TRY(check_shape(text, why));
+    TRY(check_shape(text, &plain, why));
     starved = false;
     json_t *root = json_loadb((const char *)text.ptr, text.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
 
@@ -113,6 +114,33 @@ enum err json_read(struct view text, json_t **ret, struct problem *why)
     }
     *ret = root;
     return OK;
+}
+
+enum err json_check(struct view text, struct problem *why)
+{
+    json_t *root = NULL;
+    bool plain;
+
+    TRY(check_shape(text, &plain, why));
+    if (plain)
+        return OK;
+    TRY(json_read(text, &root, why));
+    json_wipe(root);
+    return OK;
+}
+
+enum err json_text_of(struct view raw, struct arena *arena, struct view *ret)
+{
+    json_t *text = NULL;
+
+    *ret = VIEW(raw.ptr + 1, raw.len - 2);
+    if (!memchr(ret->ptr, '\\', ret->len))
+        return OK;
+    TRY(json_read(raw, &text, NULL));
+    enum err e = arena_copy(arena, VIEW(json_string_value(text), json_string_length(text)), ret);
+
+    json_wipe(text);
+    return e;
 }
 
 static void wipe_text(json_t *text)

@@ -3,7 +3,7 @@
 #ifndef HOLDFAST_BASE_JSON_H
 #define HOLDFAST_BASE_JSON_H
 
-#include "base/buf.h"
+#include "base/arena.h"
 
 #include <jansson.h>
 
@@ -15,9 +15,17 @@ RESULT json_read(struct view text, json_t **ret, struct problem *why);
  * where it is wrong. ERR_BAD_JSON; ERR_BAD_UTF8 for a text that is none; ERR_NUL_BYTE; ERR_OUT_OF_RANGE when it is
  * nested deeper than JSON_MAX_DEPTH. */
 RESULT json_scan(struct view text, size_t *ret_end);
-/* Steps through the text of an object or array that json_read has accepted: *rest begins as that text and moves past
- * the next value, whose bytes ret_value borrows. Call it once for each member or item, no more. */
-RESULT json_next(struct view *rest, struct view *ret_value);
+/* The same; *ret_plain tells that json_read would find nothing else wrong: no member's name twice, no number too large.
+ * False says nothing but that it has to be asked. */
+RESULT json_scan_plain(struct view text, size_t *ret_end, bool *ret_plain);
+/* Accepts what json_read accepts, and keeps nothing of it. */
+RESULT json_check(struct view text, struct problem *why);
+/* Steps through the bytes of an object or array that json_check has accepted: *rest begins as those and moves past the
+ * next value, whose bytes ret_value borrows. ret_name gets the name of an object's member with its quotes, and is NULL
+ * for an array. False after the last one. */
+bool json_next(struct view *rest, struct view *ret_name, struct view *ret_value);
+/* What the bytes of a text, with its quotes, mean: borrowed from them, or in arena if they hold an escape. */
+RESULT json_text_of(struct view raw, struct arena *arena, struct view *ret);
 /* Wipes every string in the tree before releasing it: for bodies that carried secrets. */
 void json_wipe(json_t *root);
 

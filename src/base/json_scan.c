@@ -4,9 +4,13 @@
 
 #include "base/text.h"
 
+#define NAMES_MAX  32 /* members of an object that are compared here */
+#define DIGITS_MAX 15 /* so many make a number that always fits */
+
 struct scan {
     struct view text;
     size_t at;
+    bool *plain; /* NULL: nobody asks */
 };
 
 static int peek(const struct scan *s)
@@ -45,13 +49,23 @@ static size_t skip_digits(struct scan *s)
     return s->at - from;
 }
 
+static void not_plain(struct scan *s)
+{
+    if (s->plain)
+        *s->plain = false;
+}
+
 static enum err scan_number(struct scan *s)
 {
+    size_t from = s->at;
+
     (void)take(s, '-');
     if (!take(s, '0') && skip_digits(s) == 0)
         return ERR_BAD_JSON;
     if (take(s, '.') && skip_digits(s) == 0)
         return ERR_BAD_JSON;
+    if (s->at - from > DIGITS_MAX || peek(s) == 'e' || peek(s) == 'E')
+        not_plain(s);
     if (!take(s, 'e') && !take(s, 'E'))
         return OK;
     if (!take(s, '+'))
@@ -96,12 +110,23 @@ static enum err scan_escape(struct scan *s)
     return low >= 0xdc00 && low <= 0xdfff ? OK : ERR_BAD_UTF8;
 }
 
+/* Nearly all of any text: printable ASCII but for quote and backslash. */
+static bool is_ordinary(uint8_t b)
+{
+    return b >= ' ' && b < 0x7f && b != '"' && b != '\\';
+}
+
 static enum err scan_text(struct scan *s)
 {
     if (!take(s, '"'))
         return ERR_BAD_JSON;
-    while (!take(s, '"')) {
+    for (;;) {
         uint32_t c;
+
+        while (s->at < s->text.len && is_ordinary(s->text.ptr[s->at]))
+            s->at++;
+        if (take(s, '"'))
+            return OK;
         size_t n = utf8_next(VIEW(s->text.ptr + s->at, s->text.len - s->at), &c);
 
         if (n == 0 && s->at < s->text.len)
@@ -112,34 +137,68 @@ static enum err scan_text(struct scan *s)
         if (c == '\\')
             TRY(scan_escape(s));
     }
-    return OK;
 }
 
 static enum err scan_value(struct scan *s, unsigned depth);
 
-/* The members of an object or the items of an array, from the opening bracket to the closing one. */
-static enum err scan_container(struct scan *s, unsigned depth)
+/* The name of a member, with its quotes, and the colon. */
+static enum err scan_name(struct scan *s, struct view *ret)
 {
-    bool object = take(s, '{');
-    char close = object ? '}' : ']';
-
-    if (!object)
-        s->at++;
     skip_space(s);
-    if (take(s, close))
-        return OK;
+    size_t from = s->at;
+
+    TRY(scan_text(s));
+    *ret = VIEW(s->text.ptr + from, s->at - from);
+    skip_space(s);
+    return take(s, ':') ? OK : ERR_BAD_JSON;
+}
+
+static bool is_among(struct view name, const struct view *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (view_eq(name, names[i]))
+            return true;
+    return false;
+}
+
+/* The members of an object, to the closing brace. With an escape in it, a name may be another one's twin unseen. */
+static enum err scan_members(struct scan *s, unsigned depth)
+{
+    struct view names[NAMES_MAX];
+    size_t count = 0;
+
     do {
-        if (object) {
-            skip_space(s);
-            TRY(scan_text(s));
-            skip_space(s);
-            if (!take(s, ':'))
-                return ERR_BAD_JSON;
-        }
+        struct view name;
+
+        TRY(scan_name(s, &name));
+        if (s->plain && (count == NAMES_MAX || memchr(name.ptr, '\\', name.len) || is_among(name, names, count)))
+            not_plain(s);
+        else if (s->plain)
+            names[count++] = name;
         TRY(scan_value(s, depth));
         skip_space(s);
     } while (take(s, ','));
-    return take(s, close) ? OK : ERR_BAD_JSON;
+    return take(s, '}') ? OK : ERR_BAD_JSON;
+}
+
+static enum err scan_items(struct scan *s, unsigned depth)
+{
+    do {
+        TRY(scan_value(s, depth));
+        skip_space(s);
+    } while (take(s, ','));
+    return take(s, ']') ? OK : ERR_BAD_JSON;
+}
+
+static enum err scan_container(struct scan *s, unsigned depth)
+{
+    bool object = peek(s) == '{';
+
+    s->at++;
+    skip_space(s);
+    if (take(s, object ? '}' : ']'))
+        return OK;
+    return object ? scan_members(s, depth) : scan_items(s, depth);
 }
 
 static enum err scan_value(struct scan *s, unsigned depth)
@@ -164,41 +223,44 @@ static enum err scan_value(struct scan *s, unsigned depth)
 
 enum err json_scan(struct view text, size_t *ret_end)
 {
-    struct scan s = {text, 0};
+    struct scan s = {.text = text};
     enum err e = scan_value(&s, 0);
 
     *ret_end = s.at;
     return e;
 }
 
-static size_t space_at(struct view v, size_t at)
+enum err json_scan_plain(struct view text, size_t *ret_end, bool *ret_plain)
 {
-    struct scan s = {v, at};
+    struct scan s = {.text = text, .plain = ret_plain};
 
-    skip_space(&s);
-    return s.at;
+    *ret_plain = true;
+    enum err e = scan_value(&s, 0);
+
+    *ret_end = s.at;
+    return e;
 }
 
-enum err json_next(struct view *rest, struct view *ret_value)
+bool json_next(struct view *rest, struct view *ret_name, struct view *ret_value)
 {
-    struct view v = *rest;
-    size_t from = space_at(v, 0), end;
+    struct scan s = {.text = *rest};
+    struct view name;
 
-    /* Past the bracket or comma, and past the name of a member. */
-    if (from < v.len && strchr("[{,", v.ptr[from]))
-        from++;
-    struct scan s = {v, space_at(v, from)};
-
-    if (s.at < v.len && v.ptr[s.at] == '"' && scan_text(&s) == OK) {
+    skip_space(&s);
+    if (take(&s, '[') || take(&s, '{') || take(&s, ','))
         skip_space(&s);
-        if (take(&s, ':'))
-            from = s.at;
-    }
-    from = space_at(v, from);
-    struct view tail = VIEW(v.ptr + from, v.len - from);
+    if (peek(&s) < 0 || peek(&s) == ']' || peek(&s) == '}')
+        return false;
+    if (ret_name && scan_name(&s, &name) != OK)
+        return false;
+    skip_space(&s);
+    size_t from = s.at;
 
-    TRY(json_scan(tail, &end));
-    *ret_value = VIEW(tail.ptr, end);
-    *rest = VIEW(tail.ptr + end, tail.len - end);
-    return OK;
+    if (scan_value(&s, 0) != OK)
+        return false;
+    if (ret_name)
+        *ret_name = name;
+    *ret_value = VIEW(s.text.ptr + from, s.at - from);
+    *rest = VIEW(s.text.ptr + s.at, s.text.len - s.at);
+    return true;
 }

@@ -4,6 +4,11 @@
 #include "http/exchange.h"
 #include "http/head.h"
 
+#include "base/json.h"
+#include "base/text.h"
+
+#define QUERY_JSON_MAX ((size_t)64 * 1024) /* a query of 8 KiB with every byte escaped, and the names */
+
 static bool find(struct http_pairs pairs, const char *name, struct view *ret)
 {
     for (size_t i = 0; i < pairs.count; i++)
@@ -100,41 +105,36 @@ static const struct field *field_of(const struct entity *e, struct view name)
     return NULL;
 }
 
-static json_t *number(struct view text)
+static bool is_number(struct view text)
 {
-    uint64_t n = 0;
     if (text.len == 0 || text.len > 16 || (text.len > 1 && text.ptr[0] == '0'))
-        return NULL;
-    for (size_t i = 0; i < text.len; i++) {
+        return false;
+    for (size_t i = 0; i < text.len; i++)
         if (text.ptr[i] < '0' || text.ptr[i] > '9')
-            return NULL;
-        n = n * 10 + (uint64_t)(text.ptr[i] - '0');
-    }
-    return json_integer((json_int_t)n);
-}
-
-static json_t *text_value(struct view text)
-{
-    return json_stringn((const char *)text.ptr, text.len);
+            return false;
+    return true;
 }
 
 /* One occurrence; a parameter of type TEXTS has several, each a text. */
-static json_t *value_of(enum field_type type, struct view text)
+static bool put_value(struct writer *w, enum field_type type, struct view text)
 {
     switch (type) {
     case FIELD_BOOL:
-        return view_is(text, "true") ? json_true() : view_is(text, "false") ? json_false() : NULL;
+        writer_view(w, text);
+        return view_is(text, "true") || view_is(text, "false");
     case FIELD_U8:
     case FIELD_U16:
     case FIELD_U32:
     case FIELD_U64:
-        return number(text);
+        writer_view(w, text);
+        return is_number(text);
     case FIELD_JSON:
     case FIELD_ENTITY:
     case FIELD_LIST:
-        return NULL;
+        return false;
     default:
-        return text_value(text);
+        json_put_text(w, text);
+        return utf8_valid(text);
     }
 }
 
@@ -145,45 +145,53 @@ static enum err refuse(struct problem *why, enum err code, struct view name, con
     return problem_set(why, code, where, "%s", detail);
 }
 
-static RESULT add(json_t *object, const struct field *f, const struct http_pair *p, struct problem *why)
+static RESULT put_parameter(const struct http_request *req, const struct field *f, struct writer *w,
+                            struct problem *why)
 {
-    json_t *there = json_object_get(object, f->name);
-    json_t *value = value_of(f->type, p->value);
-    if (!value)
-        return refuse(why, ERR_WRONG_TYPE, p->name, "The query parameter's value has the wrong form.");
-    if (there && f->type != FIELD_TEXTS) {
-        json_decref(value);
-        return refuse(why, ERR_DUPLICATE_FIELD, p->name, "The query parameter is there twice.");
+    bool several = f->type == FIELD_TEXTS, there = false;
+    for (size_t i = 0; i < req->query.count; i++) {
+        const struct http_pair *p = &req->query.items[i];
+        if (!view_is(p->name, f->name))
+            continue;
+        if (there && !several)
+            return refuse(why, ERR_DUPLICATE_FIELD, p->name, "The query parameter is there twice.");
+        if (!there)
+            json_name(w, f->name);
+        if (!there && several)
+            json_open(w, '[');
+        if (several)
+            json_item(w);
+        if (!put_value(w, f->type, p->value))
+            return refuse(why, ERR_WRONG_TYPE, p->name, "The query parameter's value has the wrong form.");
+        there = true;
     }
-    if (f->type != FIELD_TEXTS)
-        return json_object_set_new(object, f->name, value) == 0 ? OK : ERR_NO_MEMORY;
-    if (!there) {
-        there = json_array();
-        if (!there || json_object_set_new(object, f->name, there) != 0) {
-            json_decref(value);
-            return ERR_NO_MEMORY;
-        }
-    }
-    return json_array_append_new(there, value) == 0 ? OK : ERR_NO_MEMORY;
+    if (there && several)
+        json_close(w, ']');
+    return OK;
+}
+
+static RESULT put_query(const struct http_request *req, struct writer *w, struct problem *why)
+{
+    const struct entity *e = req->route->query;
+    for (size_t i = 0; i < req->query.count && !(req->route->flags & ROUTE_ANY_QUERY); i++)
+        if (!field_of(e, req->query.items[i].name))
+            return refuse(why, ERR_UNKNOWN_FIELD, req->query.items[i].name, "This query parameter is not known here.");
+    json_open(w, '{');
+    for (size_t i = 0; i < e->count; i++)
+        if (!(e->fields[i].flags & FIELD_HIDDEN))
+            TRY(put_parameter(req, &e->fields[i], w, why));
+    json_close(w, '}');
+    return writer_done(w) == OK ? OK : problem_set(why, writer_done(w), "", "query");
 }
 
 RESULT http_request_query(struct http_request *req, void *ret_object, struct problem *why)
 {
+    AUTO_WRITER w = writer_new(QUERY_JSON_MAX);
+    struct problem inner = {0};
     if (!req->route || !req->route->query)
         return problem_set(why, ERR_INTERNAL, "", "The route has no query entity.");
-    __attribute__((cleanup(json_decref_auto))) json_t *object = json_object();
-    if (!object)
-        return problem_set(why, ERR_NO_MEMORY, "", "query");
-    for (size_t i = 0; i < req->query.count; i++) {
-        const struct http_pair *p = &req->query.items[i];
-        const struct field *f = field_of(req->route->query, p->name);
-        if (f)
-            TRY(add(object, f, p, why));
-        else if (!(req->route->flags & ROUTE_ANY_QUERY))
-            return refuse(why, ERR_UNKNOWN_FIELD, p->name, "This query parameter is not known here.");
-    }
-    struct problem inner = {0};
-    enum err e = entity_from_json(req->route->query, object, req->arena, ret_object, &inner);
+    TRY(put_query(req, &w, why));
+    enum err e = entity_parse(req->route->query, writer_view_of(&w), req->arena, ret_object, &inner);
     if (e == OK)
         return OK;
     /* "/limit" in the object is "?limit" in the query */

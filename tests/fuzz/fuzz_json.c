@@ -46,6 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     enum err parsed = entity_parse(&sample_entity, text, arena, &s, &why);
 
     check(read == OK || parsed != OK);
+    check(json_check(text, NULL) == read || read == ERR_NO_MEMORY);
     check(utf8_valid(view_str(why.where)) || read == OK);
     if (parsed == OK)
         compare(&s, arena);

@@ -74,20 +74,70 @@ static void order_is_kept(void **state)
 
 static void values_are_stepped_through(void **state)
 {
+    static const char *const names[] = {"\"a\"", "\"b\\\"\"", "\"c\"", "\"d\"", "\"e\""};
     static const char *const wanted[] = {"1.50", "\"b,\\\"]\"", "{ \"q\" : [ ] }", "[1, 2 ]", "null"};
     struct view rest = VIEW_STR(
         " { \"a\" : 1.50 ,\"b\\\"\":\"b,\\\"]\", \"c\": { \"q\" : [ ] }\n,\"d\":[1, 2 ],\"e\" :null } ");
-    struct view list = VIEW_STR("[\"a\" ,\"b\"]"), value;
+    struct view list = VIEW_STR("[\"a\" ,\"b\"]"), none = VIEW_STR(" { }"), name, value;
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
-        assert_int_equal(json_next(&rest, &value), OK);
+        assert_true(json_next(&rest, &name, &value));
         SUPPORT_VIEW_EQ(value, view_str(wanted[i]));
+        SUPPORT_VIEW_EQ(name, view_str(names[i]));
     }
-    assert_int_equal(json_next(&list, &value), OK);
+    assert_false(json_next(&rest, &name, &value));
+    assert_true(json_next(&list, NULL, &value));
     SUPPORT_VIEW_EQ(value, VIEW_STR("\"a\""));
-    assert_int_equal(json_next(&list, &value), OK);
+    assert_true(json_next(&list, NULL, &value));
     SUPPORT_VIEW_EQ(value, VIEW_STR("\"b\""));
+    assert_false(json_next(&list, NULL, &value));
+    assert_false(json_next(&none, &name, &value));
+}
+
+/* What decides about money must not be read in two ways, also deep inside and however it is written. */
+static void checking_agrees_with_reading(void **state)
+{
+    static const char *const texts[] = {
+        "{\"a\":1,\"b\":{\"a\":1}}",
+        "{\"a\":1,\"a\":1}",
+        "[{\"b\":{\"side\":\"buy\",\"side\":\"sell\"}}]",
+        "{\"side\":1,\"s\\u0069de\":2}",
+        "{\"s\\u0069de\":2}",
+        "[99999999999999999999]",
+        "[9223372036854775807]",
+        "[9223372036854775808]",
+        "[-9223372036854775809]",
+        "[1e999]",
+        "[1e99]",
+        "[0.000000000000000000000000000001]",
+        "{} {}",
+    };
+    AUTO_WRITER many = writer_new(4096);
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        struct problem of_read = {0}, of_check = {0};
+        json_t *json = NULL;
+        enum err read = json_read(view_str(texts[i]), &json, &of_read);
+
+        assert_int_equal(json_check(view_str(texts[i]), &of_check), read);
+        assert_string_equal(of_check.where, of_read.where);
+        json_wipe(json);
+    }
+    json_open(&many, '{');
+    for (unsigned i = 0; i < 40; i++) {
+        char name[8];
+
+        (void)snprintf(name, sizeof name, "m%u", i);
+        json_u64(&many, name, i);
+    }
+    json_close(&many, '}');
+    assert_int_equal(json_check(writer_view_of(&many), NULL), OK);
+    many.len--;
+    json_u64(&many, "m39", 0);
+    json_close(&many, '}');
+    assert_int_equal(json_check(writer_view_of(&many), NULL), ERR_DUPLICATE_FIELD);
 }
 
 static void builders_place_commas(void **state)
@@ -242,6 +292,7 @@ int main(void)
         cmocka_unit_test(depth_is_bounded),
         cmocka_unit_test(order_is_kept),
         cmocka_unit_test(values_are_stepped_through),
+        cmocka_unit_test(checking_agrees_with_reading),
         cmocka_unit_test(builders_place_commas),
         cmocka_unit_test(text_is_escaped),
         cmocka_unit_test(any_bytes_become_json),

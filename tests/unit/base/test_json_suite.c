@@ -66,6 +66,9 @@ static void judge(const char *name)
     bool wanted = name[0] == 'y' ? !LISTED(refused_on_purpose, name) : LISTED(taken_by_choice, name);
     enum err err = json_read(text, &json, &why);
 
+    if (json_check(text, NULL) != err)
+        fail_msg("%s: checked otherwise than read", name);
+
     if ((err == OK) != wanted)
         fail_msg("%s: %s (%s)", name, err_code(err), why.detail);
     if (scanner_takes(text) != (wanted || LISTED(well_formed_only, name)))
