@@ -112,8 +112,7 @@ RESULT attest_android_key(struct statement *s)
     TRY(e);
     TRY(statement_signed_by_certificate(s, s->to_be_signed));
     /* "Verify that the public key in the first certificate in x5c matches the credentialPublicKey". */
-    if (x509_has_key(s->certificate, &s->key->key) != OK)
-        return statement_refuse(s, "The certificate is for another key.");
+    TRY(statement_judged(s, x509_has_key(s->certificate, &s->key->key), "The certificate is for another key."));
     TRY(statement_extension(s, OID_KEY_DESCRIPTION, &w));
     if (read_description(writer_view_of(&w), &d) != OK)
         return statement_malformed(s, "The certificate's description of the key can't be read.");

@@ -41,9 +41,8 @@ static RESULT self_signed(const struct statement *s)
         return statement_malformed(s, "The statement needs alg and sig.");
     if (alg.number != s->key->algorithm)
         return statement_refuse(s, "The statement's algorithm is not the credential's.");
-    if (public_key_verify(&s->key->key, s->to_be_signed, sig.bytes) != OK)
-        return statement_refuse(s, "The statement's signature does not verify.");
-    return OK;
+    return statement_judged(s, public_key_verify(&s->key->key, s->to_be_signed, sig.bytes),
+                            "The statement's signature does not verify.");
 }
 
 RESULT attest_packed(struct statement *s)
@@ -86,9 +85,8 @@ RESULT attest_fido_u2f(struct statement *s)
         return statement_refuse(s, "U2F knows P-256 only.");
     u2f_message(s, &w);
     TRY(writer_done(&w));
-    if (x509_verify(s->certificate, writer_view_of(&w), sig.bytes) != OK)
-        return statement_refuse(s, "The statement's signature does not verify.");
-    return OK;
+    return statement_judged(s, x509_verify(s->certificate, writer_view_of(&w), sig.bytes),
+                            "The statement's signature does not verify.");
 }
 
 /* The extension is SEQUENCE { [1] EXPLICIT OCTET STRING }. */
@@ -116,7 +114,5 @@ RESULT attest_apple(struct statement *s)
     if (apple_nonce(writer_view_of(&w), &said) != OK || !view_eq(said, VIEW_OF(nonce)))
         return statement_refuse(s, "The certificate was issued for another registration.");
     /* "Verify that the credential public key equals the Subject Public Key of credCert." */
-    if (x509_has_key(s->certificate, &s->key->key) != OK)
-        return statement_refuse(s, "The certificate is for another key.");
-    return OK;
+    return statement_judged(s, x509_has_key(s->certificate, &s->key->key), "The certificate is for another key.");
 }

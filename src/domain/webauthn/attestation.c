@@ -29,6 +29,11 @@ RESULT statement_malformed(const struct statement *s, const char *detail)
     return problem_set(s->why, ERR_MALFORMED, STATEMENT_WHERE, "%s", detail);
 }
 
+RESULT statement_judged(const struct statement *s, enum err e, const char *detail)
+{
+    return e == OK || e == ERR_NO_MEMORY ? e : statement_refuse(s, detail);
+}
+
 static RESULT read_chain(struct statement *s, struct view array)
 {
     struct reader r = reader_new(array);
@@ -52,9 +57,11 @@ RESULT statement_chain(struct statement *s)
     enum err e = cbor_read_named(s->map, "x5c", CBOR_KIND_ARRAY, &x5c);
     if (e == ERR_MISSING_FIELD)
         return e;
-    if (e || read_chain(s, x5c.bytes) != OK)
+    if (e == OK)
+        e = read_chain(s, x5c.bytes);
+    if (e && e != ERR_NO_MEMORY)
         return statement_malformed(s, "x5c is a list of one to eight certificates.");
-    return OK;
+    return e;
 }
 
 RESULT statement_signed_by_certificate(const struct statement *s, struct view message)
@@ -66,17 +73,15 @@ RESULT statement_signed_by_certificate(const struct statement *s, struct view me
     enum public_kind kind = cose_kind(alg.number);
     if (kind == PUBLIC_NONE || kind != x509_kind(s->certificate))
         return statement_refuse(s, "The statement's algorithm is not taken, or not that of its certificate.");
-    if (x509_verify(s->certificate, message, sig.bytes) != OK)
-        return statement_refuse(s, "The statement's signature does not verify.");
-    return OK;
+    return statement_judged(s, x509_verify(s->certificate, message, sig.bytes),
+                            "The statement's signature does not verify.");
 }
 
 RESULT statement_extension(const struct statement *s, const char *oid, struct writer *value)
 {
     bool critical = false;
-    if (x509_extension(s->certificate, oid, value, &critical) != OK)
-        return statement_refuse(s, "The certificate lacks an extension that its format demands.");
-    return OK;
+    return statement_judged(s, x509_extension(s->certificate, oid, value, &critical),
+                            "The certificate lacks an extension that its format demands.");
 }
 
 /* §8.2: "If attestnCert contains an extension with OID 1.3.6.1.4.1.45724.1.1.4 (id-fido-gen-ce-aaguid) verify that the
@@ -89,8 +94,8 @@ static RESULT check_aaguid(const struct statement *s)
     struct view aaguid = {0};
     bool critical = false;
     enum err e = x509_extension(s->certificate, OID_AAGUID, &w, &critical);
-    if (e == ERR_NOT_FOUND)
-        return OK;
+    if (e == ERR_NOT_FOUND || e == ERR_NO_MEMORY)
+        return e == ERR_NOT_FOUND ? OK : e;
     if (e || critical || der_whole(writer_view_of(&w), DER_OCTET_STRING, &aaguid) != OK ||
         !view_eq(aaguid, s->data->aaguid))
         return statement_refuse(s, "The certificate is for another model than the authenticator says.");

@@ -57,6 +57,8 @@ struct statement {
 #define STATEMENT_WHERE "/response/attestationObject"
 RESULT statement_refuse(const struct statement *s, const char *detail); /* ERR_ATTESTATION_REFUSED */
 RESULT statement_malformed(const struct statement *s, const char *detail);
+/* Refused with this detail unless e is OK; but a lack of memory is never said to be the statement's fault. */
+RESULT statement_judged(const struct statement *s, enum err e, const char *detail);
 /* Reads x5c and its first certificate. ERR_MISSING_FIELD if there is no x5c. */
 RESULT statement_chain(struct statement *s);
 /* Reads alg and sig; verifies sig over message with the key of the first certificate, which must be of alg's kind. */

@@ -145,9 +145,10 @@ static RESULT check_signature(const struct webauthn_asserted *answer, const stru
     TRY(cose_key(stored->public_key, &key, why));
     sha256(answer->client_data, hash);
     TRY(put_signed(&w, answer->authenticator_data, hash));
-    if (public_key_verify(&key.key, writer_view_of(&w), answer->signature) != OK)
+    enum err e = public_key_verify(&key.key, writer_view_of(&w), answer->signature);
+    if (e && e != ERR_NO_MEMORY)
         return problem_set(why, ERR_BAD_SIGNATURE, "/response/signature", "The passkey's signature does not verify.");
-    return OK;
+    return e;
 }
 
 RESULT webauthn_assert(const struct webauthn_ceremony *expect, const struct webauthn_asserted *answer,

@@ -6,9 +6,11 @@
 #include <stdarg.h>
 
 #include <cmocka.h>
+#include <pthread.h>
 
 #define ROOM  8
 #define START UINT64_C(1000000)
+#define MANY  512
 
 static struct challenges *table;
 
@@ -154,6 +156,43 @@ static void nothing_is_given_without_randomness_or_for_a_name_too_long(void **st
     assert_int_equal(challenges_give(table, random_system(), &login, START, &c), ERR_TOO_LONG);
 }
 
+static struct challenges *shared;
+static struct challenge many[MANY];
+static pthread_barrier_t together;
+
+static void *take_all(void *counter)
+{
+    struct challenge_for discover = for_user(CHALLENGE_DISCOVER, "");
+    uint8_t bytes[CHALLENGE_SIZE];
+    size_t *taken = counter;
+    (void)pthread_barrier_wait(&together);
+    for (size_t i = 0; i < MANY; i++) {
+        struct challenge more;
+        *taken += challenges_give(shared, random_system(), &discover, START, &more) != OK;
+        *taken += challenges_take(shared, &many[i].id, &discover, START, bytes) == OK;
+    }
+    return NULL;
+}
+
+/* Of two answers to one challenge that come at once, one goes through, while others are given out. */
+static void two_threads_never_take_the_same(void **state)
+{
+    struct challenge_for discover = for_user(CHALLENGE_DISCOVER, "");
+    size_t taken[2] = {0};
+    pthread_t other;
+    (void)state;
+    assert_int_equal(challenges_new(3 * MANY, &shared), OK);
+    for (size_t i = 0; i < MANY; i++)
+        assert_int_equal(challenges_give(shared, random_system(), &discover, START, &many[i]), OK);
+    assert_int_equal(pthread_barrier_init(&together, NULL, 2), 0);
+    assert_int_equal(pthread_create(&other, NULL, take_all, &taken[1]), 0);
+    (void)take_all(&taken[0]);
+    assert_int_equal(pthread_join(other, NULL), 0);
+    assert_int_equal(taken[0] + taken[1], MANY);
+    (void)pthread_barrier_destroy(&together);
+    challenges_free(shared);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -166,6 +205,7 @@ int main(void)
         TEST(a_flood_of_strangers_leaves_the_signed_in_alone),
         TEST(one_user_pushes_out_his_own_only),
         TEST(old_ones_make_room),
+        TEST(two_threads_never_take_the_same),
         TEST(nothing_is_given_without_randomness_or_for_a_name_too_long),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
