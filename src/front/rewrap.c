@@ -13,6 +13,7 @@
 
 #define CALL_MS   20000
 #define RETRY_MS  10000
+#define MENDED_MS 3600000 /* between looks whether somebody mended a damaged row */
 #define ARENA_MAX (8u << 20)
 
 enum call_state { CALL_NONE, CALL_ASKED, CALL_DONE };
@@ -211,8 +212,10 @@ static void on_ended(struct mail *m)
         record_own(r->front, EVENT_REWRAP_FINISHED, OUTCOME_DONE, "installation", detail);
         log_info("all rows are sealed under epoch %" PRIu32 ": %" PRIu64 " were rewrapped", r->epoch, r->rows);
     } else if (r->result != ERR_EXISTS) {
-        log_warn("rewrapping stopped and is tried again: %s", err_sentence(r->result));
-        loop_timer_arm(r->retry, RETRY_MS);
+        bool damaged = r->result == ERR_TAMPERED;
+        log_warn("%s: %s", damaged ? "damaged rows stay under an older epoch" : "rewrapping stopped and is tried again",
+                 err_sentence(r->result));
+        loop_timer_arm(r->retry, damaged ? MENDED_MS : RETRY_MS);
     }
     if (r->again)
         rewrap_start(r->front);

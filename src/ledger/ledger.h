@@ -121,7 +121,9 @@ RESULT ledger_load(struct store *reader, const struct ledger_load *load, size_t 
 
 /* Seals all rows under the newest epoch that are not yet, in small commits; leaves, versions and commitments stay. Can
  * be repeated after being killed. raw (may be NULL) is given each row that the keeper sealed: OK with the new value in
- * w, OK with nothing if it needs none, or an error, which ends the walk. ret_count: rows rewrapped. */
+ * w, OK with nothing if it needs none, or an error, which ends the walk. ret_count: rows rewrapped. A row that is
+ * damaged (ERR_TAMPERED, raw's too) is left as it is and does not keep the others from it; the walk then ends with that
+ * error. */
 typedef enum err (*ledger_raw_fn)(void *context, uint16_t table, const struct store_row *row, struct writer *w);
 RESULT ledger_rewrap(struct ledger *l, ledger_raw_fn raw, void *context, uint64_t *ret_count);
 /* Drops the blind indexes and has them built again in the background; searches stay complete. */

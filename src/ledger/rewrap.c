@@ -24,7 +24,7 @@ struct rewrap {
     size_t next_len, seen, count;
     struct found rows[STEP];
     enum err result;
-    uint64_t done;
+    uint64_t done, damaged;
 };
 
 static RESULT seal_again(struct rewrap *r, const struct store_row *row, struct writer *w)
@@ -65,7 +65,12 @@ static RESULT seal_found(struct rewrap *r)
         struct found *f = &r->rows[i];
         struct store_row row = {f->key, f->version, f->value};
         AUTO_WRITER w = writer_new(STORE_VALUE_MAX);
-        TRY(seal_again(r, &row, &w));
+        enum err e = seal_again(r, &row, &w);
+        if (e == ERR_TAMPERED) { /* stays as it is */
+            r->damaged++;
+            continue;
+        }
+        TRY(e);
         TRY(writer_done(&w));
         TRY(arena_copy(r->arena, writer_view_of(&w), &f->fresh));
     }
@@ -121,9 +126,10 @@ static RESULT write_found(struct rewrap *r)
         if (!same || f->fresh.len == 0)
             continue;
         enum err e = write_one(r, f);
-        if (e != OK && e != ERR_CONFLICT)
+        if (e != OK && e != ERR_CONFLICT && e != ERR_TAMPERED)
             return e;
         r->done += e == OK;
+        r->damaged += e == ERR_TAMPERED;
     }
     return OK;
 }
@@ -195,6 +201,8 @@ RESULT ledger_rewrap(struct ledger *l, ledger_raw_fn raw, void *context, uint64_
         .l = l, .reader = reader, .keys = ledger_keys(l), .arena = arena, .raw = raw, .context = context};
     r.newest = keyring_epoch(row_keys_ring(r.keys));
     enum err e = walk(&r);
+    if (e == OK && r.damaged)
+        e = ERR_TAMPERED;
     row_keys_free(r.keys);
     *ret_count = r.done;
     return e;

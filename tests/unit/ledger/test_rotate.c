@@ -95,6 +95,54 @@ static void test_rotation(void **state)
     }
 }
 
+/* The keeper opens no row that was altered. */
+static enum err open_raw(void *context, uint16_t table, const struct store_row *row, struct writer *w)
+{
+    (void)table;
+    ++*(unsigned *)context;
+    if (!view_starts(row->value, "raw"))
+        return ERR_TAMPERED;
+    writer_str(w, "raw and fresh");
+    return writer_done(w);
+}
+
+/* One row that somebody altered does not keep the others under the old key. */
+static void test_damaged_rows_stay_behind(void **state)
+{
+    struct rig *r = rig_new(NULL, NULL);
+    const struct change raws[] = {{TABLE_SECRET_VALUE, "s", "raw", true}, {TABLE_SECRET_VALUE, "t", "raw", true}};
+    const struct event e = {EVENT_SECRET_STORED, OUTCOME_DONE, "user:alice", "secret:s"};
+    struct store *s = NULL;
+    struct row_now user, value;
+    struct problem why = {0};
+    uint64_t done = 0;
+    unsigned asked = 0;
+    (void)state;
+    assert_int_equal(rig_open(r, NULL), OK);
+    for (int i = 0; i < 100; i++) {
+        char name[32];
+        snprintf(name, sizeof(name), "user %d", i);
+        assert_int_equal(rig_put(r, TABLE_USER, name, name), OK);
+    }
+    assert_int_equal(rig_change(r, raws, 2, &e), OK);
+    assert_true(rig_row(r, TABLE_USER, "user 7", false, &user) && rig_row(r, TABLE_SECRET_VALUE, "s", true, &value));
+    rig_rotate(r);
+    const struct store_change damage[] = {
+        {STORE_PUT, TABLE_USER, VIEW(user.key, user.key_len), STORE_ANY, 1, VIEW_STR("not what was there")},
+        {STORE_PUT, TABLE_SECRET_VALUE, VIEW(value.key, value.key_len), STORE_ANY, 1, VIEW_STR("nor was this")}};
+    assert_int_equal(store_open(r->url, &s, NULL), OK);
+    assert_int_equal(store_begin(s), OK);
+    assert_int_equal(store_apply(s, damage, 2, NULL), OK);
+    assert_int_equal(store_commit(s), OK);
+    store_close(s);
+    assert_int_equal(ledger_rewrap(r->ledger, open_raw, &asked, &done), ERR_TAMPERED);
+    assert_int_equal(asked, 2);
+    assert_true(done >= 100);
+    assert_int_equal(count_old(r), 0); /* what was altered is under no epoch at all */
+    assert_int_equal(ledger_check_rows(r->ledger, &why), ERR_TAMPERED);
+    rig_free(r);
+}
+
 static bool count_one(void *context, const struct record_view *v)
 {
     (void)v;
@@ -150,6 +198,7 @@ static void test_erasure(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_rotation), cmocka_unit_test(test_erasure)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_rotation), cmocka_unit_test(test_damaged_rows_stay_behind),
+                                       cmocka_unit_test(test_erasure)};
     return cmocka_run_group_tests_name("ledger rotate", tests, NULL, NULL);
 }
