@@ -226,7 +226,8 @@ static RESULT load(struct front *from, uint64_t id, struct view body)
     if (!l)
         return ERR_NO_MEMORY;
     *l = (struct load){.w = w, .from = from, .id = id, .generation = from->generation, .len = q.descriptor.len};
-    memcpy(l->descriptor, q.descriptor.ptr, q.descriptor.len);
+    if (q.descriptor.len)
+        memcpy(l->descriptor, q.descriptor.ptr, q.descriptor.len);
     ask = (struct keeper_unwrap){q.descriptor, q.sealed};
     e = caller_call(w->keeper, KEEPER_UNWRAP, &keeper_unwrap_entity, &ask, KEEPER_TIMEOUT_MS, unwrapped, l);
     if (e != OK) {

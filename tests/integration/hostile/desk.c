@@ -3,6 +3,7 @@
 #include "crypto/sign.h"
 #include "ipc/config.h"
 #include "ipc/start.h"
+#include "ipc/supervisor_msg.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -120,6 +121,37 @@ bool desk_alive(struct desk *d)
     return waitpid(d->keeper, NULL, WNOHANG) == 0 && waitpid(d->signer, NULL, WNOHANG) == 0;
 }
 
+static int give_channel(int control)
+{
+    struct supervisor_new_channel q = {.kind = START_FD_FRONT};
+    AUTO_WRITER w = writer_new(256);
+    union {
+        struct cmsghdr head;
+        uint8_t room[CMSG_SPACE(sizeof(int))];
+    } c = {0};
+    struct iovec part;
+    struct msghdr m = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &c, .msg_controllen = sizeof c.room};
+    int ends[2];
+
+    pair(ends);
+    writer_u16(&w, SUPERVISOR_NEW_CHANNEL), writer_u16(&w, 0), writer_u64(&w, 0);
+    assert_int_equal(entity_encode(&supervisor_new_channel_entity, &q, &w), OK);
+    part = (struct iovec){w.ptr, w.len};
+    c.head = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+    memcpy(CMSG_DATA(&c.head), &ends[0], sizeof(int));
+    assert_int_equal(sendmsg(control, &m, MSG_NOSIGNAL), w.len);
+    close(ends[0]);
+    return ends[1];
+}
+
+void desk_new_front(struct desk *d, int *ret_former_keeper, int *ret_former_signer)
+{
+    *ret_former_keeper = d->to_keeper;
+    *ret_former_signer = d->to_signer;
+    d->to_keeper = give_channel(d->keeper_control);
+    d->to_signer = give_channel(d->signer_control);
+}
+
 /* The executables stand in two folders of the build; a folder of links makes them one. */
 static void link_executables(const struct desk *d)
 {
@@ -173,6 +205,8 @@ struct desk *desk_new(void)
     assert_int_equal(arena_new(1u << 16, 512u << 20, &d->arena), OK);
     memset(d->admin_seed, 7, sizeof d->admin_seed);
     assert_int_equal(ed25519_public(d->admin_seed, q.administrator_key), OK);
+    d->scheme = "binance-hmac";
+    d->secret = SECRET;
     desk_start(d);
     assert_int_equal(desk_operator(d, KEEPER_INIT, &q, &d->init, 10000), OK);
     memcpy(confirm.installation, d->init.installation, sizeof confirm.installation);
@@ -345,13 +379,13 @@ static void approve(struct desk *d, struct approval *a, const uint8_t id[static 
 struct credential_row desk_put(struct desk *d, uint64_t version, const char *policy,
                                const struct credential_row *previous)
 {
-    struct credential_bundle bundle = {.api_key = VIEW_STR("the-key"), .secret = VIEW_STR(SECRET)};
+    struct credential_bundle bundle = {.api_key = VIEW_STR("the-key"), .secret = view_str(d->secret)};
     AUTO_WRITER plain = writer_new(4096), box = writer_new(4096), encoded = writer_new(32768);
     struct credential_descriptor c = {.id = {1},
                                       .version = version,
                                       .path = VIEW_STR("exchange/binance/main"),
                                       .venue = VIEW_STR("binance"),
-                                      .scheme = VIEW_STR("binance-hmac"),
+                                      .scheme = view_str(d->scheme),
                                       .policy = view_str(policy)};
     struct keeper_credential_put q = {0};
     struct keeper_sealed sealed = {0};

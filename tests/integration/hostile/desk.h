@@ -17,6 +17,11 @@
 
 #include <sys/types.h>
 
+/* For policies: orders, with what an administrator has to accept of Binance's signatures. */
+#define CLASSES                                                                                                        \
+    "\"classes\":[\"read\",\"cancel\",\"order\"],\"exceptions\":["                                                     \
+    "{\"endpoint\":\"* /sapi/*\",\"class\":\"transfer\",\"reason\":\"the key has no such right\"},"                    \
+    "{\"endpoint\":\"* /papi/*\",\"class\":\"transfer\",\"reason\":\"the key has no such right\"}]"
 #define SECRET "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j"
 
 struct desk {
@@ -30,6 +35,7 @@ struct desk {
     struct keeper_init_done init;
     uint8_t admin_seed[32];
     uint64_t logged;
+    const char *scheme, *secret; /* of the credential that desk_put stores */
 };
 
 struct desk *desk_new(void); /* started, initialised, unsealed */
@@ -48,6 +54,8 @@ enum err desk_keeper(struct desk *d, uint16_t type, const void *request, void *r
 enum err desk_signer(struct desk *d, uint16_t type, const void *request, void *ret);
 enum err desk_operator(struct desk *d, uint16_t type, const void *request, void *ret, uint64_t timeout_ms);
 bool desk_alive(struct desk *d);
+/* The supervisor gives keeper and signer channels to a new front. The former one's ends are the caller's. */
+void desk_new_front(struct desk *d, int *ret_former_keeper, int *ret_former_signer);
 void desk_log_pending(struct desk *d);
 
 struct credential_row {

@@ -5,10 +5,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CLASSES                                                                                                        \
-    "\"classes\":[\"read\",\"cancel\",\"order\"],\"exceptions\":["                                                     \
-    "{\"endpoint\":\"* /sapi/*\",\"class\":\"transfer\",\"reason\":\"the key has no such right\"},"                    \
-    "{\"endpoint\":\"* /papi/*\",\"class\":\"transfer\",\"reason\":\"the key has no such right\"}]"
 #define POLICY "{" CLASSES ",\"windows\":[{\"seconds\":86400,\"orders\":40}]}"
 #define STRICT "{\"classes\":[\"read\"]}"
 
