@@ -23,11 +23,18 @@ static unsigned value_of(uint8_t c)
 
 void hex_put(struct writer *w, struct view bytes)
 {
-    for (size_t i = 0; i < bytes.len; i++) {
-        uint8_t pair[2] = {digit_of(bytes.ptr[i] >> 4), digit_of(bytes.ptr[i] & 15)};
+    uint8_t text[64];
+    size_t n = 0;
 
-        writer_bytes(w, pair, 2);
+    for (size_t i = 0; i < bytes.len; i++) {
+        text[n++] = digit_of(bytes.ptr[i] >> 4);
+        text[n++] = digit_of(bytes.ptr[i] & 15);
+        if (n == sizeof text || i + 1 == bytes.len) {
+            writer_bytes(w, text, n);
+            n = 0;
+        }
     }
+    explicit_bzero(text, sizeof text); /* it may be a secret's */
 }
 
 enum err hex_get(struct view text, uint8_t *out, size_t n)

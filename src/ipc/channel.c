@@ -375,6 +375,8 @@ static enum read_end read_batch(struct channel *c, size_t *handled)
         return read_error(c);
     enum read_end end = n < IN_BATCH ? READ_EMPTY : READ_MORE;
     c->reading = true;
+    if (c->handler.arrived && c->handler.arrived(c->handler.context) != OK)
+        break_off(c);
     for (int i = 0; i < n; i++) {
         struct mmsghdr *m = &c->in->messages[i];
         /* After the first wrong one the rest is only closed and wiped. An empty message is the end of the stream. */

@@ -28,6 +28,9 @@ struct channel;
 struct channel_handler {
     /* One frame. An error other than OK closes the channel. */
     RESULT (*frame)(void *context, struct channel *c, struct frame *f);
+    /* May be NULL: before the frames that have arrived together are handed on, one after the other. An error other than
+     * OK closes the channel. */
+    RESULT (*arrived)(void *context);
     /* The peer is gone or broke the protocol. The callback may free the channel. */
     void (*closed)(void *context, struct channel *c);
     void *context;

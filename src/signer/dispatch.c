@@ -4,6 +4,8 @@
 #include "signer/parked.h"
 
 #define JOBS_MAX      256 /* credentials whose signature is being made, or waits for the thread */
+#define HELD_MAX      (8u << 20)
+#define HELD_FULL     (4u << 20) /* no further signatures: the keeper does not take their records */
 #define JOB_ARENA     (16u * 1024)
 #define JOB_ARENA_MAX (1u << 20)
 
@@ -11,6 +13,14 @@ struct dispatch {
     struct dispatch_config config;
     struct parked_queue parked;
     size_t jobs;
+    struct writer
+        held; /* answers whose records have not all left: struct held and its frame's body, one after the other */
+};
+
+struct held {
+    struct channel *to; /* NULL once he is gone */
+    uint64_t id;
+    size_t len;
 };
 
 /* The first of a line, while its signature is being made. */
@@ -26,22 +36,106 @@ struct job {
 
 static void serve(struct dispatch *d, struct parked_line *line);
 
-static RESULT respond(struct channel *to, uint64_t id, enum err e, const struct signer_signed *out, const char *detail)
-{
-    struct frame request = {.type = SIGNER_SIGN, .id = id, .fd = -1};
+/* --- answers, behind their records */
 
+static void cut_held(struct dispatch *d, size_t len)
+{
+    explicit_bzero(d->held.ptr + len, d->held.len - len);
+    d->held.len = len;
+}
+
+static RESULT hold(struct dispatch *d, struct channel *to, uint64_t id, const struct signer_signed *out)
+{
+    struct writer *w = &d->held;
+    struct held head = {.to = to, .id = id};
+    size_t from = w->len, body = from + sizeof head;
+    enum err e;
+
+    writer_bytes(w, &head, sizeof head);
+    writer_u16(w, OK);
+    e = entity_encode(&signer_signed_entity, out, w);
+    if (e == OK && w->len - body > CHANNEL_FRAME_MAX - CHANNEL_HEADER)
+        e = ERR_TOO_LONG;
+    if (e != OK) {
+        w->failed = OK;
+        cut_held(d, from);
+        return e;
+    }
+    head.len = w->len - body;
+    memcpy(w->ptr + from, &head, sizeof head);
+    return OK;
+}
+
+/* The next one from *at on, or false. */
+static bool next_held(const struct dispatch *d, size_t *at, struct held *ret, struct view *ret_body)
+{
+    if (*at >= d->held.len)
+        return false;
+    memcpy(ret, d->held.ptr + *at, sizeof *ret);
+    *ret_body = VIEW(d->held.ptr + *at + sizeof *ret, ret->len);
+    *at += sizeof *ret + ret->len;
+    return true;
+}
+
+void dispatch_release(struct dispatch *d)
+{
+    struct held h;
+    struct view body;
+
+    if (d->held.len == 0 || d->config.recorded(d->config.context) != OK)
+        return;
+    for (size_t at = 0; next_held(d, &at, &h, &body);)
+        if (h.to && channel_send(h.to, SIGNER_SIGN | CHANNEL_ANSWER, h.id, body, -1) != OK)
+            channel_break(h.to);
+    cut_held(d, 0);
+}
+
+void dispatch_withdraw(struct dispatch *d, enum err why)
+{
+    struct held h;
+    struct view body;
+
+    for (size_t at = 0; next_held(d, &at, &h, &body);)
+        if (h.to && channel_refuse(h.to, SIGNER_SIGN, h.id, why, "") != OK)
+            channel_break(h.to);
+    if (d->held.len)
+        cut_held(d, 0);
+}
+
+static void forget_held(struct dispatch *d, const struct channel *from)
+{
+    struct held h;
+    struct view body;
+
+    for (size_t at = 0, here = 0; next_held(d, &at, &h, &body); here = at)
+        if (h.to == from) {
+            h.to = NULL;
+            memcpy(d->held.ptr + here, &h, sizeof h);
+        }
+}
+
+/* Signs, if there is room for the answer. */
+static RESULT sign(struct dispatch *d, const struct signer_sign *q, struct arena *arena, struct signer_reply *ret,
+                   struct problem *why)
+{
+    *ret = (struct signer_reply){.outcome = SIGNER_ANSWER};
+    return d->held.len < HELD_FULL ? signer_sign(d->config.signer, q, arena, ret, why) : ERR_BUSY;
+}
+
+static RESULT respond(struct dispatch *d, const struct parked *p, enum err e, const struct signer_signed *out,
+                      const char *detail)
+{
     if (e == OK)
-        e = channel_answer(to, &request, &signer_signed_entity, out);
-    return e == OK ? OK : channel_refuse(to, SIGNER_SIGN, id, e, detail);
+        e = hold(d, p->from, p->id, out);
+    return e == OK ? OK : channel_refuse(p->from, SIGNER_SIGN, p->id, e, detail);
 }
 
 /* The same for one that waited: a front that does not take its answer would wait for ever. */
-static void respond_late(const struct parked *p, enum err e, const struct signer_signed *out, const char *detail)
+static void respond_late(struct dispatch *d, const struct parked *p, enum err e, const struct signer_signed *out,
+                         const char *detail)
 {
-    struct channel *to = p->from;
-
-    if (to && respond(to, p->id, e, out, detail) != OK)
-        channel_break(to);
+    if (p->from && respond(d, p, e, out, detail) != OK)
+        channel_break(p->from);
 }
 
 /* --- what takes long */
@@ -75,13 +169,13 @@ static void job_done(struct mail *m)
     struct job *j = (struct job *)((uint8_t *)m - offsetof(struct worker_job, mail));
     struct signer_signed out;
     struct problem why = {0};
-    enum err e = j->d->config.listen(j->d->config.context);
+    enum err e = j->d->held.len < HELD_FULL ? j->d->config.listen(j->d->config.context) : ERR_BUSY;
 
     if (e == OK && j->request->from)
         e = signer_finish(j->pass, &out, &why);
     else
         signer_drop(j->pass);
-    respond_late(j->request, e, &out, why.detail);
+    respond_late(j->d, j->request, e, &out, why.detail);
     job_end(j);
 }
 
@@ -141,14 +235,14 @@ static bool serve_slow(struct dispatch *d, struct parked_line *line)
     enum err e = job_new(d, line, &j);
 
     if (e == OK)
-        e = signer_sign(d->config.signer, &j->q, j->arena, &reply, &why);
+        e = sign(d, &j->q, j->arena, &reply, &why);
     if (e == OK && reply.outcome == SIGNER_WAIT)
         return false;
     if (e == OK && reply.outcome == SIGNER_WORK) {
         job_submit(d, TAKE(j), reply.pass);
         return true;
     }
-    respond_late(line->first, e, &reply.answer, why.detail);
+    respond_late(d, line->first, e, &reply.answer, why.detail);
     parked_free(parked_take(&d->parked, line));
     return true;
 }
@@ -157,11 +251,11 @@ static bool serve_quick(struct dispatch *d, struct parked_line *line, const stru
 {
     struct signer_reply reply = {.outcome = SIGNER_ANSWER};
     struct problem why = {0};
-    enum err e = signer_sign(d->config.signer, q, d->config.arena, &reply, &why);
+    enum err e = sign(d, q, d->config.arena, &reply, &why);
 
     if (e == OK && reply.outcome == SIGNER_WAIT)
         return false;
-    respond_late(line->first, e, &reply.answer, why.detail);
+    respond_late(d, line->first, e, &reply.answer, why.detail);
     parked_free(parked_take(&d->parked, line));
     return true;
 }
@@ -173,7 +267,7 @@ static bool serve_first(struct dispatch *d, struct parked_line *line)
     enum err e = entity_decode(&signer_sign_entity, VIEW(line->first->body, line->first->len), d->config.arena, &q);
 
     if (e != OK) {
-        respond_late(line->first, e, NULL, "");
+        respond_late(d, line->first, e, NULL, "");
         parked_free(parked_take(&d->parked, line));
     } else {
         done = signer_is_slow(d->config.signer, &q) ? serve_slow(d, line) : serve_quick(d, line, &q);
@@ -206,9 +300,9 @@ RESULT dispatch_sign(struct dispatch *d, struct channel *from, uint64_t id, stru
     waits = parked_find(&d->parked, q.id) != NULL;
     slow = !waits && signer_is_slow(d->config.signer, &q);
     if (!waits && !slow) {
-        enum err e = signer_sign(d->config.signer, &q, d->config.arena, &reply, &why);
+        enum err e = sign(d, &q, d->config.arena, &reply, &why);
         if (e != OK || reply.outcome == SIGNER_ANSWER)
-            return respond(from, id, e, &reply.answer, why.detail);
+            return respond(d, &(struct parked){.from = from, .id = id}, e, &reply.answer, why.detail);
     }
     TRY(parked_add(&d->parked, from, id, q.id, body));
     if (slow)
@@ -227,7 +321,7 @@ static void refuse_line(struct dispatch *d, struct parked_line *line, enum err w
     struct parked *p;
 
     while ((p = parked_take(&d->parked, line))) {
-        respond_late(p, why, NULL, "");
+        respond_late(d, p, why, NULL, "");
         parked_free(p);
     }
 }
@@ -245,7 +339,7 @@ void dispatch_refuse_all(struct dispatch *d, enum err why)
     for (struct parked_line *l = d->parked.lines; l; l = l->next) {
         struct job *j = l->out;
         if (j) {
-            respond_late(j->request, why, NULL, "");
+            respond_late(j->d, j->request, why, NULL, "");
             job_abandon(j);
         }
         refuse_line(d, l, why);
@@ -255,6 +349,7 @@ void dispatch_refuse_all(struct dispatch *d, enum err why)
 
 void dispatch_forget(struct dispatch *d, const struct channel *from)
 {
+    forget_held(d, from);
     parked_forget(&d->parked, from);
     for (struct parked_line *l = d->parked.lines; l; l = l->next) {
         struct job *j = l->out;
@@ -275,6 +370,7 @@ RESULT dispatch_new(const struct dispatch_config *config, struct dispatch **ret)
     if (!d)
         return ERR_NO_MEMORY;
     d->config = *config;
+    d->held = writer_new(HELD_MAX);
     *ret = d;
     return OK;
 }
@@ -294,5 +390,6 @@ void dispatch_free(struct dispatch *d)
             parked_free(parked_take(&d->parked, l));
     }
     parked_sweep(&d->parked);
+    writer_free(&d->held);
     free(d);
 }

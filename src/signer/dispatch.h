@@ -12,15 +12,21 @@ struct dispatch;
 struct dispatch_config { /* borrowed */
     struct signer *signer;
     struct worker *worker;
-    struct arena *arena; /* reset whenever a request was served */
+    struct arena *arena; /* for one request at a time; reset by the caller of dispatch_sign() */
     /* Takes in what the keeper has said, so that it counts for what is released next. */
     RESULT (*listen)(void *context);
+    /* OK once every authored record has left this process; another error as long as one has not. */
+    RESULT (*recorded)(void *context);
     void *context;
 };
 
 RESULT dispatch_new(const struct dispatch_config *config, struct dispatch **ret);
 /* The worker has stopped. */
 void dispatch_free(struct dispatch *d);
+/* The end of a turn of the loop: answers go to their channels, if their records have left. */
+void dispatch_release(struct dispatch *d);
+/* Their records may never arrive: answers that have not gone become this error. */
+void dispatch_withdraw(struct dispatch *d, enum err why);
 /* Answers on the channel, now or later. An error is for the caller to answer. */
 RESULT dispatch_sign(struct dispatch *d, struct channel *from, uint64_t id, struct view body);
 /* Marks are written: those that waited for them are judged anew. */

@@ -62,21 +62,26 @@ static RESULT hash_action(const struct hl_call *call, const struct sign_request 
     return OK;
 }
 
-/* The same for every L1 action, so it is hashed once. */
+/* The same for every L1 action of a network, so it is hashed once. */
 static uint8_t agent_domain[EIP712_WORD];
+static struct eip712 agents[2]; /* on the mainnet, and on the testnet: type and source */
 
-static void make_agent_domain(void)
+static void make_agents(void)
 {
+    static const char *const sources[] = {"a", "b"};
     eip712_domain("Exchange", "1", 1337, agent_domain);
+    for (size_t i = 0; i < ARRAY_LEN(agents); i++) {
+        eip712_begin(&agents[i], VIEW_STR("Agent(string source,bytes32 connectionId)"));
+        eip712_bytes(&agents[i], view_str(sources[i]));
+    }
 }
 
 static void hash_agent(const struct hl_call *call, struct hl_digest *ret)
 {
     static once_flag once = ONCE_FLAG_INIT;
     struct eip712 s;
-    call_once(&once, make_agent_domain);
-    eip712_begin(&s, VIEW_STR("Agent(string source,bytes32 connectionId)"));
-    eip712_bytes(&s, call->testnet ? VIEW_STR("b") : VIEW_STR("a"));
+    call_once(&once, make_agents);
+    s = agents[call->testnet];
     eip712_word(&s, ret->action_hash);
     eip712_hash(&s, ret->struct_hash);
     memcpy(ret->domain, agent_domain, sizeof(ret->domain));

@@ -14,8 +14,9 @@ struct signer;
 struct signer_config {
     const struct clock *clock;
     const struct random *random;
-    /* Sends an authored record to the keeper, out of this process before it returns: a result is released only then.
-     * On an error nothing was sent, nor will be, and the result is not released: ERR_BUSY, ERR_UNAVAILABLE. */
+    /* Takes an authored record for the keeper, in order and for good. Whoever calls the signer lets a result out of
+     * this process only after its record. On an error nothing is sent, now or later, and there is no result: ERR_BUSY,
+     * ERR_UNAVAILABLE. */
     RESULT (*authored)(void *context, struct view authored);
     /* Asks the keeper to write marks into the anchor; signer_reserved() follows, unless it refuses at once. */
     RESULT (*reserve)(void *context, const struct keeper_reserve *marks);
@@ -65,7 +66,7 @@ bool signer_is_slow(struct signer *s, const struct signer_sign *q);
 /* Makes the signature, in any thread: touches nothing but the pass, its arena, and a key that stays as long as it. */
 void signer_work(struct signer_pass *p);
 /* Ends the pass. What happened to the credential meanwhile counts: a freeze is a refusal; another version, and a seal
- * in between, are the errors of signer_sign(). The record leaves before it returns. */
+ * in between, are the errors of signer_sign(). */
 RESULT signer_finish(struct signer_pass *p, struct signer_signed *ret, struct problem *why);
 void signer_drop(struct signer_pass *p); /* ends it without a result: nothing was signed, nothing is used */
 /* The keeper's answer to the last reserve: OK, or why not. */

@@ -13,9 +13,7 @@
 #define DRAIN_FRAMES      4096
 #define REQUEST_ARENA     (64u * 1024)
 #define REQUEST_ARENA_MAX (1u << 20)
-/* A keeper that is busy with a long stretch of the log reads again soon; a dead one ends the channel. */
-#define AUTHORED_PATIENCE_MS 500u
-#define KEEPER_TIMEOUT_MS    10000u
+#define KEEPER_TIMEOUT_MS 10000u
 
 struct front {
     struct signer_wiring *w;
@@ -113,6 +111,7 @@ static void keeper_gone(void *context, struct channel *c)
 
     (void)c;
     signer_sealed(w->signer);
+    dispatch_withdraw(w->dispatch, ERR_UNAVAILABLE);
     dispatch_refuse_all(w->dispatch, ERR_UNAVAILABLE);
     loop_timer_arm(w->orphaned, ORPHAN_MS);
 }
@@ -132,6 +131,7 @@ static RESULT take_keeper(struct signer_wiring *w, int fd)
     caller_free(w->keeper);
     w->keeper = NULL;
     signer_sealed(w->signer);
+    dispatch_withdraw(w->dispatch, ERR_UNAVAILABLE);
     dispatch_refuse_all(w->dispatch, ERR_UNAVAILABLE);
     TRY(caller_new(w->loop, fd, &events, &w->keeper));
     say_hello(w);
@@ -149,7 +149,7 @@ static RESULT listen_to_keeper(void *context)
     return channel_drain(caller_channel(w->keeper), DRAIN_FRAMES, &drained);
 }
 
-/* Has left the process when it returns OK, and only then does the result. */
+/* Leaves at the end of the turn, together with the others of this turn, and ahead of its answer. */
 static RESULT send_authored(void *context, struct view authored)
 {
     struct signer_wiring *w = context;
@@ -159,7 +159,21 @@ static RESULT send_authored(void *context, struct view authored)
     if (!w->keeper || !caller_alive(w->keeper))
         return ERR_UNAVAILABLE;
     TRY(entity_encode(&keeper_authored_entity, &message, &body));
-    return channel_send_now(caller_channel(w->keeper), KEEPER_AUTHORED, 0, writer_view_of(&body), AUTHORED_PATIENCE_MS);
+    return channel_send(caller_channel(w->keeper), KEEPER_AUTHORED, 0, writer_view_of(&body), -1);
+}
+
+static RESULT all_recorded(void *context)
+{
+    struct signer_wiring *w = context;
+
+    return w->keeper ? channel_flush_within(caller_channel(w->keeper), 0) : ERR_UNAVAILABLE;
+}
+
+static void end_of_turn(void *context)
+{
+    struct signer_wiring *w = context;
+
+    dispatch_release(w->dispatch);
 }
 
 static void reserved(void *context, enum err error, struct view entity, const struct problem *why)
@@ -276,12 +290,17 @@ static const struct {
     RESULT (*handle)(struct front *from, uint64_t id, struct view body);
 } handlers[] = {{SIGNER_LOAD, load}, {SIGNER_SIGN, sign}, {SIGNER_VENUES, venues}, {SIGNER_CHECK, check}};
 
+/* Once for all of them: the keeper said it before the front could know of it and send the first. */
+static RESULT on_arrival(void *context)
+{
+    return listen_to_keeper(((struct front *)context)->w);
+}
+
 static RESULT on_front(void *context, struct channel *c, struct frame *f)
 {
     struct front *from = context;
     enum err e = ERR_MALFORMED;
 
-    TRY(listen_to_keeper(from->w));
     for (size_t i = 0; i < ARRAY_LEN(handlers); i++)
         if (handlers[i].type == f->type)
             e = handlers[i].handle(from, f->id, f->body);
@@ -303,7 +322,7 @@ static void front_gone(void *context, struct channel *c)
 
 static RESULT take_front(struct signer_wiring *w, int fd, uint8_t which)
 {
-    struct channel_handler handler = {.frame = on_front, .closed = front_gone};
+    struct channel_handler handler = {.frame = on_front, .arrived = on_arrival, .closed = front_gone};
     struct front *f;
 
     if (which >= FRONTS_MAX) {
@@ -389,6 +408,8 @@ RESULT signer_wiring_new(struct loop *loop, const struct start *start, struct wo
                                    .authored = send_authored,
                                    .reserve = ask_reserve,
                                    .context = w};
+    struct dispatch_config desk = {
+        .worker = worker, .listen = listen_to_keeper, .recorded = all_recorded, .context = w};
     struct problem why = {0};
     enum err e;
 
@@ -399,7 +420,10 @@ RESULT signer_wiring_new(struct loop *loop, const struct start *start, struct wo
     TRY(arena_new(REQUEST_ARENA, REQUEST_ARENA_MAX, &w->arena));
     TRY(loop_timer_new(loop, orphaned, w, &w->orphaned));
     TRY(signer_new(&config, &w->signer));
-    TRY(dispatch_new(&(struct dispatch_config){w->signer, worker, w->arena, listen_to_keeper, w}, &w->dispatch));
+    desk.signer = w->signer;
+    desk.arena = w->arena;
+    TRY(dispatch_new(&desk, &w->dispatch));
+    TRY(loop_each_turn(loop, end_of_turn, w));
     e = signer_add_venues(w->signer, start->files, &why);
     if (e != OK)
         log_error("%s: %s", why.where, why.detail);

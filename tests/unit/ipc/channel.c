@@ -19,7 +19,17 @@ struct end {
     size_t last_len;
     enum err answer_with; /* what the frame callback returns */
     bool answers, keeps_fd, frees;
+    int arrivals, frames_before; /* what had been handed on at the last arrival */
+    enum err arrive_with;
 };
+
+static enum err on_arrival(void *context)
+{
+    struct end *e = context;
+    e->arrivals++;
+    e->frames_before = e->frames;
+    return e->arrive_with;
+}
 
 static enum err on_frame(void *context, struct channel *c, struct frame *f)
 {
@@ -52,7 +62,7 @@ static void end_open(struct end *e, bool accepts_fds)
 {
     int pair[2];
     const struct channel_handler handler = {
-        .frame = on_frame, .closed = on_closed, .context = e, .accepts_fds = accepts_fds};
+        .frame = on_frame, .arrived = on_arrival, .closed = on_closed, .context = e, .accepts_fds = accepts_fds};
     assert_ok(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair));
     assert_ok(loop_new(clock_system(), &e->loop));
     assert_ok(channel_new(e->loop, pair[0], &handler, &e->channel));
@@ -172,6 +182,30 @@ static void a_callback_that_fails_ends_the_channel_once(void **state)
         assert_true(push(&e, 1, 0) > 0);
     turns(&e, 3);
     assert_int_equal(e.frames, 1);
+    assert_int_equal(e.closed, 1);
+    end_done(&e);
+}
+
+/* What the owner has to know before the frames, it asks for once for all that have arrived, and never too late. */
+static void the_owner_hears_of_frames_before_he_gets_them(void **state)
+{
+    (void)state;
+    struct end e = {0};
+    end_open(&e, false);
+    for (int i = 0; i < 5; i++)
+        assert_true(push(&e, 1, 0) > 0);
+    turns(&e, 1);
+    assert_int_equal(e.arrivals, 1);
+    assert_int_equal(e.frames_before, 0);
+    assert_int_equal(e.frames, 5);
+    assert_true(push(&e, 1, 0) > 0);
+    turns(&e, 1);
+    assert_int_equal(e.arrivals, 2);
+    assert_int_equal(e.frames_before, 5);
+    e.arrive_with = ERR_UNAVAILABLE;
+    assert_true(push(&e, 1, 0) > 0);
+    turns(&e, 2);
+    assert_int_equal(e.frames, 6);
     assert_int_equal(e.closed, 1);
     end_done(&e);
 }
@@ -458,6 +492,7 @@ int main(void)
         cmocka_unit_test(an_oversize_frame_ends_the_channel),
         cmocka_unit_test(the_end_comes_after_what_was_sent_before),
         cmocka_unit_test(a_callback_that_fails_ends_the_channel_once),
+        cmocka_unit_test(the_owner_hears_of_frames_before_he_gets_them),
         cmocka_unit_test(a_callback_may_free_its_channel),
         cmocka_unit_test(descriptors_that_nobody_wants_are_closed),
         cmocka_unit_test(a_descriptor_arrives_and_can_be_kept),

@@ -56,7 +56,7 @@ int pipeline_setup(void **state)
     struct desk *d = calloc(1, sizeof *d);
     struct signer_config config = {
         .clock = &d->clock, .random = random_system(), .authored = authored, .reserve = reserve, .context = d};
-    struct keeper_signer_welcome welcome = {.next_sequence = 1, .sequence_limit = 1000};
+    struct keeper_signer_welcome welcome = {.next_sequence = 1, .sequence_limit = 4000};
     bool locked;
 
     assert_int_equal(crypto_init(&locked), OK);

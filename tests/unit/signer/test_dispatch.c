@@ -25,7 +25,8 @@ struct rig {
     struct worker *worker;
     struct arena *arena;
     struct dispatch *dispatch;
-    bool freeze; /* is what the keeper has said and nobody has read */
+    enum err recorded; /* whether the keeper has taken every record */
+    bool freeze;       /* is what the keeper has said and nobody has read */
     struct channel *fronts[FRONTS];
     int peers[FRONTS];
     struct got got[ANSWERS];
@@ -83,6 +84,16 @@ static enum err listen_to_keeper(void *context)
     return OK;
 }
 
+static enum err recorded(void *context)
+{
+    return ((struct rig *)context)->recorded;
+}
+
+static void end_of_turn(void *context)
+{
+    dispatch_release(((struct rig *)context)->dispatch);
+}
+
 static int setup(void **state)
 {
     struct rig *r = calloc(1, sizeof *r);
@@ -94,8 +105,9 @@ static int setup(void **state)
     assert_int_equal(loop_new(clock_system(), &r->loop), OK);
     assert_int_equal(worker_new(r->loop, &r->worker), OK);
     assert_int_equal(arena_new(1u << 16, 1u << 20, &r->arena), OK);
-    struct dispatch_config config = {r->d->signer, r->worker, r->arena, listen_to_keeper, r};
+    struct dispatch_config config = {r->d->signer, r->worker, r->arena, listen_to_keeper, recorded, r};
     assert_int_equal(dispatch_new(&config, &r->dispatch), OK);
+    assert_int_equal(loop_each_turn(r->loop, end_of_turn, r), OK);
     for (size_t i = 0; i < FRONTS; i++) {
         int pair[2];
         assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
@@ -147,6 +159,24 @@ static struct signer_sign fast_order(const struct rig *r)
     return q;
 }
 
+/* As many orders as one action may hold: a large answer. */
+static struct view fast_list(const struct rig *r)
+{
+    static const char one[] = "{\"a\":0,\"b\":true,\"p\":\"100\",\"s\":\"1\",\"r\":false,\"t\":{\"limit\":{\"tif\":"
+                              "\"Gtc\"}}}";
+    uint8_t *memory = arena_alloc(r->d->arena, 65536);
+    struct writer w = writer_fixed(memory, 65536);
+
+    writer_str(&w, "{\"type\":\"order\",\"orders\":[");
+    for (int i = 0; i < 250; i++) {
+        writer_str(&w, i ? "," : "");
+        writer_str(&w, one);
+    }
+    writer_str(&w, "],\"grouping\":\"na\"}");
+    assert_int_equal(writer_done(&w), OK);
+    return writer_view_of(&w);
+}
+
 /* As the keeper would: marks are written as soon as they are asked for. */
 static void answer_keeper(struct rig *r)
 {
@@ -163,6 +193,7 @@ static enum err ask(struct rig *r, size_t front, uint64_t id, const struct signe
 
     assert_int_equal(entity_encode(&signer_sign_entity, q, &body), OK);
     enum err e = dispatch_sign(r->dispatch, r->fronts[front], id, writer_view_of(&body));
+    arena_reset(r->arena);
     answer_keeper(r);
     return e;
 }
@@ -370,6 +401,59 @@ static void no_record_no_signature(void **state)
     assert_true(is(&r->got[1], "ok"));
 }
 
+static void no_answer_leaves_before_its_record(void **state)
+{
+    struct rig *r = *state;
+    struct signer_sign slow = slow_order(r), fast = fast_order(r);
+
+    r->recorded = ERR_TIMEOUT;
+    assert_int_equal(ask(r, 0, 1, &fast), OK);
+    assert_int_equal(ask(r, 0, 2, &slow), OK);
+    assert_int_equal(ask(r, 1, 3, &fast), OK);
+    nothing_more(r);
+    r->recorded = OK;
+    collect(r, 3);
+    for (size_t i = 0; i < 3; i++)
+        assert_true(is(&r->got[i], "ok"));
+}
+
+static void answers_without_their_records_are_withdrawn(void **state)
+{
+    struct rig *r = *state;
+    struct signer_sign fast = fast_order(r);
+
+    r->recorded = ERR_TIMEOUT;
+    assert_int_equal(ask(r, 0, 1, &fast), OK);
+    assert_int_equal(ask(r, 1, 2, &fast), OK);
+    dispatch_forget(r->dispatch, r->fronts[1]);
+    dispatch_withdraw(r->dispatch, ERR_UNAVAILABLE);
+    r->recorded = OK;
+    collect(r, 1);
+    assert_int_equal(r->got[0].id, 1);
+    assert_int_equal(r->got[0].error, ERR_UNAVAILABLE);
+    nothing_more(r);
+    assert_int_equal(r->count, 1); /* who has left is not written to */
+}
+
+static void a_keeper_that_takes_no_records_is_not_waited_for_without_end(void **state)
+{
+    struct rig *r = *state;
+    struct signer_sign fast = fast_order(r);
+    uint64_t asked = 0;
+
+    fast.params = fast_list(r);
+    r->recorded = ERR_TIMEOUT;
+    while (r->count == 0 && asked < 20000) {
+        r->d->wall_ms++, r->d->mono_ms++;
+        assert_int_equal(ask(r, 0, ++asked, &fast), OK);
+        assert_int_equal(loop_turn(r->loop, 0), OK);
+        read_front(r, 0);
+    }
+    assert_int_equal(r->count, 1);
+    assert_int_equal(r->got[0].error, ERR_BUSY);
+    assert_int_equal(r->d->authored, asked - 1);
+}
+
 static void too_many_waiting_are_busy_and_leave_room(void **state)
 {
     struct rig *r = *state;
@@ -423,6 +507,9 @@ int main(void)
         T(a_seal_is_answered_at_once_and_for_good),
         T(a_front_that_leaves_takes_its_own_along),
         T(no_record_no_signature),
+        T(no_answer_leaves_before_its_record),
+        T(answers_without_their_records_are_withdrawn),
+        T(a_keeper_that_takes_no_records_is_not_waited_for_without_end),
         T(too_many_waiting_are_busy_and_leave_room),
         T(marks_that_fail_refuse_who_waits_for_them),
     };
