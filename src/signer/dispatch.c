@@ -184,20 +184,13 @@ static void job_run(struct worker_job *w)
     signer_work(((struct job *)w)->pass);
 }
 
-static RESULT job_new(struct dispatch *d, struct parked_line *line, struct job **ret)
+static RESULT job_init(struct job *j, struct dispatch *d, struct parked_line *line)
 {
-    AUTO(job_free) struct job *j = NULL;
-
     if (d->jobs == JOBS_MAX)
         return ERR_BUSY;
-    j = calloc(1, sizeof *j);
-    if (!j)
-        return ERR_NO_MEMORY;
     *j = (struct job){.work = {.mail = {.deliver = job_done}, .run = job_run}, .d = d, .line = line};
     TRY(arena_new(JOB_ARENA, JOB_ARENA_MAX, &j->arena));
-    TRY(entity_decode(&signer_sign_entity, VIEW(line->first->body, line->first->len), j->arena, &j->q));
-    *ret = TAKE(j);
-    return OK;
+    return entity_decode(&signer_sign_entity, VIEW(line->first->body, line->first->len), j->arena, &j->q);
 }
 
 /* Takes the job. */
@@ -229,10 +222,10 @@ static void job_abandon(struct job *j)
 /* False if it has to wait on. */
 static bool serve_slow(struct dispatch *d, struct parked_line *line)
 {
-    AUTO(job_free) struct job *j = NULL;
+    AUTO(job_free) struct job *j = calloc(1, sizeof *j);
     struct signer_reply reply = {.outcome = SIGNER_ANSWER};
     struct problem why = {0};
-    enum err e = job_new(d, line, &j);
+    enum err e = j ? job_init(j, d, line) : ERR_NO_MEMORY;
 
     if (e == OK)
         e = sign(d, &j->q, j->arena, &reply, &why);

@@ -44,9 +44,11 @@ RESULT parked_add(struct parked_queue *q, void *from, uint64_t id, const uint8_t
     if (q->count == PARKED_MAX || q->bytes + body.len > PARKED_BYTES_MAX || (line && line->count == PARKED_LINE_MAX))
         return ERR_BUSY;
     p = malloc(sizeof *p + body.len);
-    if (p && !line)
+    if (!p)
+        return ERR_NO_MEMORY;
+    if (!line)
         line = line_new(q, credential);
-    if (!p || !line) {
+    if (!line) {
         free(p);
         return ERR_NO_MEMORY;
     }

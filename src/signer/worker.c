@@ -92,9 +92,9 @@ bool worker_cancel(struct worker *w, struct worker_job *j)
     pthread_mutex_lock(&w->lock);
     for (at = &w->first; *at && *at != j;)
         at = &(*at)->next;
-    found = *at == j;
-    if (found) {
-        *at = j->next;
+    found = *at != NULL;
+    if (*at) {
+        *at = (*at)->next;
         if (!*at)
             w->end = at;
     }
