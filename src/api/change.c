@@ -26,6 +26,7 @@ RESULT api_change_new(struct http_request *req, struct api_change **ret)
         return ERR_NO_MEMORY;
     x->c.req = req;
     x->c.txn.arena = req->arena;
+    x->c.txn.random = &api_of(req)->inside->nonces.random;
     *ret = &x->c;
     return OK;
 }

@@ -73,6 +73,7 @@ RESULT api_thread_start(struct api_thread *t)
     t->inside = calloc(1, sizeof *t->inside);
     if (!t->inside)
         return ERR_NO_MEMORY;
+    random_pool_init(&t->inside->nonces, t->shared->random);
     t->inside->budget = 4 * ANONYMOUS_SLOTS;
     t->inside->parked_end = &t->inside->parked;
     TRY(loop_each_turn(t->loop, on_turn, t));

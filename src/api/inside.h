@@ -34,6 +34,7 @@ struct api_inside {
     struct loop_timer *parked_timer;
     size_t under_way; /* changes and calls that are not finished */
     struct orphan *orphans;
+    struct random_pool nonces;
     struct sweep *sweep; /* thread 0's */
     struct api_anonymous anonymous[ANONYMOUS_SLOTS];
     size_t anonymous_count;

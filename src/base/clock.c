@@ -56,3 +56,25 @@ const struct random *random_system(void)
 
     return &system_generator;
 }
+
+static enum err pool_fill(const struct random *r, void *out, size_t n)
+{
+    struct random_pool *p = r->context;
+
+    if (n > sizeof p->bytes)
+        return p->source->fill(p->source, out, n);
+    if (n > p->left) {
+        p->left = 0;
+        TRY(p->source->fill(p->source, p->bytes, sizeof p->bytes));
+        p->left = sizeof p->bytes;
+    }
+    p->left -= n;
+    memcpy(out, p->bytes + p->left, n);
+    explicit_bzero(p->bytes + p->left, n);
+    return OK;
+}
+
+void random_pool_init(struct random_pool *p, const struct random *source)
+{
+    *p = (struct random_pool){.random = {.fill = pool_fill, .context = p}, .source = source};
+}

@@ -19,6 +19,17 @@ struct random {
 
 const struct random *random_system(void); /* getrandom(2); works after the sandbox */
 
+/* Draws from source in larger pieces, one system call for many nonces and salts; what was handed out is gone from it.
+ * For one thread of a process that does not fork. Not for keys: what comes next lies in ordinary memory. */
+#define RANDOM_POOL_SIZE 2048
+struct random_pool {
+    struct random random; /* what is passed on */
+    const struct random *source;
+    size_t left; /* at the front of bytes */
+    uint8_t bytes[RANDOM_POOL_SIZE];
+};
+void random_pool_init(struct random_pool *p, const struct random *source);
+
 /* RFC 3339 in UTC with milliseconds: "2026-11-22T00:43:22.123Z". */
 #define TIME_TEXT_SIZE 25
 void time_format(uint64_t wall_ms, char out[static TIME_TEXT_SIZE]);

@@ -2,9 +2,10 @@
  */
 #include "keeper/core.h"
 
-#define ROOM_STEP    512      /* sequences by which the signer's room has to grow to be told */
-#define KEPT_LARGEST (16384u) /* an authored record without a row */
-#define RENEW_BEFORE 2048     /* more than a signer can send before the keeper has read it */
+#define ROOM_STEP    512                              /* sequences by which the signer's room has to grow to be told */
+#define KEPT_LARGEST (16384u)                         /* an authored record without a row */
+#define RECORD_FRAME (4 + 5 * 6 + 2 * LEAF_SALT_SIZE) /* an encoded AuthoredRecord but for leaf, who and what */
+#define RENEW_BEFORE 2048                             /* more than a signer can send before the keeper has read it */
 
 static const char *const author_names[] = {"author:keeper", "author:signer"};
 
@@ -116,13 +117,25 @@ static RESULT name_approver(const struct keeper *k, const struct authoring *a, s
     return arena_copy(arena, writer_view_of(&w), detail);
 }
 
+static RESULT encode(const struct authored_record *r, struct arena *arena, struct view *ret)
+{
+    size_t most = r->leaf.len + r->who.len + r->what.len + RECORD_FRAME;
+    void *memory = arena_alloc(arena, most);
+    struct writer w = writer_fixed(memory, most);
+
+    if (!memory)
+        return ERR_NO_MEMORY;
+    TRY(entity_encode(&authored_record_entity, r, &w));
+    *ret = writer_view_of(&w);
+    return OK;
+}
+
 RESULT authors_write(struct keeper *k, const struct authoring *a, struct arena *arena, struct view *ret_authored)
 {
     struct author *self = &k->authors[0];
     struct leaf_chain chain = self->chain;
     struct record r = {.type = a->type, .outcome = a->outcome, .what = a->what};
     struct authored_record out = {0};
-    AUTO_WRITER w = writer_new(16384);
     struct view bytes;
     uint8_t hash[32];
     enum err e;
@@ -134,11 +147,10 @@ RESULT authors_write(struct keeper *k, const struct authoring *a, struct arena *
     TRY(context_of(a->who, arena, &r.who));
     TRY(name_approver(k, a, arena, &r.what.detail));
     e = leaf_author(&chain, &r, a->changes, a->change_count, k->config.clock->wall_ms(k->config.clock),
-                    k->config.random, arena, &out);
+                    &k->salts.random, arena, &out);
     wipe(chain.key, sizeof chain.key);
     TRY(e);
-    TRY(entity_encode(&authored_record_entity, &out, &w));
-    TRY(arena_copy(arena, writer_view_of(&w), &bytes));
+    TRY(encode(&out, arena, &bytes));
     leaf_hash(out.leaf, hash);
     TRY(keep(self, bytes, a, self->chain.next_sequence, hash));
     memcpy(self->before, self->chain.previous, sizeof self->before);

@@ -122,6 +122,8 @@ struct seeds {
 struct keeper {
     struct keeper_config config;
     struct anchor *anchor;
+    struct arena *spare; /* of the message before, wiped; NULL while one is handled */
+    struct random_pool salts;
     enum keeper_state state;
     struct anchor_head head;
     uint8_t wrapped_root[256];

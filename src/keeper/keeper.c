@@ -86,6 +86,7 @@ RESULT keeper_new(const struct keeper_config *config, struct keeper **ret)
         return ERR_NO_MEMORY;
     k->config = *config;
     config_tokens_complete(&k->config.tokens);
+    random_pool_init(&k->salts, config->random);
     TRY(keeper_reopen(k));
     *ret = TAKE(k);
     return OK;
@@ -97,6 +98,7 @@ void keeper_free(struct keeper *k)
         return;
     save_forget(k);
     anchor_free(k->anchor);
+    arena_free(k->spare);
     wipe(k, sizeof *k);
     free(k);
 }
@@ -133,13 +135,11 @@ static keeper_handler handler_of(uint16_t type)
 }
 
 static RESULT run(struct keeper *k, const struct keeper_message *m, keeper_handler handle, struct view body,
-                  struct writer *ret_answer, struct problem *why)
+                  struct arena *arena, struct writer *ret_answer, struct problem *why)
 {
-    AUTO(arena_free) struct arena *arena = NULL;
     void *request = NULL, *answer = NULL;
     enum err e;
 
-    TRY(arena_new(ARENA_FIRST, ARENA_MAX, &arena));
     if (m->request && !(request = arena_alloc(arena, m->request->size)))
         return ERR_NO_MEMORY;
     if (m->answer && !(answer = arena_alloc(arena, m->answer->size)))
@@ -157,6 +157,25 @@ static RESULT run(struct keeper *k, const struct keeper_message *m, keeper_handl
     return e;
 }
 
+/* To tell the signer something may bring in what the signer sent meanwhile: a message may be handled inside another. */
+static RESULT run_in_arena(struct keeper *k, const struct keeper_message *m, keeper_handler handle, struct view body,
+                           struct writer *ret_answer, struct problem *why)
+{
+    struct arena *arena = k->spare;
+
+    k->spare = NULL;
+    if (!arena)
+        TRY(arena_new(ARENA_FIRST, ARENA_MAX, &arena));
+    enum err e = run(k, m, handle, body, arena, ret_answer, why);
+
+    arena_reset(arena);
+    if (k->spare)
+        arena_free(arena);
+    else
+        k->spare = arena;
+    return e;
+}
+
 RESULT keeper_handle(struct keeper *k, enum keeper_peer from, uint16_t type, struct view body,
                      struct writer *ret_answer, struct problem *why)
 {
@@ -170,7 +189,7 @@ RESULT keeper_handle(struct keeper *k, enum keeper_peer from, uint16_t type, str
         return problem_set(why, ERR_FORBIDDEN, m->name, "this message is not taken over this socket");
     if (!(m->when & (unsigned)k->state))
         return problem_set(why, wrong_state(k, m), m->name, "not in this state");
-    e = run(k, m, handle, body, ret_answer, why);
+    e = run_in_arena(k, m, handle, body, ret_answer, why);
     /* A record of the signer is lost, and the front may have it: its number must not be given again. The next start
      * counts it as used, takes the record by its tag, and declares the gap. */
     if (e == ERR_NO_MEMORY && type == KEEPER_AUTHORED)

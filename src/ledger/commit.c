@@ -13,6 +13,7 @@ struct batch {
     size_t note_len; /* 0 = no checkpoint to be stored */
     uint64_t note_size;
     uint8_t state[32];
+    struct subject_put puts[RECORDS_MAX * SIDE_COUNT]; /* of the transaction at hand; here, since it is large */
 };
 
 static struct txn *txn_of(struct mail *m)
@@ -161,12 +162,11 @@ static RESULT append_leaves(struct ledger *l, struct prepared *p)
 static RESULT apply(struct ledger *l, struct batch *b, struct txn *t)
 {
     struct prepared *p = t->prepared;
-    struct subject_put puts[128];
     uint64_t index = l->tree.frontier.size;
     size_t failed = 0;
     for (size_t i = 0; i < p->record_count; i++)
         log_key(index + i, p->records[i].key);
-    size_t subjects = add_subjects(l, p, puts);
+    size_t subjects = add_subjects(l, p, b->puts);
     enum err e = store_apply(l->writer, p->changes, p->row_count + p->record_count + subjects, &failed);
     if (e == ERR_CONFLICT || e == ERR_TOO_LONG || e == ERR_OUT_OF_RANGE) {
         t->result = e;
@@ -175,7 +175,7 @@ static RESULT apply(struct ledger *l, struct batch *b, struct txn *t)
     }
     TRY(e);
     multiset_merge(&l->rows, &p->delta);
-    count_subjects(l, b, puts, subjects);
+    count_subjects(l, b, b->puts, subjects);
     for (size_t i = 0; i < t->change_count; i++)
         walk_change(l, b->keys, &t->changes[i]);
     for (size_t i = 0; i < p->record_count * SIDE_COUNT && subjects; i++)

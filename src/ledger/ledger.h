@@ -25,6 +25,7 @@ struct txn_change {
                                    for a raw one; zero if expect is 0 */
 };
 
+#define RECORDS_MAX 64 /* of one transaction */
 struct txn {
     struct mail mail;    /* delivered to the submitting thread's mailbox when done */
     struct arena *arena; /* owns everything below; freed by the submitter */
@@ -34,9 +35,10 @@ struct txn {
     size_t record_count;
     struct authored_record *authored; /* by keeper or signer, to be logged in the same commit */
     size_t authored_count;
-    enum err result;      /* when done: OK (durable), ERR_CONFLICT, ERR_LOG_UNWRITABLE, ERR_NO_SPACE … */
-    size_t conflict;      /* index of the change whose expectation failed */
-    uint64_t first_index; /* log index of its first record */
+    const struct random *random; /* for nonces and salts, of the preparing thread's own; NULL: the ledger's */
+    enum err result;             /* when done: OK (durable), ERR_CONFLICT, ERR_LOG_UNWRITABLE, ERR_NO_SPACE … */
+    size_t conflict;             /* index of the change whose expectation failed */
+    uint64_t first_index;        /* log index of its first record */
     void (*done)(void *context, struct txn *t);
     void *context;
     void *prepared; /* the ledger's own */

@@ -4,13 +4,13 @@
 #include "crypto/secmem.h"
 
 #define CHANGES_MAX 256
-#define RECORDS_MAX 64
 
 struct work {
     struct ledger *l;
     struct txn *t;
     struct prepared *p;
     struct row_keys *keys;
+    const struct random *random;                /* for nonces and salts */
     bool *covered;                              /* by a leaf, for each of the transaction's changes */
     struct log_link (*links)[LEAF_CHANGES_MAX]; /* for each authored record */
     uint8_t *link_counts;
@@ -43,7 +43,7 @@ static RESULT seal_change(struct work *w, struct txn_change *c, struct view *ret
     if (!out)
         return ERR_NO_MEMORY;
     struct writer value = writer_fixed(out, room);
-    TRY(row_seal(w->keys, c->table, c->key, c->version, c->value, w->l->config.random, &value, c->commitment));
+    TRY(row_seal(w->keys, c->table, c->key, c->version, c->value, w->random, &value, c->commitment));
     *ret_value = writer_view_of(&value);
     return OK;
 }
@@ -170,7 +170,7 @@ static RESULT seal_side(struct work *w, struct log_part *part, const uint8_t bou
                         const struct view salt_and_fields[2])
 {
     uint8_t key[32];
-    const struct ledger_config *config = &w->l->config;
+    const struct ledger_config *config = &w->l->config; /* a subject may get its key here, so not the pool */
     part->alg = (uint8_t)row_keys_alg(w->keys);
     TRY(subjects_use(w->l->subjects, w->keys, &part->subject, config->random, config->clock->wall_ms(config->clock),
                      key));
@@ -192,7 +192,7 @@ static RESULT seal_record(struct work *w, const struct authored_record *a, struc
     logrow_bound(row, bound);
     TRY(subject_name(w->keys, SIDE_WHO, who.actor, row->part[SIDE_WHO].subject.key));
     memcpy(row->part[SIDE_WHAT].subject.key, w->l->system_subject, SUBJECT_KEY_SIZE);
-    TRY(w->l->config.random->fill(w->l->config.random, nonces, sizeof(nonces)));
+    TRY(w->random->fill(w->random, nonces, sizeof(nonces)));
     for (enum side s = SIDE_WHO; s < SIDE_COUNT; s++) {
         memcpy(row->part[s].nonce, nonces[s], sizeof(nonces[s]));
         TRY(seal_side(w, &row->part[s], bound, s, sides[s]));
@@ -237,7 +237,7 @@ static RESULT prepare_own(struct work *w, const struct record *r)
     struct authored_record a;
     struct log_row row = {0};
     size_t n = take_uncovered(w, changes);
-    TRY(leaf_author(&chain, r, changes, n, config->clock->wall_ms(config->clock), config->random, w->t->arena, &a));
+    TRY(leaf_author(&chain, r, changes, n, config->clock->wall_ms(config->clock), w->random, w->t->arena, &a));
     return prepare_record(w, &a, &row);
 }
 
@@ -275,7 +275,7 @@ static RESULT make_room(struct work *w)
 
 RESULT ledger_prepare(struct ledger *l, struct txn *t)
 {
-    struct work w = {.l = l, .t = t};
+    struct work w = {.l = l, .t = t, .random = t->random ? t->random : l->config.random};
     t->prepared = NULL;
     TRY(make_room(&w));
     w.keys = ledger_keys(l);

@@ -293,6 +293,55 @@ static void times_in_other_spellings(void **state)
     }
 }
 
+/* Counts up, so that a byte that is given twice shows; fails when told to. */
+struct counting {
+    struct random random;
+    uint32_t next;
+    unsigned calls;
+    bool fails;
+};
+
+static enum err count_up(const struct random *r, void *out, size_t n)
+{
+    struct counting *c = r->context;
+
+    if (c->fails)
+        return ERR_NO_RANDOM;
+    c->calls++;
+    for (size_t i = 0; i + 4 <= n; i += 4, c->next++)
+        memcpy((uint8_t *)out + i, &c->next, 4);
+    return OK;
+}
+
+static void a_pool_gives_each_byte_once(void **state)
+{
+    enum { N = 500, ALL = 4 * RANDOM_POOL_SIZE };
+    static uint8_t seen[ALL], much[RANDOM_POOL_SIZE + 4];
+    struct counting source = {.random = {count_up, &source}};
+    struct random_pool p;
+    uint32_t nonce[6];
+
+    (void)state;
+    random_pool_init(&p, &source.random);
+    for (size_t i = 0; i < N / 2; i++) {
+        assert_int_equal(p.random.fill(&p.random, nonce, sizeof nonce), OK);
+        for (size_t k = 0; k < ARRAY_LEN(nonce); k++) {
+            assert_true(nonce[k] < ALL);
+            assert_int_equal(seen[nonce[k]]++, 0);
+            for (size_t at = 0; at + 4 <= sizeof p.bytes && nonce[k]; at += 4) /* gone from the pool */
+                assert_memory_not_equal(p.bytes + at, &nonce[k], 4);
+        }
+    }
+    assert_true(source.calls <= 1 + N / 2 * sizeof nonce / (RANDOM_POOL_SIZE - sizeof nonce));
+    assert_int_equal(p.random.fill(&p.random, much, sizeof much), OK); /* more than it holds */
+    source.fails = true;
+    nonce[0] = 77;
+    for (size_t i = 0; i < RANDOM_POOL_SIZE && p.random.fill(&p.random, nonce, sizeof nonce) == OK; i++)
+        nonce[0] = 77;
+    assert_int_equal(p.random.fill(&p.random, nonce, sizeof nonce), ERR_NO_RANDOM);
+    assert_int_equal(nonce[0], 77);
+}
+
 static void system_clock_and_random_work(void **state)
 {
     const struct clock *c = clock_system();
@@ -323,6 +372,7 @@ int main(void)
         cmocka_unit_test(times_are_written_and_read),
         cmocka_unit_test(times_in_other_spellings),
         cmocka_unit_test(system_clock_and_random_work),
+        cmocka_unit_test(a_pool_gives_each_byte_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
