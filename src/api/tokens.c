@@ -344,7 +344,9 @@ static enum http_outcome list_get(struct http_request *req)
         q.user = me;
     if (!q.all && q.user.len == 0)
         return http_answer_entity(req, 200, &grants_page_entity, &(struct grants_page){0}); /* an API key has none */
-    e = fill_page(req, q.all ? (struct view){0} : q.user, &page);
+    if (q.all)
+        q.user = (struct view){0};
+    e = fill_page(req, q.user, &page);
     return e == OK ? http_answer_entity(req, 200, &grants_page_entity, &page) : http_answer_error(req, e);
 }
 

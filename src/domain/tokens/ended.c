@@ -28,20 +28,27 @@ struct known_revocation {
     uint64_t since_ms, at_ms, until_ms;
 };
 
-static size_t name_of(uint8_t kind, struct view name, uint8_t out[static NAME_SIZE])
+struct name {
+    uint8_t bytes[NAME_SIZE];
+    size_t len;
+};
+
+static struct name name_of(uint8_t kind, struct view of)
 {
-    out[0] = kind;
-    memcpy(out + 1, name.ptr, name.len);
-    return 1 + name.len;
+    struct name n = {.bytes = {kind}, .len = 1 + of.len};
+
+    if (of.len)
+        memcpy(n.bytes + 1, of.ptr, of.len);
+    return n;
 }
 
 /* --- judging */
 
 static const struct known_revocation *find_revoked(struct tokens *t, uint8_t kind, struct view name)
 {
-    uint8_t key[NAME_SIZE];
+    struct name n = name_of(kind, name);
 
-    return table_find(t->revoked, VIEW(key, name_of(kind, name, key)));
+    return table_find(t->revoked, VIEW(n.bytes, n.len));
 }
 
 /* Everything of this subject, or everything, that began at this time has ended. */
@@ -139,10 +146,11 @@ static RESULT apply_revocation(struct tokens *t, const struct txn_change *c, str
 {
     struct known_revocation *k;
     struct revocation r = {0};
-    uint8_t key[NAME_SIZE];
+    struct name n;
 
     TRY(entity_decode(&revocation_entity, c->value, scratch, &r));
-    k = table_value_new(sizeof *k, VIEW(key, name_of(r.kind, r.name, key)));
+    n = name_of(r.kind, r.name);
+    k = table_value_new(sizeof *k, VIEW(n.bytes, n.len));
     if (!k)
         return ERR_NO_MEMORY;
     *k = (struct known_revocation){.version = c->version,
@@ -392,10 +400,11 @@ RESULT tokens_make_room(struct tokens *t, const struct row_keys *keys, struct vi
 static RESULT revocation_row(const struct row_keys *keys, uint8_t kind, struct view name, struct arena *arena,
                              struct view *ret)
 {
-    uint8_t bytes[STORE_KEY_MAX], whole[NAME_SIZE];
+    uint8_t bytes[STORE_KEY_MAX];
     struct writer w = writer_fixed(bytes, sizeof bytes);
+    struct name n = name_of(kind, name);
 
-    TRY(row_key_exact(keys, TABLE_REVOCATION, VIEW(whole, name_of(kind, name, whole)), &w));
+    TRY(row_key_exact(keys, TABLE_REVOCATION, VIEW(n.bytes, n.len), &w));
     return arena_copy(arena, writer_view_of(&w), ret);
 }
 

@@ -57,9 +57,9 @@ static RESULT decode(struct view part, size_t max, struct arena *arena, struct v
 
 static uint8_t alg_of(struct view name)
 {
-    for (uint8_t i = TOKEN_ALG_NONE + 1; i < TOKEN_ALG_COUNT; i++)
+    for (unsigned i = TOKEN_ALG_NONE + 1; i < TOKEN_ALG_COUNT; i++)
         if (view_is(name, token_alg_names[i]))
-            return i;
+            return (uint8_t)i;
     return TOKEN_ALG_NONE;
 }
 
@@ -95,7 +95,8 @@ RESULT jwt_parse(struct view text, struct arena *arena, struct jwt *ret)
     struct jwt out = {0};
     enum err e;
 
-    if (text.len > TOKEN_TEXT_MAX || !split(text, parts) || !parts[0].len || !parts[1].len || !parts[2].len)
+    if (text.len == 0 || text.len > TOKEN_TEXT_MAX || !split(text, parts) || !parts[0].len || !parts[1].len ||
+        !parts[2].len)
         return ERR_TOKEN_INVALID;
     e = read_all(parts, arena, &out);
     if (e != OK)

@@ -10,6 +10,8 @@
 #include "crypto/hash.h"
 #include "domain/tokens/tokens.h"
 
+#include "../ledger/ledger_test.h"
+
 #define NOW    1790000000123ull
 #define ISSUER "urn:holdfast:test"
 
@@ -475,6 +477,42 @@ static void refresh_tokens_are_known(void **state)
     assert_int_equal(refresh_parse(row_keys, VIEW(one, sizeof one - 2), &r), ERR_TOKEN_INVALID);
 }
 
+/* Ends come back after a restart. One that can't be read any more may have been of any token, so all that are older
+ * end. */
+static void a_lost_revocation_ends_all_that_is_older(void **state)
+{
+    struct rig *rig = rig_new(NULL, NULL);
+    struct revocation r = {.kind = REVOKED_SUBJECT, .name = VIEW_STR("key:0123456789abcdef"), .at_ms = NOW - 50000};
+    struct record record = {.type = EVENT_TOKEN_REVOKED, .outcome = OUTCOME_DONE};
+    struct txn_change change;
+    struct txn t = {.arena = arena, .changes = &change, .change_count = 1, .records = &record, .record_count = 1};
+    struct claims older = good(), old = good(), fresh = good();
+    struct problem why = {0};
+    size_t bad = 99;
+
+    (void)state;
+    older.issued_s = -60, old.issued_s = -40;
+    older.number = 1, old.number = 2;
+    assert_int_equal(rig_open(rig, &why), OK);
+    assert_int_equal(tokens_revoke(tokens, rig->keys, &r, arena, &change), OK);
+    assert_int_equal(rig_submit(rig, &t), OK);
+    assert_int_equal(taken(token(&older)), OK); /* not told yet */
+    assert_int_equal(tokens_load(tokens, rig->reader, rig->keys, NOW - 1, &bad, &why), OK);
+    assert_int_equal(bad, 0);
+    assert_int_equal(taken(token(&older)), ERR_TOKEN_REVOKED);
+    assert_int_equal(taken(token(&old)), OK);
+    assert_int_equal(rig_put(rig, TABLE_GRANT, "x", "this is no grant"), OK);
+    assert_int_equal(tokens_load(tokens, rig->reader, rig->keys, NOW - 1, &bad, &why), OK);
+    assert_int_equal(bad, 1);
+    assert_int_equal(taken(token(&old)), OK);
+    assert_int_equal(rig_put(rig, TABLE_REVOCATION, "x", "this is no revocation"), OK);
+    assert_int_equal(tokens_load(tokens, rig->reader, rig->keys, NOW - 1, &bad, &why), OK);
+    assert_int_equal(bad, 2);
+    assert_int_equal(taken(token(&old)), ERR_TOKEN_REVOKED);
+    assert_int_equal(taken(token(&fresh)), OK);
+    rig_free(rig);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -490,6 +528,7 @@ int main(void)
         TEST(grants_hold_tokens),
         TEST(room_is_made_for_a_grant),
         TEST(refresh_tokens_are_known),
+        TEST(a_lost_revocation_ends_all_that_is_older),
     };
     bool locked;
     int failed;
