@@ -16,7 +16,7 @@ static const struct field request_fields[] = {
     FIELD(2, struct enrol_request, token, TEXT, 128, .flags = FIELD_REQUIRED | FIELD_WRITE_ONLY, .min = 1,
           .doc = "The one-time token that init or 'operator admin add' showed."),
     FIELD(3, struct enrol_request, password, TEXT, 1024, .flags = FIELD_REQUIRED | FIELD_WRITE_ONLY, .min = 1,
-          .doc = "At least 12 characters with upper and lower case, a digit and a symbol."),
+          .doc = "As the rules for passwords say."),
 };
 static const struct entity request_entity = ENTITY("Enrol", 0x0704, 1, struct enrol_request, request_fields);
 
@@ -59,8 +59,7 @@ static RESULT make_user(struct enrol *e)
     TRY(make_admin(l->req->arena, &l->user.user));
     user_login_succeeded(&l->user.user, now);
     l->user.user.environments = ENVIRONMENTS_ALL;
-    l->user.user.password_hash = view_str(l->task.hash);
-    l->user.user.password_changed_ms = now;
+    TRY(user_set_password(&l->user.user, view_str(l->task.hash), people_rules(l->req)->history, now, l->req->arena));
     memcpy(l->user.user.enrolled, e->hash, sizeof e->hash);
     return OK;
 }
@@ -180,7 +179,8 @@ static void on_hashed(struct password_task *task)
     struct enrol *e = task->context;
     struct http_request *req = e->login.req;
     api_of(req)->inside->under_way--;
-    enum http_outcome o = task->result == OK ? ask_keeper(e, true, on_checked) : http_answer_error(req, task->result);
+    enum http_outcome o = task->result == OK ? ask_keeper(e, true, on_checked)
+                                             : people_not_hashed(req, task, "/password");
     if (o == HTTP_ANSWER)
         http_request_finish(req);
 }
@@ -188,7 +188,7 @@ static void on_hashed(struct password_task *task)
 static RESULT read_request(struct http_request *req, struct enrol_request *q, struct problem *why)
 {
     TRY(http_request_entity(req, q, why));
-    return password_acceptable(q->password, q->name, why);
+    return password_acceptable(q->password, q->name, people_rules(req), why);
 }
 
 static RESULT start(struct http_request *req, const struct enrol_request *q)

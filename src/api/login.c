@@ -14,13 +14,15 @@
 /* --- what goes in and out */
 
 struct login_request {
-    struct view name, password;
+    struct view name, password, new_password;
 };
 static const struct field request_fields[] = {
     FIELD(1, struct login_request, name, TEXT, USER_NAME_MAX, .flags = FIELD_REQUIRED, .min = 1,
           .doc = "The user's name."),
     FIELD(2, struct login_request, password, TEXT, 1024, .flags = FIELD_REQUIRED | FIELD_WRITE_ONLY, .min = 1,
           .doc = "His password."),
+    FIELD(3, struct login_request, new_password, TEXT, 1024, .flags = FIELD_WRITE_ONLY,
+          .doc = "The one from now on: where the answer was password-expired, and whenever he likes."),
 };
 static const struct entity request_entity = ENTITY("Login", 0x0701, 1, struct login_request, request_fields);
 
@@ -156,14 +158,31 @@ static RESULT put_user(struct login *l, struct api_change *c)
     return api_change_put(c, &put);
 }
 
+/* A password that the user chose just now, or the same one with a hash as it is made now. */
+static RESULT renew_hash(struct login *l)
+{
+    struct user *u = &l->user.user;
+    if (l->fresh.password.len)
+        return user_set_password(u, view_str(l->fresh.hash), people_rules(l->req)->history, people_now(l->req),
+                                 l->req->arena);
+    if (l->task.upgraded[0])
+        u->password_hash = view_str(l->task.upgraded);
+    return OK;
+}
+
 static RESULT fill_success(struct login *l, struct api_change *c)
 {
     const struct config_sessions *limits = &api_of(l->req)->shared->config->sessions;
     const struct record_object what = {.resource = l->actor, .detail = VIEW_STR("password")};
+    size_t keep = limits->per_user ? limits->per_user - 1 : 0;
     user_login_succeeded(&l->user.user, people_now(l->req));
-    /* The user's row is in it: of two log-ins at once the second counts the first one's session. */
+    TRY(renew_hash(l));
+    /* A new password ends what the old one began. The user's row is in it: of two log-ins at once the second counts the
+     * first one's session. */
     TRY(put_user(l, c));
-    TRY(login_begin_session(l, c, limits->per_user ? limits->per_user - 1 : 0));
+    if (l->fresh.password.len)
+        TRY(tokens_end(c, REVOKED_SUBJECT, l->actor));
+    TRY(login_begin_session(l, c, l->fresh.password.len ? 0 : keep));
     return people_record_as(c, EVENT_AUTHENTICATION_SUCCESS, OUTCOME_DONE, l->actor, &what);
 }
 
@@ -171,7 +190,7 @@ static RESULT fill_failure(struct login *l, struct api_change *c)
 {
     const struct record_object what = {
         .resource = l->actor, .detail = VIEW_STR("password"), .error = view_str(err_code(ERR_BAD_CREDENTIALS))};
-    bool locked = user_login_failed(&l->user.user, people_now(l->req));
+    bool locked = user_login_failed(&l->user.user, people_rules(l->req), people_now(l->req));
     TRY(put_user(l, c));
     TRY(people_record_as(c, EVENT_AUTHENTICATION_FAILED, OUTCOME_REFUSED, l->actor, &what));
     return locked ? people_record_as(c, EVENT_ACCOUNT_LOCKED, OUTCOME_DONE, l->actor, &what) : OK;
@@ -249,9 +268,68 @@ enum http_outcome login_verify(struct login *l)
     return HTTP_LATER;
 }
 
+/* --- a new password in place of the one that was proven */
+
+static void on_fresh(struct password_task *task)
+{
+    struct login *l = task->context;
+    api_of(l->req)->inside->under_way--;
+    l->proven = l->hashed;
+    /* That took a while: what was true of the old password must still be. */
+    enum http_outcome o = task->result == OK ? login_judge(l) : people_not_hashed(l->req, task, l->fresh_where);
+    if (o == HTTP_ANSWER)
+        http_request_finish(l->req);
+}
+
+enum http_outcome login_hash_fresh(struct login *l, const char *where, enum http_outcome (*then)(struct login *l))
+{
+    struct password_task *t = &l->fresh;
+    t->box = l->task.box;
+    t->context = l;
+    t->done = on_fresh;
+    l->hashed = then;
+    l->fresh_where = where;
+    enum err e = user_password_used(&l->user.user, people_rules(l->req)->history, l->req->arena, &t->used);
+    if (e == OK)
+        e = passwords_hash(api_of(l->req)->shared->passwords, t);
+    if (e == ERR_BUSY)
+        api_retry_after(l->req, 2);
+    if (e != OK)
+        return http_answer_error(l->req, e);
+    api_of(l->req)->inside->under_way++;
+    return HTTP_LATER;
+}
+
+/* --- signing in */
+
 static enum http_outcome sign_in(struct login *l)
 {
     return commit(l, fill_success, succeeded);
+}
+
+/* Whose password is too old may do one thing: choose another. */
+static enum http_outcome refuse_expired(struct login *l)
+{
+    const struct record_object what = {.resource = l->actor, .detail = VIEW_STR("password too old")};
+    return api_refuse(l->req, EVENT_AUTHENTICATION_BLOCKED, &what, ERR_PASSWORD_EXPIRED, NULL);
+}
+
+static enum http_outcome password_proven(struct login *l)
+{
+    if (l->fresh.password.len)
+        return login_hash_fresh(l, "/new_password", sign_in);
+    return user_password_expired(&l->user.user, people_rules(l->req), people_now(l->req)) ? refuse_expired(l)
+                                                                                          : sign_in(l);
+}
+
+static RESULT read_login(struct http_request *req, struct login_request *q, struct problem *why)
+{
+    struct problem weak;
+    TRY(http_request_entity(req, q, why));
+    if (q->new_password.len == 0)
+        return OK;
+    enum err e = password_acceptable(q->new_password, q->name, people_rules(req), &weak);
+    return e == OK ? OK : problem_set(why, e, "/new_password", "%s", weak.detail);
 }
 
 static enum http_outcome login_post(struct http_request *req)
@@ -261,12 +339,13 @@ static enum http_outcome login_post(struct http_request *req)
     struct problem why;
     if (!l)
         return http_answer_error(req, ERR_NO_MEMORY);
-    if (http_request_entity(req, &q, &why) != OK)
+    if (read_login(req, &q, &why) != OK)
         return http_answer_problem(req, &why);
     enum err e = login_fill(l, req, q.name, q.password);
     if (e != OK)
         return http_answer_error(req, e);
-    l->proven = sign_in;
+    l->fresh.password = q.new_password;
+    l->proven = password_proven;
     return login_verify(l);
 }
 

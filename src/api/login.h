@@ -8,11 +8,14 @@
 
 struct login {
     struct http_request *req;
-    struct password_task task;
+    struct password_task task;  /* proves the password */
+    struct password_task fresh; /* hashes a new one; password is empty if there is none */
+    const char *fresh_where;
     struct view name, actor; /* "alice", "user:alice" */
     struct user_found user;
     bool known; /* user is there */
     unsigned tries;
+    enum http_outcome (*hashed)(struct login *l); /* goes on when the new one is hashed */
     enum http_outcome (*proven)(struct login *l); /* goes on when the password is right; user is as it is then */
     char token[SESSION_TOKEN_SIZE];
     struct session session;
@@ -24,6 +27,9 @@ RESULT login_fill(struct login *l, struct http_request *req, struct view name, s
 enum http_outcome login_verify(struct login *l);
 /* With the result of that, and what is known of the user now: he may have changed since. Also for a lost race. */
 enum http_outcome login_judge(struct login *l);
+/* Once the old password is proven: has the new one hashed, unless it was used before, and goes on with then, as proven.
+ * where: the new one's field. */
+enum http_outcome login_hash_fresh(struct login *l, const char *where, enum http_outcome (*then)(struct login *l));
 /* Makes a session for this user, and ends those that are too many (keep is how many old ones may stay). */
 RESULT login_begin_session(struct login *l, struct api_change *c, size_t keep);
 /* The new session, with its token. */

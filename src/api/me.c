@@ -13,21 +13,15 @@ static const struct field change_fields[] = {
     FIELD(1, struct password_change, old_password, TEXT, 1024, .flags = FIELD_REQUIRED | FIELD_WRITE_ONLY, .min = 1,
           .doc = "The one in force."),
     FIELD(2, struct password_change, new_password, TEXT, 1024, .flags = FIELD_REQUIRED | FIELD_WRITE_ONLY, .min = 1,
-          .doc = "At least 12 characters with upper and lower case, a digit and a symbol."),
+          .doc = "As the rules for passwords say."),
 };
 static const struct entity change_entity = ENTITY("PasswordChange", 0x0705, 1, struct password_change, change_fields);
-
-struct me {
-    struct login login; /* first; its task proves the old password */
-    struct password_task hashing;
-};
 
 /* --- storing */
 
 /* All but the one that asks. */
-static RESULT end_other_sessions(const struct me *m, struct api_change *c)
+static RESULT end_other_sessions(const struct login *l, struct api_change *c)
 {
-    const struct login *l = &m->login;
     struct identity *identity = api_of(l->req)->shared->identity;
     struct txn_change mine, *ends = NULL;
     uint8_t hash[32];
@@ -41,105 +35,80 @@ static RESULT end_other_sessions(const struct me *m, struct api_change *c)
     return OK;
 }
 
-static RESULT fill(struct me *m, struct api_change *c)
+static RESULT fill(struct login *l, struct api_change *c)
 {
-    struct login *l = &m->login;
     struct user_found after = l->user;
     const struct record_object what = {.resource = l->actor, .detail = VIEW_STR("own password")};
     struct txn_change put;
     user_unlock(&after.user);
-    after.user.password_hash = view_str(m->hashing.hash);
-    after.user.password_changed_ms = people_now(l->req);
+    TRY(user_set_password(&after.user, view_str(l->fresh.hash), people_rules(l->req)->history, people_now(l->req),
+                          l->req->arena));
     TRY(identity_put_user(people_keys(l->req), &after.user, &l->user, l->req->arena, &put));
     TRY(api_change_put(c, &put));
-    TRY(end_other_sessions(m, c));
+    TRY(end_other_sessions(l, c));
     TRY(tokens_end(c, REVOKED_SUBJECT, l->actor));
     return api_change_record(c, EVENT_USER_CHANGED, OUTCOME_DONE, &what, (struct view){0});
 }
 
 static enum http_outcome stored(struct api_change *c)
 {
-    struct me *m = c->context;
-    if (c->txn.result == ERR_CONFLICT && m->login.tries++ < PEOPLE_TRIES)
-        return login_judge(&m->login); /* the user was changed meanwhile, his password perhaps */
+    struct login *l = c->context;
+    if (c->txn.result == ERR_CONFLICT && l->tries++ < PEOPLE_TRIES)
+        return login_judge(l); /* the user was changed meanwhile, his password perhaps */
     if (c->txn.result != OK)
         return api_change_failed(c);
     people_applied(c);
-    return http_answer_empty(m->login.req, 204);
+    return http_answer_empty(l->req, 204);
 }
 
 static enum http_outcome store(struct login *l)
 {
-    struct me *m = (struct me *)(void *)l;
     struct api_change *c = NULL;
     enum err e = api_change_new(l->req, &c);
     if (e == OK)
-        e = fill(m, c);
+        e = fill(l, c);
     if (e == ERR_NOT_FOUND) /* this session was ended while the password was looked at */
         e = ERR_UNAUTHENTICATED;
     if (e != OK)
         return http_answer_error(l->req, e);
     c->then = stored;
-    c->context = m;
+    c->context = l;
     return api_change_submit(c);
-}
-
-/* --- the new one, once the old one is proven */
-
-static void on_hashed(struct password_task *task)
-{
-    struct me *m = task->context;
-    struct http_request *req = m->login.req;
-    api_of(req)->inside->under_way--;
-    m->login.proven = store;
-    /* That took a while: what was true of the old password must still be. */
-    enum http_outcome o = task->result == OK ? login_judge(&m->login) : http_answer_error(req, task->result);
-    if (o == HTTP_ANSWER)
-        http_request_finish(req);
 }
 
 static enum http_outcome hash_new(struct login *l)
 {
-    struct me *m = (struct me *)(void *)l;
-    m->hashing.box = l->task.box;
-    m->hashing.context = m;
-    m->hashing.done = on_hashed;
-    enum err e = passwords_hash(api_of(l->req)->shared->passwords, &m->hashing);
-    if (e == ERR_BUSY)
-        api_retry_after(l->req, 2);
-    if (e != OK)
-        return http_answer_error(l->req, e);
-    api_of(l->req)->inside->under_way++;
-    return HTTP_LATER;
+    return login_hash_fresh(l, "/new_password", store);
 }
 
 /* --- the request */
 
-static RESULT check(const struct password_change *q, struct view name, struct problem *why)
+static RESULT check(const struct http_request *req, const struct password_change *q, struct view name,
+                    struct problem *why)
 {
     struct problem found;
     if (view_eq(q->old_password, q->new_password))
         return problem_set(why, ERR_WEAK_PASSWORD, "/new_password", "%s", "It is the old one.");
-    enum err e = password_acceptable(q->new_password, name, &found);
+    enum err e = password_acceptable(q->new_password, name, people_rules(req), &found);
     return e == OK ? OK : problem_set(why, e, "/new_password", "%s", found.detail);
 }
 
 static enum http_outcome password_post(struct http_request *req)
 {
     struct view name = people_caller_name(req);
-    struct me *m = arena_alloc(req->arena, sizeof *m);
+    struct login *l = arena_alloc(req->arena, sizeof *l);
     struct password_change q = {0};
     struct problem why;
-    if (!m)
+    if (!l)
         return http_answer_error(req, ERR_NO_MEMORY);
-    if (http_request_entity(req, &q, &why) != OK || check(&q, name, &why) != OK)
+    if (http_request_entity(req, &q, &why) != OK || check(req, &q, name, &why) != OK)
         return http_answer_problem(req, &why);
-    m->hashing.password = q.new_password;
-    enum err e = login_fill(&m->login, req, name, q.old_password);
+    enum err e = login_fill(l, req, name, q.old_password);
     if (e != OK)
         return http_answer_error(req, e);
-    m->login.proven = hash_new;
-    return login_verify(&m->login);
+    l->fresh.password = q.new_password;
+    l->proven = hash_new;
+    return login_verify(l);
 }
 
 static const struct route routes[] = {

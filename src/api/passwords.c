@@ -4,11 +4,17 @@
 
 enum kind { KIND_VERIFY = 1, KIND_HASH };
 
+/* What a password costs now. */
+struct effort {
+    struct argon2_cost cost;
+    char nobody[PASSWORD_HASH_SIZE]; /* the hash of a random password at that cost */
+};
+
 struct passwords {
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    struct argon2_cost cost;
-    char nobody[PASSWORD_HASH_SIZE]; /* of a random password; "" until it was made */
+    struct breached *breached; /* NULL: no list */
+    struct effort effort;
     struct password_task *first, *last;
     size_t waiting, threads;
     bool stopping;
@@ -17,28 +23,51 @@ struct passwords {
 
 /* --- in the pool's threads */
 
-static RESULT make_nobody(struct passwords *p)
+static enum err verify(const struct effort *now, struct password_task *t)
 {
-    AUTO(secret_free) struct secret *s = NULL;
-    TRY(secret_random(32, &s));
-    return password_hash(secret_view(s), p->cost, p->nobody);
+    t->upgraded[0] = '\0';
+    if (!t->hash[0]) {
+        enum err e = password_verify(now->nobody, t->password);
+        return e == OK ? ERR_BAD_CREDENTIALS : e;
+    }
+    TRY(password_verify(t->hash, t->password));
+    if (password_outdated(t->hash, now->cost) && password_hash(t->password, now->cost, t->upgraded) != OK)
+        t->upgraded[0] = '\0'; /* for want of memory: the next log-in tries again */
+    return OK;
 }
 
-static enum err verify(struct passwords *p, const struct password_task *t)
+/* The hashes of a user's own row, so each is tried in full: no other answer would be sure. */
+static enum err not_used(struct password_task *t)
 {
-    if (t->hash[0])
-        return password_verify(t->hash, t->password);
-    enum err e = password_verify(p->nobody, t->password);
-    return e == OK ? ERR_BAD_CREDENTIALS : e;
+    char hash[PASSWORD_HASH_SIZE];
+    for (size_t i = 0; i < t->used.count; i++) {
+        TRY(view_to_str(t->used.items[i], hash, sizeof hash));
+        enum err e = password_verify(hash, t->password);
+        if (e == OK)
+            return problem_set(&t->why, ERR_WEAK_PASSWORD, "/password", "%s",
+                               "It was used before; choose one that is new.");
+        if (e != ERR_BAD_CREDENTIALS)
+            return e;
+    }
+    return OK;
 }
 
-static void work(struct passwords *p, struct password_task *t)
+static enum err hash(const struct passwords *p, const struct effort *now, struct password_task *t)
 {
-    t->result = t->kind == KIND_HASH ? password_hash(t->password, p->cost, t->hash) : verify(p, t);
+    t->why = (struct problem){0};
+    if (p->breached)
+        TRY(breached_check(p->breached, t->password, &t->why));
+    TRY(not_used(t));
+    return password_hash(t->password, now->cost, t->hash);
+}
+
+static void work(const struct passwords *p, const struct effort *now, struct password_task *t)
+{
+    t->result = t->kind == KIND_HASH ? hash(p, now, t) : verify(now, t);
     mailbox_post(t->box, &t->mail, &t->mail);
 }
 
-static struct password_task *take(struct passwords *p)
+static struct password_task *take(struct passwords *p, struct effort *ret_now)
 {
     pthread_mutex_lock(&p->lock);
     while (!p->first && !p->stopping)
@@ -48,6 +77,7 @@ static struct password_task *take(struct passwords *p)
         p->first = t->next;
         p->last = p->first ? p->last : NULL;
         p->waiting--;
+        *ret_now = p->effort;
     }
     pthread_mutex_unlock(&p->lock);
     return t;
@@ -56,8 +86,9 @@ static struct password_task *take(struct passwords *p)
 static void *serve(void *context)
 {
     struct passwords *p = context;
-    for (struct password_task *t; (t = take(p));)
-        work(p, t);
+    struct effort now;
+    for (struct password_task *t; (t = take(p, &now));)
+        work(p, &now, t);
     return NULL;
 }
 
@@ -71,18 +102,33 @@ static RESULT start_threads(struct passwords *p)
     return OK;
 }
 
-RESULT passwords_new(const struct config *config, struct passwords **ret)
+RESULT passwords_set_cost(struct passwords *p, struct argon2_cost cost)
+{
+    AUTO(secret_free) struct secret *s = NULL;
+    struct effort e = {.cost = cost};
+    TRY(secret_random(32, &s));
+    TRY(password_hash(secret_view(s), cost, e.nobody));
+    pthread_mutex_lock(&p->lock);
+    p->effort = e;
+    pthread_mutex_unlock(&p->lock);
+    return OK;
+}
+
+RESULT passwords_new(const struct config *config, struct breached *breached, struct passwords **ret)
 {
     AUTO(passwords_free) struct passwords *p = calloc(1, sizeof *p);
-    if (!p)
+    if (!p) {
+        breached_free(breached);
         return ERR_NO_MEMORY;
+    }
+    p->breached = breached;
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->wake, NULL);
-    p->cost = (struct argon2_cost){.passes = config->argon2.passes, .memory_kib = config->argon2.memory_kib};
-    if (p->cost.passes == 0 || p->cost.memory_kib == 0)
-        p->cost = ARGON2_DEFAULT;
+    struct argon2_cost cost = {.passes = config->argon2.passes, .memory_kib = config->argon2.memory_kib};
+    if (cost.passes == 0 || cost.memory_kib == 0)
+        cost = ARGON2_DEFAULT;
     /* Before the first question, or the first one would take twice as long. */
-    TRY(make_nobody(p));
+    TRY(passwords_set_cost(p, cost));
     TRY(start_threads(p));
     *ret = TAKE(p);
     return OK;
@@ -103,6 +149,7 @@ void passwords_free(struct passwords *p)
         t->result = ERR_UNAVAILABLE;
         mailbox_post(t->box, &t->mail, &t->mail);
     }
+    breached_free(p->breached);
     pthread_cond_destroy(&p->wake);
     pthread_mutex_destroy(&p->lock);
     free(p);

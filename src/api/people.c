@@ -86,6 +86,13 @@ enum http_outcome people_problem(struct http_request *req, enum err code, const 
     return http_answer_problem(req, &why);
 }
 
+enum http_outcome people_not_hashed(struct http_request *req, const struct password_task *task, const char *where)
+{
+    return task->result == ERR_WEAK_PASSWORD && task->why.detail[0]
+               ? people_problem(req, ERR_WEAK_PASSWORD, where, task->why.detail)
+               : http_answer_error(req, task->result);
+}
+
 struct view people_caller_name(const struct http_request *req)
 {
     const struct api_caller *c = api_caller_of(req);

@@ -3,6 +3,7 @@
 #define HOLDFAST_API_PEOPLE_H
 
 #include "api/context.h"
+#include "api/passwords.h"
 
 #define PEOPLE_TRIES 16 /* of a change that somebody else was faster with */
 
@@ -24,6 +25,11 @@ RESULT people_permissions(struct permission_set set, struct arena *arena, struct
 /* prefix and text in one, in the arena: "user:" and a name. */
 RESULT people_named(struct arena *arena, const char *prefix, struct view text, struct view *ret);
 
+static inline const struct config_passwords *people_rules(const struct http_request *req)
+{
+    return &api_of(req)->shared->config->passwords;
+}
+
 /* A durable change reaches the memory tables. */
 void people_applied(const struct api_change *c);
 /* A record whose actor is not the caller of the request: somebody who is just signing in. */
@@ -33,6 +39,8 @@ RESULT people_record_as(struct api_change *c, uint16_t type, enum outcome outcom
 enum http_outcome people_refuse(struct http_request *req, const char *prefix, struct view what, const char *detail);
 /* An answer whose detail says what would mend it. */
 enum http_outcome people_problem(struct http_request *req, enum err code, const char *where, const char *detail);
+/* The answer to a new password that could not be hashed; where is its field. */
+enum http_outcome people_not_hashed(struct http_request *req, const struct password_task *task, const char *where);
 /* The caller's user name when he is a person; empty else. */
 struct view people_caller_name(const struct http_request *req);
 

@@ -73,7 +73,7 @@ static bool known_role(struct view v)
             4, struct change, environments, TEXTS, 3, .names = people_environments,                                    \
             .doc = "development, staging, production: where he may touch secrets and sign; none alone for nowhere."),  \
         FIELD(5, struct change, password, TEXT, 1024, .flags = FIELD_WRITE_ONLY,                                       \
-              .doc = "At least 12 characters with upper and lower case, a digit and a symbol.")
+              .doc = "As the rules for passwords say.")
 
 static const struct field create_fields[] = {
     FIELD(1, struct change, name, TEXT, USER_NAME_MAX, .flags = FIELD_REQUIRED, .min = 1, .check = user_name_valid,
@@ -245,8 +245,8 @@ static RESULT apply_change(struct edit *e)
     if (view_is(c->state, "disabled"))
         u->state = USER_DISABLED;
     if (c->password.len) {
-        u->password_hash = view_str(e->login.task.hash);
-        u->password_changed_ms = people_now(e->login.req);
+        TRY(user_set_password(u, view_str(e->login.task.hash), people_rules(e->login.req)->history,
+                              people_now(e->login.req), e->login.req->arena));
     }
     e->ends_sessions = u->state == USER_DISABLED || (c->password.len && !e->create);
     return OK;
@@ -348,7 +348,7 @@ static void on_hashed(struct password_task *task)
     struct edit *e = task->context;
     struct http_request *req = e->login.req;
     api_of(req)->inside->under_way--;
-    enum http_outcome o = task->result == OK ? commit(e) : http_answer_error(req, task->result);
+    enum http_outcome o = task->result == OK ? commit(e) : people_not_hashed(req, task, "/password");
     if (o == HTTP_ANSWER)
         http_request_finish(req);
 }
@@ -358,7 +358,9 @@ static enum http_outcome hash_first(struct edit *e)
     struct http_request *req = e->login.req;
     e->login.task.context = e;
     e->login.task.done = on_hashed;
-    enum err error = passwords_hash(api_of(req)->shared->passwords, &e->login.task);
+    enum err error = user_password_used(&e->before.user, people_rules(req)->history, req->arena, &e->login.task.used);
+    if (error == OK)
+        error = passwords_hash(api_of(req)->shared->passwords, &e->login.task);
     if (error == ERR_BUSY)
         api_retry_after(req, 2);
     if (error != OK)
@@ -377,7 +379,7 @@ static RESULT check(const struct edit *e, struct problem *why)
         return problem_set(why, ERR_BAD_VALUE, "/environments", "%s", "none stands alone.");
     if (!e->create && !c->email.len && !c->roles.count && !c->environments.count && !c->password.len && !c->state.len)
         return problem_set(why, ERR_MISSING_FIELD, "", "%s", "Nothing to change was sent.");
-    return c->password.len ? password_acceptable(c->password, e->login.name, why) : OK;
+    return c->password.len ? password_acceptable(c->password, e->login.name, people_rules(e->login.req), why) : OK;
 }
 
 static enum http_outcome edit(struct http_request *req, struct edit *e, struct view name)

@@ -124,6 +124,19 @@ static RESULT sign_in(struct cli *c, const char *path, const char *user, struct 
     return output_done(c, writer_view_of(&kept), cli_text(c, "Signed in as %s.", user));
 }
 
+#define NEW_PASSWORD "New password (12 or more characters: upper, lower, digit, symbol)"
+
+static RESULT put_new_password(struct cli *c, struct writer *body)
+{
+    AUTO(secret_free) struct secret *password = NULL;
+
+    if (!args_has(&c->args, "new-password") && !args_has(&c->args, "new-password-file"))
+        return OK;
+    TRY(ask_new_secret(c, "new-password-file", NEW_PASSWORD, &password));
+    json_text(body, "new_password", secret_view(password));
+    return OK;
+}
+
 RESULT sessions_login(struct cli *c)
 {
     AUTO(secret_free) struct secret *password = NULL;
@@ -141,6 +154,7 @@ RESULT sessions_login(struct cli *c)
     json_open(&body, '{');
     json_text(&body, "name", view_str(user));
     json_text(&body, "password", secret_view(password));
+    TRY(put_new_password(c, &body));
     json_close(&body, '}');
     TRY(writer_done(&body));
     return sign_in(c, "/api/v1/login", user, writer_view_of(&body));
@@ -155,8 +169,7 @@ RESULT sessions_enrol(struct cli *c)
 
     TRY(meet(c));
     TRY(ask_secret(c, "enrolment-file", "One-time enrolment token", &token));
-    TRY(ask_new_secret(c, "password-file", "New password (12 or more characters: upper, lower, digit, symbol)",
-                       &password));
+    TRY(ask_new_secret(c, "password-file", NEW_PASSWORD, &password));
     json_open(&body, '{');
     json_text(&body, "name", view_str(user));
     json_text(&body, "token", secret_view(token));
@@ -186,8 +199,7 @@ RESULT sessions_password(struct cli *c)
     struct api_answer answer;
 
     TRY(ask_secret(c, "password-file", "Your password", &old));
-    TRY(ask_new_secret(c, "new-password-file", "New password (12 or more characters: upper, lower, digit, symbol)",
-                       &new));
+    TRY(ask_new_secret(c, "new-password-file", NEW_PASSWORD, &new));
     json_open(&body, '{');
     json_text(&body, "old_password", secret_view(old));
     json_text(&body, "new_password", secret_view(new));

@@ -45,12 +45,13 @@ RESULT password_hash(struct view password, struct argon2_cost cost, char out[sta
 
 /* A stored hash states its own cost. Whoever can write the store must not be able to name one that stalls the process
  * or takes all its memory. */
-static bool hash_affordable(const char *hash)
+static bool hash_cost(const char *hash, struct argon2_cost *ret)
 {
     static const struct {
         const char *prefix;
         unsigned long max;
     } parts[] = {{"$argon2id$v=19$m=", ARGON2_MAX_MEMORY_KIB}, {",t=", ARGON2_MAX_PASSES}, {",p=", 16}};
+    unsigned long values[ARRAY_LEN(parts)] = {0};
     for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
         size_t n = strlen(parts[i].prefix);
         if (strncmp(hash, parts[i].prefix, n) != 0 || hash[n] < '0' || hash[n] > '9')
@@ -61,7 +62,9 @@ static bool hash_affordable(const char *hash)
         if (errno || v > parts[i].max)
             return false;
         hash = end;
+        values[i] = v;
     }
+    *ret = (struct argon2_cost){.memory_kib = (uint32_t)values[0], .passes = (uint32_t)values[1]};
     return true;
 }
 
@@ -69,11 +72,18 @@ RESULT password_verify(const char *hash, struct view password)
 {
     if (!hash || strnlen(hash, PASSWORD_HASH_SIZE) == PASSWORD_HASH_SIZE || password.len > PASSWORD_MAX_SIZE)
         return ERR_BAD_CREDENTIALS;
-    if (!hash_affordable(hash))
+    struct argon2_cost cost;
+    if (!hash_cost(hash, &cost))
         return ERR_BAD_CREDENTIALS;
     errno = 0;
     if (crypto_pwhash_argon2id_str_verify(hash, chars(password), password.len) == 0)
         return OK;
     /* A shortage of memory must not count as a failed attempt. */
     return errno == ENOMEM ? ERR_NO_MEMORY : ERR_BAD_CREDENTIALS;
+}
+
+bool password_outdated(const char *hash, struct argon2_cost cost)
+{
+    struct argon2_cost was;
+    return !hash_cost(hash, &was) || (uint64_t)was.passes * was.memory_kib < (uint64_t)cost.passes * cost.memory_kib;
 }

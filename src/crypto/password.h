@@ -28,4 +28,8 @@ RESULT password_hash(struct view password, struct argon2_cost cost, char out[sta
 /* OK, ERR_BAD_CREDENTIALS (also for a text that is no Argon2id hash), or ERR_NO_MEMORY, which is no failed attempt. */
 RESULT password_verify(const char *hash, struct view password);
 
+/* Did this hash take less work than cost asks for, or is it no Argon2id hash? Then the next right log-in replaces it.
+ */
+bool password_outdated(const char *hash, struct argon2_cost cost);
+
 #endif

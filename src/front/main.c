@@ -18,10 +18,18 @@ static RESULT read_config(struct front *f)
     return OK;
 }
 
+static RESULT open_breached(const struct front *f, struct breached **ret, struct problem *why)
+{
+    int fd = start_fd_of(&f->start, START_FD_BREACHED, 0);
+
+    return fd < 0 ? OK : breached_new(fd, ret, why);
+}
+
 static RESULT make_shared(struct front *f, struct problem *why)
 {
     struct api_shared *s = &f->shared;
     struct router *router = NULL;
+    struct breached *breached = NULL;
 
     s->config = &f->config;
     s->clock = clock_system();
@@ -31,7 +39,8 @@ static RESULT make_shared(struct front *f, struct problem *why)
     TRY(identity_new(&s->identity));
     TRY(api_keys_new(&s->api_keys));
     TRY(tokens_new(&s->tokens));
-    TRY(passwords_new(s->config, &s->passwords));
+    TRY(open_breached(f, &breached, why));
+    TRY(passwords_new(s->config, breached, &s->passwords));
     TRY(api_router_new(&router, why));
     s->router = router;
     return api_openapi_new(s);

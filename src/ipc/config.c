@@ -102,6 +102,22 @@ static const struct field token_fields[] = {
 };
 const struct entity config_tokens_entity = ENTITY("ConfigTokens", 0x0816, 1, struct config_tokens, token_fields);
 
+static const struct field password_fields[] = {
+    FIELD(1, struct config_passwords, min_length, U32, 128, .min = 12, .doc = "characters at least"),
+    FIELD(2, struct config_passwords, classes, U32, 4, .min = 1,
+          .doc = "of upper case, lower case, digits and symbols so many must be there"),
+    FIELD(3, struct config_passwords, history, U32, CONFIG_PASSWORD_HISTORY_MAX, .min = 1,
+          .doc = "last ones that are refused"),
+    FIELD(4, struct config_passwords, max_days, U32, 3650, .min = 1, .doc = "until a new one must be chosen"),
+    FIELD(5, struct config_passwords, failures, U32, 100, .min = 1, .doc = "in a row lock an account"),
+    FIELD(6, struct config_passwords, lock_minutes, U32, 10080, .min = 1, .doc = "a lock lasts"),
+    FIELD(7, struct config_passwords, invite_hours, U32, 720, .min = 1, .doc = "an invitation can be used"),
+    FIELD(8, struct config_passwords, breached_file, TEXT, PATH_BYTES, PATH_RULE,
+          .doc = "list of breached passwords, by SHA-1"),
+};
+const struct entity config_passwords_entity = ENTITY("ConfigPasswords", 0x0817, 1, struct config_passwords,
+                                                     password_fields);
+
 static const char *const cipher_names[] = {"default", "xaes-256-gcm", "xchacha20-poly1305", NULL};
 static const char *const log_names[] = {"default", "debug", "info", "warning", "error", NULL};
 
@@ -127,6 +143,7 @@ static const struct field config_fields[] = {
     FIELD(16, struct config, dev, BOOL, 0, .flags = FIELD_HIDDEN),
     FIELD(17, struct config, tokens, ENTITY, 0, .nested = &config_tokens_entity),
     FIELD(18, struct config, checkpoint_seconds, U32, 3600, .min = 1, .doc = "between checkpoints of the log"),
+    FIELD(19, struct config, passwords, ENTITY, 0, .nested = &config_passwords_entity),
 };
 const struct entity config_entity = ENTITY("Config", 0x0811, 1, struct config, config_fields);
 
@@ -206,6 +223,24 @@ static const struct {
     {offsetof(struct config_tokens, grant_hours), 8},   {offsetof(struct config_tokens, idle_minutes), 60},
 };
 
+static const struct {
+    size_t offset;
+    uint32_t value;
+} password_defaults[] = {
+    {offsetof(struct config_passwords, min_length), 12},   {offsetof(struct config_passwords, classes), 4},
+    {offsetof(struct config_passwords, history), 5},       {offsetof(struct config_passwords, max_days), 90},
+    {offsetof(struct config_passwords, failures), 5},      {offsetof(struct config_passwords, lock_minutes), 30},
+    {offsetof(struct config_passwords, invite_hours), 72},
+};
+
+void config_passwords_complete(struct config_passwords *c)
+{
+    for (size_t i = 0; i < ARRAY_LEN(password_defaults); i++) {
+        uint32_t *to = (uint32_t *)((uint8_t *)c + password_defaults[i].offset);
+        *to = *to ? *to : password_defaults[i].value;
+    }
+}
+
 void config_tokens_complete(struct config_tokens *c)
 {
     for (size_t i = 0; i < ARRAY_LEN(token_defaults); i++) {
@@ -254,6 +289,7 @@ RESULT config_complete(struct config *c, struct arena *arena, struct problem *wh
         *to = *to ? *to : number_defaults[i].value;
     }
     config_tokens_complete(&c->tokens);
+    config_passwords_complete(&c->passwords);
     c->front_threads = c->front_threads ? c->front_threads : 2;
     c->cipher = c->cipher ? c->cipher : 1;
     c->log_level = c->log_level ? c->log_level : CONFIG_LOG_INFO;

@@ -34,6 +34,17 @@ struct config_sessions {
     uint32_t idle_minutes; /* 30 */
     uint32_t per_user;     /* 3 */
 };
+struct config_passwords {
+    uint32_t min_length;       /* 12: characters */
+    uint32_t classes;          /* 4: of upper case, lower case, digits, symbols so many must be there */
+    uint32_t history;          /* 5: the one in force and those before it that are refused */
+    uint32_t max_days;         /* 90: an older one only lets its user choose a new one */
+    uint32_t failures;         /* 5 wrong ones in a row lock an account … */
+    uint32_t lock_minutes;     /* … for 30 */
+    uint32_t invite_hours;     /* 72: an invitation can be used */
+    struct view breached_file; /* list in the format of Have I Been Pwned; empty: none is asked */
+};
+#define CONFIG_PASSWORD_HISTORY_MAX 24
 struct config_tokens {
     uint8_t alg;           /* enum token_alg: ES256 */
     struct view issuer;    /* claim iss; "urn:holdfast:<installation>" */
@@ -62,11 +73,12 @@ struct config {
     uint8_t log_level;        /* enum config_log */
     uint32_t memory_lock_kib; /* 65536: what the supervisor asks for as RLIMIT_MEMLOCK of its children */
     struct config_tokens tokens;
+    struct config_passwords passwords;
     uint32_t checkpoint_seconds; /* 1: between checkpoints of the log, while there is something new */
     bool dev;                    /* set by --dev alone */
 };
 extern const struct entity config_entity, config_tls_entity, config_http_entity, config_argon2_entity,
-    config_sessions_entity, config_tokens_entity;
+    config_sessions_entity, config_tokens_entity, config_passwords_entity;
 
 /* file: a path, or NULL for CONFIG_FILE if it exists and defaults otherwise. data_dir: overrides the file's, or NULL.
  * Texts live in arena. The file may also stand inside a Kubernetes ConfigMap. */
@@ -76,6 +88,7 @@ RESULT config_load(const char *file, const char *data_dir, struct arena *arena, 
 RESULT config_parse(struct view text, const char *name, struct arena *arena, struct config *ret, struct problem *why);
 /* Fills in what is still unset. */
 RESULT config_complete(struct config *c, struct arena *arena, struct problem *why);
+void config_passwords_complete(struct config_passwords *c); /* fills in what is still unset of it */
 /* Fills in what is still unset of it, but for the issuer. */
 void config_tokens_complete(struct config_tokens *c);
 /* What --dev means: any free port, small Argon2, two threads, files below data_dir. */

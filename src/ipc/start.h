@@ -23,6 +23,7 @@ enum start_fd_kind {
     START_FD_ANCHOR,         /* the anchor file, read and write (keeper) */
     START_FD_HTTPS,          /* listening TCP socket (front) */
     START_FD_UNIX,           /* listening Unix socket for bots (front) */
+    START_FD_BREACHED,       /* list of breached passwords, for reading (front); only if one is configured */
 };
 
 struct start_fd {

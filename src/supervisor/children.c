@@ -180,6 +180,11 @@ static enum err start_child(struct child *c, struct problem *why)
     enum err e = open_channel(c, pair[0]);
     add_fd(&start, START_FD_SUPERVISOR, pair[1]);
     add_own_fds(c, &start);
+    int breached = -1;
+    if (e == OK && c->role == ROLE_FRONT)
+        e = files_breached(&c->s->config, &breached, why);
+    if (breached >= 0)
+        add_fd(&start, START_FD_BREACHED, breached);
     if (e == OK)
         e = wires_make(c, &start, &wires);
     if (e == OK) {
@@ -187,6 +192,8 @@ static enum err start_child(struct child *c, struct problem *why)
         wires_done(c, &wires, e == OK);
     }
     close(pair[1]);
+    if (breached >= 0)
+        close(breached);
     return e;
 }
 

@@ -3,7 +3,10 @@
 #include "ipc/file.h"
 
 #include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define VENUES_MAX   256
@@ -83,4 +86,41 @@ RESULT files_of_role(const struct supervisor *s, enum start_role role, struct wr
                                              struct problem *) = {[ROLE_SIGNER] = put_venues, [ROLE_FRONT] = put_tls};
     *w = writer_new(FILES_BYTES);
     return put[role] ? put[role](s, w, why) : OK;
+}
+
+/* What would be of no use at all is refused here, where a reload can still leave everything as it was; the front looks
+ * closer. */
+static enum err check_breached(int fd, const char *path, struct problem *why)
+{
+    static const char hex[] = "0123456789abcdefABCDEF";
+    char first[41] = {0};
+    struct stat s;
+    if (fstat(fd, &s) < 0 || !S_ISREG(s.st_mode))
+        return problem_set(why, ERR_BAD_CONFIG, "passwords.breached_file", "%s is not a file", path);
+    bool line = pread(fd, first, sizeof first, 0) == (ssize_t)sizeof first && first[40] == ':';
+    first[40] = '\0';
+    if (!line || strspn(first, hex) != 40)
+        return problem_set(why, ERR_BAD_CONFIG, "passwords.breached_file",
+                           "%s does not begin with a SHA-1 hash as 40 hex digits and a colon", path);
+    return OK;
+}
+
+RESULT files_breached(const struct config *c, int *ret, struct problem *why)
+{
+    char path[4096];
+    *ret = -1;
+    if (c->passwords.breached_file.len == 0)
+        return OK;
+    TRY(view_to_str(c->passwords.breached_file, path, sizeof path));
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (fd < 0)
+        return problem_set(why, ERR_BAD_CONFIG, "passwords.breached_file", "opening %s: %s", path,
+                           strerrordesc_np(errno));
+    enum err e = check_breached(fd, path, why);
+    if (e != OK) {
+        close(fd);
+        return e;
+    }
+    *ret = fd;
+    return OK;
 }

@@ -70,6 +70,8 @@ void prepare_remove_tree(const char *dir);
 RESULT listen_all(struct supervisor *s, struct problem *why);
 /* files.c: what a role gets beside its descriptors; w is to be wiped by writer_free */
 RESULT files_of_role(const struct supervisor *s, enum start_role role, struct writer *w, struct problem *why);
+/* The list of breached passwords, open for reading; -1 if none is configured. The caller closes it. */
+RESULT files_breached(const struct config *c, int *ret, struct problem *why);
 /* notify.c */
 void notify(const char *format, ...) __attribute__((format(printf, 1, 2)));
 uint64_t notify_watchdog_ms(void); /* 0: none is wanted */

@@ -97,6 +97,10 @@ static enum err check_files(const struct supervisor *s, struct problem *why)
         AUTO_WRITER w = {0};
         TRY(files_of_role(s, r, &w, why));
     }
+    int fd;
+    TRY(files_breached(&s->config, &fd, why));
+    if (fd >= 0)
+        close(fd);
     return OK;
 }
 

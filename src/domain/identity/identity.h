@@ -5,15 +5,14 @@
 
 #include "base/entity.h"
 #include "domain/identity/permission.h"
+#include "ipc/config.h"
 #include "ledger/ledger.h"
 
-#define USER_NAME_MAX     64
-#define USER_NAME_RULE    "a lower-case letter, then up to 63 of a-z 0-9 . _ -"
-#define USER_EMAIL_MAX    254
-#define USER_ROLES_MAX    16
-#define ENVIRONMENTS_ALL  7
-#define USER_FAILURES_MAX 5
-#define USER_LOCK_MS      (30ull * 60 * 1000)
+#define USER_NAME_MAX    64
+#define USER_NAME_RULE   "a lower-case letter, then up to 63 of a-z 0-9 . _ -"
+#define USER_EMAIL_MAX   254
+#define USER_ROLES_MAX   16
+#define ENVIRONMENTS_ALL 7
 
 enum user_state { USER_ACTIVE = 1, USER_LOCKED, USER_DISABLED };
 
@@ -26,7 +25,8 @@ struct user { /* entity User, TABLE_USER, key by name */
     struct view password_hash; /* FIELD_HIDDEN */
     uint64_t created_ms, last_login_ms, locked_until_ms, password_changed_ms;
     uint32_t failed_attempts;
-    uint8_t environments; /* where he may touch secrets and sign: bits */
+    uint8_t environments;              /* where he may touch secrets and sign: bits */
+    struct text_list password_history; /* FIELD_HIDDEN: hashes of former ones, newest first */
     uint8_t enrolled[32]; /* FIELD_HIDDEN: SHA-256 of the one-time token that he enrolled with last; zero for none */
 };
 extern const struct entity user_entity;
@@ -34,9 +34,15 @@ bool user_name_valid(struct view name);
 /* Wrong passwords in a row lock the user (IAM-2); a lock ends by itself. Live sessions go on: a stranger who guesses
  * must not be able to throw somebody out. */
 bool user_may_login(const struct user *u, uint64_t now_ms);
-bool user_login_failed(struct user *u, uint64_t now_ms); /* counts it; true if that locked the user now */
+/* Counts it; true if that locked the user now. */
+bool user_login_failed(struct user *u, const struct config_passwords *rules, uint64_t now_ms);
 void user_login_succeeded(struct user *u, uint64_t now_ms);
 void user_unlock(struct user *u);
+bool user_password_expired(const struct user *u, const struct config_passwords *rules, uint64_t now_ms);
+/* Hashes of what a new password must not be: the one in force and those before it, as many as history says. */
+RESULT user_password_used(const struct user *u, uint32_t history, struct arena *arena, struct text_list *ret);
+/* A new password, as its hash; the one of before goes into the history. */
+RESULT user_set_password(struct user *u, struct view hash, uint32_t history, uint64_t now_ms, struct arena *arena);
 
 struct session {            /* entity Session, TABLE_SESSION, key by token hash */
     uint8_t token_hash[32]; /* FIELD_HIDDEN: HMAC(pepper, SHA-256(token)) */
@@ -100,9 +106,10 @@ RESULT identity_end_over(struct identity *i, uint64_t now_ms, struct arena *aren
 /* In any order: a change that is older than what the tables hold does nothing. */
 RESULT identity_applied(struct identity *i, const struct txn_change *change); /* after the commit */
 
-/* IAM-2: at least 12 characters, upper, lower, digit, symbol, not the name, not common. ERR_WEAK_PASSWORD with what to
- * mend. */
-RESULT password_acceptable(struct view password, struct view user_name, struct problem *why);
+/* IAM-2: as long and as mixed as the rules say, not the name, not common. ERR_WEAK_PASSWORD with what to mend. What was
+ * used before, and what is known from breaches, is asked elsewhere: it takes time. */
+RESULT password_acceptable(struct view password, struct view user_name, const struct config_passwords *rules,
+                           struct problem *why);
 
 AUTO_DEFINE(struct identity *, identity_free);
 

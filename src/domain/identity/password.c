@@ -2,8 +2,7 @@
 #include "crypto/secmem.h"
 #include "domain/identity/identity.h"
 
-#define LEAST_CHARACTERS 12
-#define MOST_BYTES       1024
+#define MOST_BYTES 1024
 /* Of what is left when common words and runs are taken away. */
 #define LEAST_REST     6
 #define LEAST_DISTINCT 5
@@ -37,7 +36,15 @@ static const struct {
     {KIND_SYMBOL, "A symbol is missing, such as - or !."},
 };
 
-static RESULT check_kinds(struct view password, struct problem *why)
+static unsigned count_kinds(unsigned seen)
+{
+    unsigned n = 0;
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+        n += (seen & kinds[i].kind) != 0;
+    return n;
+}
+
+static RESULT check_kinds(struct view password, const struct config_passwords *rules, struct problem *why)
 {
     struct view rest = password;
     unsigned seen = 0;
@@ -51,8 +58,10 @@ static RESULT check_kinds(struct view password, struct problem *why)
         characters++;
         rest = VIEW(rest.ptr + n, rest.len - n);
     }
-    if (characters < LEAST_CHARACTERS)
-        return problem_set(why, ERR_WEAK_PASSWORD, "/password", "It needs at least %d characters.", LEAST_CHARACTERS);
+    if (characters < rules->min_length)
+        return problem_set(why, ERR_WEAK_PASSWORD, "/password", "It needs at least %u characters.", rules->min_length);
+    if (count_kinds(seen) >= rules->classes)
+        return OK;
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
         if (!(seen & kinds[i].kind))
             return problem_set(why, ERR_WEAK_PASSWORD, "/password", "%s", kinds[i].missing);
@@ -148,10 +157,11 @@ static RESULT check_common(struct view password, struct view user_name, struct p
                        "Apart from common words, your name, years and runs such as 1234, too little is left.");
 }
 
-RESULT password_acceptable(struct view password, struct view user_name, struct problem *why)
+RESULT password_acceptable(struct view password, struct view user_name, const struct config_passwords *rules,
+                           struct problem *why)
 {
     if (password.len > MOST_BYTES)
         return problem_set(why, ERR_TOO_LONG, "/password", "At most %d bytes.", MOST_BYTES);
-    TRY(check_kinds(password, why));
+    TRY(check_kinds(password, rules, why));
     return check_common(password, user_name, why);
 }

@@ -2,6 +2,9 @@
 #include "base/text.h"
 #include "domain/identity/identity.h"
 
+#define MINUTE_MS (60ull * 1000)
+#define DAY_MS    (24 * 60 * MINUTE_MS)
+
 static const char *const state_names[] = {"none", "active", "locked", "disabled", NULL};
 
 static bool known_role(struct view v)
@@ -24,6 +27,7 @@ static const struct field user_fields[] = {
     FIELD(11, struct user, failed_attempts, U32, 0, .flags = FIELD_READ_ONLY),
     FIELD(12, struct user, environments, U8, ENVIRONMENTS_ALL),
     FIELD(13, struct user, enrolled, FIXED, 32, .flags = FIELD_HIDDEN),
+    FIELD(14, struct user, password_history, TEXTS, CONFIG_PASSWORD_HISTORY_MAX, .flags = FIELD_HIDDEN),
 };
 const struct entity user_entity = ENTITY("User", 0x0501, 1, struct user, user_fields);
 
@@ -46,17 +50,17 @@ bool user_may_login(const struct user *u, uint64_t now_ms)
     return u->state == USER_ACTIVE || (u->state == USER_LOCKED && u->locked_until_ms <= now_ms);
 }
 
-bool user_login_failed(struct user *u, uint64_t now_ms)
+bool user_login_failed(struct user *u, const struct config_passwords *rules, uint64_t now_ms)
 {
     if (u->state == USER_LOCKED && u->locked_until_ms <= now_ms)
         user_unlock(u); /* the lock has ended: a new count begins */
     if (u->state != USER_ACTIVE)
         return false;
     u->failed_attempts++;
-    if (u->failed_attempts < USER_FAILURES_MAX)
+    if (u->failed_attempts < rules->failures)
         return false;
     u->state = USER_LOCKED;
-    u->locked_until_ms = now_ms + USER_LOCK_MS;
+    u->locked_until_ms = now_ms + rules->lock_minutes * MINUTE_MS;
     return true;
 }
 
@@ -71,4 +75,32 @@ void user_login_succeeded(struct user *u, uint64_t now_ms)
 {
     user_unlock(u);
     u->last_login_ms = now_ms;
+}
+
+bool user_password_expired(const struct user *u, const struct config_passwords *rules, uint64_t now_ms)
+{
+    return now_ms > u->password_changed_ms && now_ms - u->password_changed_ms >= rules->max_days * DAY_MS;
+}
+
+RESULT user_password_used(const struct user *u, uint32_t history, struct arena *arena, struct text_list *ret)
+{
+    struct text_list l = {.items = arena_alloc(arena, (history + 1) * sizeof *l.items)};
+    if (!l.items)
+        return ERR_NO_MEMORY;
+    if (u->password_hash.len && history)
+        l.items[l.count++] = u->password_hash;
+    for (size_t i = 0; i < u->password_history.count && l.count < history; i++)
+        l.items[l.count++] = u->password_history.items[i];
+    *ret = l;
+    return OK;
+}
+
+RESULT user_set_password(struct user *u, struct view hash, uint32_t history, uint64_t now_ms, struct arena *arena)
+{
+    struct text_list former;
+    TRY(user_password_used(u, history ? history - 1 : 0, arena, &former));
+    u->password_history = former;
+    u->password_hash = hash;
+    u->password_changed_ms = now_ms;
+    return OK;
 }

@@ -3,6 +3,8 @@
 
 #include "api/passwords.h"
 #include "api/routes.h"
+#include "base/text.h"
+#include "crypto/hash.h"
 #include "vfs_powercut.h"
 
 #include <sqlite3.h>
@@ -29,8 +31,9 @@ static int set_up(void **state)
             memcpy(&rows[all.count++], &tables[i]->rows[k], sizeof rows[0]);
     rig = rig_new(&all);
     rig->config.argon2 = (struct config_argon2){.passes = 1, .memory_kib = 8192};
+    config_passwords_complete(&rig->config.passwords);
     rig->config.sessions = (struct config_sessions){.hours = 8, .idle_minutes = 30, .per_user = 3};
-    assert_int_equal(passwords_new(&rig->config, &rig->shared.passwords), OK);
+    assert_int_equal(passwords_new(&rig->config, NULL, &rig->shared.passwords), OK);
     return 0;
 }
 
@@ -236,7 +239,7 @@ static void five_failures_lock_and_time_unlocks(void **state)
     assert_int_equal(log_in("carol", PASSWORD, session), 401); /* the right one does not help */
     assert_int_equal(rig_records(rig, EVENT_AUTHENTICATION_BLOCKED), 1);
     assert_int_equal(ask("GET", "/api/v1/session", live, NULL), 200); /* who is in stays in */
-    rig->now_ms += USER_LOCK_MS;
+    rig->now_ms += rig->config.passwords.lock_minutes * 60000ull;
     assert_int_equal(log_in("carol", PASSWORD, session), 200);
     assert_int_equal(rig_records(rig, EVENT_AUTHENTICATION_SUCCESS), 1);
 }
@@ -357,6 +360,115 @@ static void own_password_is_changed(void **state)
     assert_int_equal(ask("GET", "/api/v1/session", first, NULL), 401); /* others end */
     assert_int_equal(log_in("carol", PASSWORD, first), 401);
     assert_int_equal(log_in("carol", fresh, first), 200);
+}
+
+static int log_in_anew(const char *name, const char *password, const char *fresh, char session[64])
+{
+    char body[512];
+    (void)snprintf(body, sizeof body, "{\"name\":\"%s\",\"password\":\"%s\",\"new_password\":\"%s\"}", name, password,
+                   fresh);
+    int status = ask("POST", "/api/v1/login", NULL, body);
+    if (status == 200)
+        member("token", session, 64);
+    return status;
+}
+
+/* Of the last five none can be taken again, by whatever way it is set. */
+static void former_passwords_are_refused(void **state)
+{
+    static const char *const fresh[] = {"Zz9!other-Words1", "Zz9!other-Words2", "Zz9!other-Words3", "Zz9!other-Words4"};
+    char session[64], admin[64], body[128];
+    (void)state;
+    enrol(admin);
+    add_user(admin, "alice", "trader");
+    assert_int_equal(log_in("alice", PASSWORD, session), 200);
+    for (size_t i = 0; i < ARRAY_LEN(fresh); i++)
+        assert_int_equal(change_own(session, i ? fresh[i - 1] : PASSWORD, fresh[i]), 204);
+    assert_int_equal(change_own(session, fresh[3], fresh[0]), 400);
+    assert_true(says("weak-password") && says("/new_password") && says("used before"));
+    assert_int_equal(change_own(session, fresh[3], PASSWORD), 400); /* the fifth */
+    assert_int_equal(log_in_anew("alice", fresh[3], PASSWORD, session), 400);
+    (void)snprintf(body, sizeof body, "{\"password\":\"%s\"}", PASSWORD);
+    assert_int_equal(change_user(admin, "alice", body), 400);
+    assert_true(says("\"/password\"") && says("used before"));
+    assert_int_equal(change_user(admin, "alice", "{\"password\":\"Zz9!other-Words5\"}"), 200);
+    assert_int_equal(change_user(admin, "alice", body), 200); /* five others came after it */
+    assert_int_equal(log_in("alice", PASSWORD, session), 200);
+}
+
+static void an_old_password_only_buys_a_new_one(void **state)
+{
+    static const char fresh[] = "Zz9!other-Words";
+    char session[64], other[64];
+    (void)state;
+    enrol(session);
+    rig->now_ms += 89 * 24 * HOUR;
+    assert_int_equal(log_in("carol", PASSWORD, other), 200);
+    rig->now_ms += 24 * HOUR;
+    assert_int_equal(log_in("carol", "Wrong-password-1x", session), 401);
+    assert_true(says("bad-credentials")); /* a stranger does not learn how old it is */
+    assert_int_equal(log_in("carol", PASSWORD, session), 403);
+    assert_true(says("password-expired") && !says("hfs_"));
+    assert_int_equal(log_in_anew("carol", PASSWORD, "weak", session), 400);
+    assert_true(says("/new_password"));
+    assert_int_equal(log_in_anew("carol", PASSWORD, PASSWORD, session), 400);
+    assert_int_equal(log_in_anew("carol", "Wrong-password-1x", fresh, session), 401);
+    assert_int_equal(log_in_anew("carol", PASSWORD, fresh, session), 200);
+    assert_int_equal(ask("GET", "/api/v1/session", session, NULL), 200);
+    assert_int_equal(log_in("carol", fresh, other), 200);
+    assert_int_equal(log_in("carol", PASSWORD, other), 401);
+}
+
+/* What a hash cost when it was made does not stay for ever. */
+static void a_cheap_hash_is_replaced_at_a_log_in(void **state)
+{
+    struct user_found f;
+    AUTO(arena_free) struct arena *a = NULL;
+    char session[64], hash[PASSWORD_HASH_SIZE];
+    (void)state;
+    enrol(session);
+    assert_int_equal(arena_new(4096, 1u << 20, &a), OK);
+    assert_int_equal(passwords_set_cost(rig->shared.passwords, (struct argon2_cost){.passes = 2, .memory_kib = 8192}),
+                     OK);
+    assert_int_equal(log_in("carol", "Wrong-password-1x", session), 401);
+    assert_int_equal(identity_user(rig->shared.identity, VIEW_STR("carol"), a, &f), OK);
+    assert_non_null(memmem(f.user.password_hash.ptr, f.user.password_hash.len, ",t=1,", 5));
+    assert_int_equal(log_in("carol", PASSWORD, session), 200);
+    assert_int_equal(identity_user(rig->shared.identity, VIEW_STR("carol"), a, &f), OK);
+    assert_non_null(memmem(f.user.password_hash.ptr, f.user.password_hash.len, ",t=2,", 5));
+    assert_int_equal(view_to_str(f.user.password_hash, hash, sizeof hash), OK);
+    assert_int_equal(log_in("carol", PASSWORD, session), 200);
+    assert_int_equal(identity_user(rig->shared.identity, VIEW_STR("carol"), a, &f), OK);
+    assert_true(view_is(f.user.password_hash, hash)); /* once */
+}
+
+/* A password out of a breach, at each place where one is chosen. The list is a real file. */
+static void breached_passwords_are_refused(void **state)
+{
+    static const char line[] = "95FDF0AB0DC37AFEA7AC5D02CA8B4E2AC6D6C02B:3\n";
+    char path[] = "/tmp/hf-breached-XXXXXX", admin[64], text[128];
+    struct breached *list = NULL;
+    struct problem why = {0};
+    uint8_t hash[20];
+    AUTO_WRITER w = writer_new(128);
+    (void)state;
+    sha1_for_lookup(VIEW_STR("Xk4!breached-Words"), hash);
+    hex_put(&w, VIEW_OF(hash));
+    (void)snprintf(text, sizeof text, "%.40s%s", (const char *)w.ptr, line + 40);
+    int fd = mkstemp(path);
+    assert_true(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(breached_new(fd, &list, &why), OK);
+    enrol(admin);
+    passwords_free(rig->shared.passwords);
+    assert_int_equal(passwords_new(&rig->config, list, &rig->shared.passwords), OK);
+    assert_int_equal(ask("POST", "/api/v1/users", admin, "{\"name\":\"bob\",\"password\":\"Xk4!breached-Words\"}"),
+                     400);
+    assert_true(says("weak-password") && says("\"/password\""));
+    assert_int_equal(change_own(admin, PASSWORD, "Xk4!breached-Words"), 400);
+    assert_true(says("/new_password"));
+    assert_int_equal(log_in_anew("carol", PASSWORD, "Xk4!breached-Words", text), 400);
+    assert_int_equal(change_own(admin, PASSWORD, "Xk4!breached-Words2"), 204);
 }
 
 /* Who has a session alone can't try passwords with it for longer than at the log-in. */
@@ -747,6 +859,10 @@ int main(void)
         T(sessions_end),
         T(sessions_that_are_over_are_swept),
         T(own_password_is_changed),
+        T(former_passwords_are_refused),
+        T(an_old_password_only_buys_a_new_one),
+        T(a_cheap_hash_is_replaced_at_a_log_in),
+        T(breached_passwords_are_refused),
         T(guessing_the_old_password_locks),
         T(one_of_two_changes_wins),
         T(busy_is_said_at_once),

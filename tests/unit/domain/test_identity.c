@@ -174,27 +174,70 @@ static void test_names(void **state)
     assert_false(user_name_valid(VIEW("a\0b", 3)));
 }
 
+#define LOCK_MS (30ull * 60 * 1000)
+
+static struct config_passwords rules(void)
+{
+    struct config_passwords r = {0};
+    config_passwords_complete(&r);
+    return r;
+}
+
 static void test_five_failures_lock_for_half_an_hour(void **state)
 {
     (void)state;
     struct user u = alice();
     uint64_t now = 1790000000000u;
-    for (int i = 1; i < USER_FAILURES_MAX; i++) {
-        assert_false(user_login_failed(&u, now));
+    const struct config_passwords r = rules();
+    for (int i = 1; i < 5; i++) {
+        assert_false(user_login_failed(&u, &r, now));
         assert_true(user_may_login(&u, now));
     }
-    assert_true(user_login_failed(&u, now));
+    assert_true(user_login_failed(&u, &r, now));
     assert_int_equal(u.state, USER_LOCKED);
-    assert_false(user_may_login(&u, now + USER_LOCK_MS - 1));
-    assert_false(user_login_failed(&u, now + 1000)); /* does not prolong it */
-    assert_true(user_may_login(&u, now + USER_LOCK_MS));
-    assert_false(user_login_failed(&u, now + USER_LOCK_MS)); /* a new count begins */
+    assert_false(user_may_login(&u, now + LOCK_MS - 1));
+    assert_false(user_login_failed(&u, &r, now + 1000)); /* does not prolong it */
+    assert_true(user_may_login(&u, now + LOCK_MS));
+    assert_false(user_login_failed(&u, &r, now + LOCK_MS)); /* a new count begins */
     assert_int_equal(u.failed_attempts, 1);
-    user_login_succeeded(&u, now + USER_LOCK_MS + 1);
+    user_login_succeeded(&u, now + LOCK_MS + 1);
     assert_int_equal(u.failed_attempts, 0);
-    assert_int_equal(u.last_login_ms, now + USER_LOCK_MS + 1);
+    assert_int_equal(u.last_login_ms, now + LOCK_MS + 1);
     u.state = USER_DISABLED;
     assert_false(user_may_login(&u, UINT64_MAX));
+}
+
+static void test_a_password_grows_old(void **state)
+{
+    (void)state;
+    const struct config_passwords r = rules();
+    struct user u = alice();
+    u.password_changed_ms = 1790000000000u;
+    assert_false(user_password_expired(&u, &r, u.password_changed_ms + 90ull * 86400000 - 1));
+    assert_true(user_password_expired(&u, &r, u.password_changed_ms + 90ull * 86400000));
+    assert_false(user_password_expired(&u, &r, 0)); /* a clock that was set back locks nobody out */
+}
+
+/* The last five can't come back; the sixth may, and no more hashes are kept than that takes. */
+static void test_former_passwords(void **state)
+{
+    static const char *const hashes[] = {"h1", "h2", "h3", "h4", "h5", "h6", "h7"};
+    (void)state;
+    struct user u = alice();
+    struct text_list used;
+    u.password_hash = (struct view){0};
+    for (size_t i = 0; i < ARRAY_LEN(hashes); i++) {
+        assert_int_equal(user_set_password(&u, view_str(hashes[i]), 5, 1790000000000u + i, arena), OK);
+        assert_int_equal(user_password_used(&u, 5, arena, &used), OK);
+        size_t most = i + 1 < 5 ? i + 1 : 5;
+        assert_int_equal(used.count, most);
+        for (size_t k = 0; k < most; k++)
+            assert_true(view_is(used.items[k], hashes[i - k]));
+    }
+    assert_int_equal(u.password_history.count, 4);
+    assert_true(view_is(u.password_hash, "h7") && u.password_changed_ms == 1790000000006u);
+    assert_int_equal(user_set_password(&u, VIEW_STR("h8"), 1, 1790000000010u, arena), OK);
+    assert_int_equal(u.password_history.count, 0);
 }
 
 /* --- sessions */
@@ -393,6 +436,8 @@ int main(void)
         T(users_are_listed_by_name),
         T(names),
         T(five_failures_lock_for_half_an_hour),
+        T(a_password_grows_old),
+        T(former_passwords),
         T(token_is_strict),
         T(session_ends_by_age_and_by_idleness),
         T(session_survives_a_restart),

@@ -5,10 +5,12 @@
 
 #include <cmocka.h>
 
+static struct config_passwords rules;
+
 static enum err judge(const char *password, const char *user)
 {
     struct problem why = {0};
-    enum err e = password_acceptable(view_str(password), view_str(user), &why);
+    enum err e = password_acceptable(view_str(password), view_str(user), &rules, &why);
     if (e != OK) {
         assert_int_equal(why.code, e);
         assert_string_equal(why.where, "/password");
@@ -64,13 +66,28 @@ static void test_own_name(void **state)
     assert_int_equal(judge("Marguerite-7xk", "somebody"), OK);
 }
 
+/* What the desk's own rules say, and not a number in the program. */
+static void test_rules(void **state)
+{
+    (void)state;
+    rules.min_length = 16;
+    assert_int_equal(judge("Kq7-vmDt2xPz", "alice"), ERR_WEAK_PASSWORD);
+    assert_int_equal(judge("Kq7-vmDt2xPzu5Rh", "alice"), OK);
+    rules = (struct config_passwords){.classes = 2};
+    config_passwords_complete(&rules);
+    assert_int_equal(judge("kq7vmdt2xpzu5rh", "alice"), OK);
+    assert_int_equal(judge("kqhvmdtwxpzucrh", "alice"), ERR_WEAK_PASSWORD);
+    rules = (struct config_passwords){0};
+    config_passwords_complete(&rules);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good_ones),
-        cmocka_unit_test(test_kinds_and_length),
-        cmocka_unit_test(test_common_ones),
-        cmocka_unit_test(test_own_name),
+        cmocka_unit_test(test_good_ones),   cmocka_unit_test(test_kinds_and_length),
+        cmocka_unit_test(test_common_ones), cmocka_unit_test(test_own_name),
+        cmocka_unit_test(test_rules),
     };
+    config_passwords_complete(&rules);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
