@@ -351,12 +351,16 @@ static enum http_outcome login_post(struct http_request *req)
 
 /* --- log-out */
 
-static enum http_outcome log_out(struct http_request *req);
+struct leaving {
+    unsigned tries;
+};
+static enum http_outcome log_out(struct http_request *req, struct leaving *l);
 
 static enum http_outcome logged_out(struct api_change *c)
 {
-    if (c->txn.result == ERR_CONFLICT)
-        return log_out(c->req); /* ended already, by a log-in elsewhere or an administrator; its tokens may not be */
+    struct leaving *l = c->context;
+    if (c->txn.result == ERR_CONFLICT && l->tries++ < PEOPLE_TRIES)
+        return log_out(c->req, l); /* ended already, by a log-in elsewhere or an administrator; its tokens may not be */
     if (c->txn.result != OK)
         return api_change_failed(c);
     people_applied(c);
@@ -372,7 +376,7 @@ static RESULT fill_logout(struct http_request *req, const struct txn_change *ses
     return api_change_record(c, EVENT_SESSION_ENDED, OUTCOME_DONE, &what, (struct view){0});
 }
 
-static enum http_outcome log_out(struct http_request *req)
+static enum http_outcome log_out(struct http_request *req, struct leaving *l)
 {
     struct txn_change session;
     struct api_change *c = NULL;
@@ -389,7 +393,14 @@ static enum http_outcome log_out(struct http_request *req)
     if (e != OK)
         return http_answer_error(req, e);
     c->then = logged_out;
+    c->context = l;
     return api_change_submit(c);
+}
+
+static enum http_outcome logout_post(struct http_request *req)
+{
+    struct leaving *l = arena_alloc(req->arena, sizeof *l);
+    return l ? log_out(req, l) : http_answer_error(req, ERR_NO_MEMORY);
 }
 
 /* --- who am I */
@@ -481,7 +492,7 @@ static const struct route routes[] = {
     ROUTE(HTTP_POST, "/api/v1/login", PERMISSION_PUBLIC, login_post, .name = "login",
           .summary = "Sign in with a name and a password", .tag = "session", .event = EVENT_AUTHENTICATION_SUCCESS,
           .request = &request_entity, .response = &login_answer_entity, .body_limit = 8192),
-    ROUTE(HTTP_POST, "/api/v1/logout", PERMISSION_AUTHENTICATED, log_out, .name = "logout",
+    ROUTE(HTTP_POST, "/api/v1/logout", PERMISSION_AUTHENTICATED, logout_post, .name = "logout",
           .summary = "End this session and the tokens that came from it", .tag = "session", .ways = WAY_SESSION,
           .event = EVENT_SESSION_ENDED),
     ROUTE(HTTP_GET, "/api/v1/session", PERMISSION_AUTHENTICATED, session_get, .name = "session",

@@ -92,6 +92,14 @@ bool tokens_ended(struct tokens *t, const struct token_accepted *a, uint64_t now
 
 /* --- into the tables */
 
+static void distrust(struct tokens *t, uint64_t until_ms)
+{
+    uint64_t now = atomic_load(&t->distrusted_ms);
+
+    while (now < until_ms && !atomic_compare_exchange_weak(&t->distrusted_ms, &now, until_ms)) {
+    }
+}
+
 static uint64_t *version_in(void *value)
 {
     return value; /* both structs begin with it */
@@ -121,8 +129,10 @@ static RESULT apply_grant(struct tokens *t, const struct txn_change *c, struct a
 
     TRY(entity_decode(&grant_entity, c->value, scratch, &g));
     k = table_value_new(sizeof *k + c->value.len, VIEW_OF(g.id));
-    if (!k)
+    if (!k) { /* better none than one whose former refresh token would still be good */
+        (void)!table_remove(t->grants, VIEW_OF(g.id));
         return ERR_NO_MEMORY;
+    }
     k->version = c->version;
     memcpy(k->commitment, c->commitment, sizeof k->commitment);
     memcpy(k->row_key, c->key.ptr, c->key.len);
@@ -151,8 +161,10 @@ static RESULT apply_revocation(struct tokens *t, const struct txn_change *c, str
     TRY(entity_decode(&revocation_entity, c->value, scratch, &r));
     n = name_of(r.kind, r.name);
     k = table_value_new(sizeof *k, VIEW(n.bytes, n.len));
-    if (!k)
+    if (!k) { /* it was answered for: rather too many end than one too few */
+        distrust(t, r.at_ms);
         return ERR_NO_MEMORY;
+    }
     *k = (struct known_revocation){.version = c->version,
                                    .kind = r.kind,
                                    .since_ms = r.since_ms,
@@ -223,8 +235,10 @@ RESULT tokens_applied(struct tokens *t, const struct txn_change *change)
 
     if (change->table != TABLE_GRANT && change->table != TABLE_REVOCATION)
         return OK;
-    TRY(arena_new(2048, SCRATCH_SIZE, &scratch));
-    return apply(t, change, scratch);
+    if (arena_new(2048, SCRATCH_SIZE, &scratch) == OK)
+        return apply(t, change, scratch);
+    distrust(t, UINT64_MAX); /* what it was can't be looked at: none is good until the next start */
+    return ERR_NO_MEMORY;
 }
 
 /* --- from the store */
@@ -277,7 +291,7 @@ RESULT tokens_load(struct tokens *t, struct store *reader, const struct row_keys
         return problem_set(why, l.error, "tokens", "grants and revocations could not be read");
     /* Which token a lost revocation ended nobody knows: it may be any. */
     if (l.bad[TABLE_REVOCATION])
-        atomic_store(&t->distrusted_ms, now_ms);
+        distrust(t, now_ms);
     *ret_bad = l.bad[TABLE_GRANT] + l.bad[TABLE_REVOCATION];
     return OK;
 }
