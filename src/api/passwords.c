@@ -1,5 +1,7 @@
 #include "api/passwords.h"
 
+#include "crypto/bcrypt.h"
+
 #include <pthread.h>
 
 enum kind { KIND_VERIFY = 1, KIND_HASH };
@@ -23,6 +25,12 @@ struct passwords {
 
 /* --- in the pool's threads */
 
+/* Argon2id, or bcrypt of somebody who was imported and has not signed in since. */
+static enum err is_password(const char *hash, struct view password)
+{
+    return hash[0] == '$' && hash[1] == '2' ? bcrypt_verify(hash, password) : password_verify(hash, password);
+}
+
 static enum err verify(const struct effort *now, struct password_task *t)
 {
     t->upgraded[0] = '\0';
@@ -30,7 +38,7 @@ static enum err verify(const struct effort *now, struct password_task *t)
         enum err e = password_verify(now->nobody, t->password);
         return e == OK ? ERR_BAD_CREDENTIALS : e;
     }
-    TRY(password_verify(t->hash, t->password));
+    TRY(is_password(t->hash, t->password));
     if (password_outdated(t->hash, now->cost) && password_hash(t->password, now->cost, t->upgraded) != OK)
         t->upgraded[0] = '\0'; /* for want of memory: the next log-in tries again */
     return OK;
@@ -42,7 +50,7 @@ static enum err not_used(struct password_task *t)
     char hash[PASSWORD_HASH_SIZE];
     for (size_t i = 0; i < t->used.count; i++) {
         TRY(view_to_str(t->used.items[i], hash, sizeof hash));
-        enum err e = password_verify(hash, t->password);
+        enum err e = is_password(hash, t->password);
         if (e == OK)
             return problem_set(&t->why, ERR_WEAK_PASSWORD, "/password", "%s",
                                "It was used before; choose one that is new.");

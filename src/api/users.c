@@ -6,9 +6,12 @@
 #include "api/tokens.h"
 #include "base/fields.h"
 #include "base/text.h"
+#include "crypto/bcrypt.h"
 
 #define PAGE_DEFAULT 100
 #define PAGE_MAX     1000
+#define KEYS_AT_ONCE 500
+#define HOUR_MS      (3600ull * 1000)
 
 /* --- what goes in and out */
 
@@ -18,6 +21,8 @@ struct answer {
     struct view state;
     uint64_t created, last_login, locked_until, password_changed;
     uint32_t failed_attempts;
+    struct view invite;
+    uint64_t invited_until;
 };
 static const struct field answer_fields[] = {
     FIELD(1, struct answer, id, TEXT, 32),
@@ -32,6 +37,8 @@ static const struct field answer_fields[] = {
     FIELD(9, struct answer, locked_until, TIME, 0),
     FIELD(10, struct answer, password_changed, TIME, 0),
     FIELD(11, struct answer, failed_attempts, U32, 0, .flags = FIELD_PRINT_ZERO),
+    FIELD(12, struct answer, invite, TEXT, 64, .doc = "One-time token that sets his password; shown once."),
+    FIELD(13, struct answer, invited_until, TIME, 0, .doc = "Until when an open invitation can be used."),
 };
 static const struct entity answer_entity = ENTITY("UserView", 0x0710, 1, struct answer, answer_fields);
 
@@ -48,15 +55,18 @@ static const struct entity page_entity = ENTITY("UserPage", 0x0711, 1, struct pa
 struct query {
     struct view after;
     uint32_t limit;
+    struct view search;
 };
 static const struct field query_fields[] = {
     FIELD(1, struct query, after, TEXT, USER_NAME_MAX, .doc = "Names behind this one."),
     FIELD(2, struct query, limit, U32, PAGE_MAX, .doc = "At most so many; 100 if left out."),
+    FIELD(3, struct query, search, TEXT, USER_EMAIL_MAX, .doc = "Those whose name or e-mail address begins so."),
 };
 static const struct entity query_entity = ENTITY("UserQuery", 0x0712, 1, struct query, query_fields);
 
 struct change {
-    struct view name, email, password, state;
+    struct view name, email, password, state, password_hash;
+    bool invite;
     struct text_list roles, environments;
 };
 
@@ -75,10 +85,18 @@ static bool known_role(struct view v)
         FIELD(5, struct change, password, TEXT, 1024, .flags = FIELD_WRITE_ONLY,                                       \
               .doc = "As the rules for passwords say.")
 
+#define INVITE_FIELD                                                                                                   \
+    FIELD(7, struct change, invite, BOOL, 0,                                                                           \
+          .doc = "The answer has a one-time token with which he sets his password himself.")
+
 static const struct field create_fields[] = {
     FIELD(1, struct change, name, TEXT, USER_NAME_MAX, .flags = FIELD_REQUIRED, .min = 1, .check = user_name_valid,
           .rule = USER_NAME_RULE),
     CHANGE_FIELDS,
+    INVITE_FIELD,
+    FIELD(8, struct change, password_hash, TEXT, BCRYPT_HASH_LEN, .flags = FIELD_WRITE_ONLY, .check = bcrypt_hash_valid,
+          .rule = "a bcrypt hash ($2a$, $2b$, $2y$) of cost 4 to 14",
+          .doc = "In place of a password: its hash from another system. His first log-in replaces it."),
 };
 static const struct entity create_entity = ENTITY("UserCreate", 0x0713, 1, struct change, create_fields);
 
@@ -87,6 +105,7 @@ static const struct field patch_fields[] = {
     CHANGE_FIELDS,
     FIELD(6, struct change, state, TEXT, 16, .names = settable,
           .doc = "active also ends a lock; disabled ends all sessions and stops the user's API keys."),
+    INVITE_FIELD,
 };
 static const struct entity patch_entity = ENTITY("UserChange", 0x0714, 1, struct change, patch_fields);
 
@@ -110,36 +129,35 @@ static RESULT fill_answer(const struct user *u, uint64_t now, struct arena *aren
                            .last_login = u->last_login_ms,
                            .locked_until = open ? 0 : u->locked_until_ms,
                            .password_changed = u->password_changed_ms,
-                           .failed_attempts = open ? 0 : u->failed_attempts};
+                           .failed_attempts = open ? 0 : u->failed_attempts,
+                           .invited_until = now < u->invited_until_ms ? u->invited_until_ms : 0};
     TRY(arena_copy(arena, view_str(text), &ret->id));
     return people_environments_put(u->environments, arena, &ret->environments);
 }
 
-static enum http_outcome answer(struct http_request *req, const struct user *u, unsigned status)
+static enum http_outcome answer(struct http_request *req, const struct user *u, const char *invite, unsigned status)
 {
     struct answer a;
     enum err e = fill_answer(u, people_now(req), req->arena, &a);
+    a.invite = view_str(invite);
     return e == OK ? http_answer_entity(req, status, &answer_entity, &a) : http_answer_error(req, e);
 }
 
 static RESULT fill_page(struct http_request *req, const struct query *q, struct page *ret)
 {
-    struct entity_list all;
-    size_t limit = q->limit ? q->limit : PAGE_DEFAULT, used = 0;
-    TRY(identity_users(api_of(req)->shared->identity, req->arena, &all));
-    struct answer *out = arena_alloc(req->arena, (limit + 1) * sizeof *out);
+    size_t limit = q->limit ? q->limit : PAGE_DEFAULT;
+    const struct users_range range = {.after = q->after, .prefix = q->search, .limit = limit + 1};
+    struct entity_list found;
+    TRY(identity_users_page(api_of(req)->shared->identity, &range, req->arena, &found));
+    size_t n = found.count < limit ? found.count : limit;
+    struct answer *out = arena_alloc(req->arena, (n + 1) * sizeof *out);
     if (!out)
         return ERR_NO_MEMORY;
-    for (size_t i = 0; i < all.count && !ret->next.len; i++) {
-        const struct user *u = (const struct user *)all.items + i;
-        if (view_cmp(u->name, q->after) <= 0)
-            continue;
-        if (used == limit)
-            ret->next = out[used - 1].name;
-        else
-            TRY(fill_answer(u, people_now(req), req->arena, &out[used++]));
-    }
-    ret->users = (struct entity_list){.items = out, .count = used};
+    for (size_t i = 0; i < n; i++)
+        TRY(fill_answer((const struct user *)found.items + i, people_now(req), req->arena, &out[i]));
+    if (found.count > n)
+        ret->next = out[n - 1].name;
+    ret->users = (struct entity_list){.items = out, .count = n};
     return OK;
 }
 
@@ -166,7 +184,7 @@ static enum http_outcome one_get(struct http_request *req)
 {
     struct user_found f;
     enum err e = named_user(req, &f);
-    return e == OK ? answer(req, &f.user, 200) : http_answer_error(req, e);
+    return e == OK ? answer(req, &f.user, "", 200) : http_answer_error(req, e);
 }
 
 /* --- changing */
@@ -175,7 +193,8 @@ struct edit {
     struct login login; /* first; name, actor, the password's task, and user: as it will be */
     struct change change;
     struct user_found before;
-    bool create, ends_sessions;
+    bool create, remove, ends_sessions;
+    char invite[INVITE_TOKEN_SIZE];
 };
 
 /* Also with a key of his own. Who can't be told is taken for himself. */
@@ -217,13 +236,14 @@ static const char *forbidden(const struct edit *e)
 {
     const struct change *c = &e->change;
     struct rights mine = api_rights_of(e->login.req), before, after;
-    if ((c->roles.count || c->environments.count || c->state.len) && !e->create && is_self(e))
-        return "nobody changes his own roles, environments or state: another administrator has to";
+    bool rights = c->roles.count || c->environments.count || c->state.len || e->remove;
+    if (rights && !e->create && is_self(e))
+        return "nobody changes his own roles, environments or state, or removes himself: another administrator has to";
     if (configures(&mine))
         return NULL;
     if (held_before(e, &before) != OK || held_afterwards(e, &after) != OK || configures(&before) || configures(&after))
         return "only who holds system:config may give it, or change somebody who holds it";
-    bool gives = c->password.len || !rights_within(&after, &before);
+    bool gives = c->password.len || c->password_hash.len || c->invite || !rights_within(&after, &before);
     if (gives && !rights_within(&after, &mine))
         return "nobody gives what he does not hold himself, permissions, level or environments for secrets; that takes "
                "system:config";
@@ -248,7 +268,13 @@ static RESULT apply_change(struct edit *e)
         TRY(user_set_password(u, view_str(e->login.task.hash), people_rules(e->login.req)->history,
                               people_now(e->login.req), e->login.req->arena));
     }
-    e->ends_sessions = u->state == USER_DISABLED || (c->password.len && !e->create);
+    if (c->password_hash.len)
+        TRY(user_set_password(u, c->password_hash, people_rules(e->login.req)->history, people_now(e->login.req),
+                              e->login.req->arena));
+    if (c->invite)
+        TRY(user_invite(u, api_of(e->login.req)->shared->random,
+                        people_now(e->login.req) + people_rules(e->login.req)->invite_hours * HOUR_MS, e->invite));
+    e->ends_sessions = e->remove || u->state == USER_DISABLED || (c->password.len && !e->create);
     return OK;
 }
 
@@ -277,6 +303,8 @@ static RESULT describe(const struct edit *e, struct view *ret)
     AUTO_WRITER w = writer_new(2048);
     writer_str(&w, c->email.len ? "e-mail " : "");
     writer_str(&w, c->password.len ? "password " : "");
+    writer_str(&w, c->password_hash.len ? "imported " : "");
+    writer_str(&w, c->invite ? "invitation " : "");
     if (c->state.len)
         writer_printf(&w, "state=%.*s ", (int)c->state.len, (const char *)c->state.ptr);
     for (size_t i = 0; i < c->roles.count; i++)
@@ -289,6 +317,41 @@ static RESULT describe(const struct edit *e, struct view *ret)
     return arena_copy(e->login.req->arena, VIEW(text.ptr, text.len ? text.len - 1 : 0), ret);
 }
 
+static RESULT fill_row(struct edit *e, struct txn_change *ret)
+{
+    const struct login *l = &e->login;
+    uint64_t gone = identity_user_gone(api_of(l->req)->shared->identity, l->name);
+    if (e->remove)
+        return identity_remove_user(people_keys(l->req), &e->before, l->req->arena, ret);
+    TRY(identity_put_user(people_keys(l->req), &l->user.user, e->create ? NULL : &e->before, l->req->arena, ret));
+    if (e->create && gone)
+        ret->version = gone + 1;
+    return OK;
+}
+
+static RESULT revoke_keys(struct edit *e, struct api_change *c)
+{
+    struct http_request *req = e->login.req;
+    struct api_keys *table = api_of(req)->shared->api_keys;
+    const struct api_keys_range range = {.owner = e->login.name, .limit = KEYS_AT_ONCE + 1};
+    struct entity_list keys;
+    struct txn_change put;
+    TRY(api_keys_page(table, &range, req->arena, &keys));
+    if (keys.count > KEYS_AT_ONCE)
+        return ERR_LIMIT_REACHED;
+    for (size_t i = 0; i < keys.count; i++) {
+        struct api_key_found f;
+        TRY(api_keys_find(table, ((const struct api_key *)keys.items + i)->id, req->arena, &f));
+        if (f.key.status == KEY_REVOKED)
+            continue;
+        struct api_key after = f.key;
+        after.status = KEY_REVOKED;
+        TRY(api_key_put(people_keys(req), &after, &f, req->arena, &put));
+        TRY(api_change_put(c, &put));
+    }
+    return OK;
+}
+
 static RESULT fill(struct edit *e, struct api_change *c)
 {
     struct login *l = &e->login;
@@ -298,8 +361,11 @@ static RESULT fill(struct edit *e, struct api_change *c)
     size_t count = 0;
     TRY(look_again(e));
     TRY(describe(e, &what.detail));
-    TRY(identity_put_user(people_keys(l->req), &l->user.user, e->create ? NULL : &e->before, arena, &put));
+    TRY(fill_row(e, &put));
     TRY(api_change_put(c, &put));
+    /* Somebody of the same name is another person: what is left of the former one goes. */
+    if (e->create || e->remove)
+        TRY(revoke_keys(e, c));
     if (e->ends_sessions)
         TRY(identity_end_sessions(api_of(l->req)->shared->identity, l->name, people_now(l->req), 0, arena, &ends,
                                   &count));
@@ -307,8 +373,11 @@ static RESULT fill(struct edit *e, struct api_change *c)
         TRY(api_change_put(c, &ends[i]));
     if (e->ends_sessions)
         TRY(tokens_end(c, REVOKED_SUBJECT, l->actor));
-    return api_change_record(c, e->create ? EVENT_USER_CREATED : EVENT_USER_CHANGED, OUTCOME_DONE, &what,
-                             (struct view){0});
+    return api_change_record(c,
+                             e->create   ? EVENT_USER_CREATED
+                             : e->remove ? EVENT_USER_DELETED
+                                         : EVENT_USER_CHANGED,
+                             OUTCOME_DONE, &what, (struct view){0});
 }
 
 static enum http_outcome commit(struct edit *e);
@@ -321,7 +390,8 @@ static enum http_outcome edited(struct api_change *c)
     if (c->txn.result != OK)
         return api_change_failed(c);
     people_applied(c);
-    return answer(e->login.req, &e->login.user.user, e->create ? 201 : 200);
+    return e->remove ? http_answer_empty(e->login.req, 204)
+                     : answer(e->login.req, &e->login.user.user, e->invite, e->create ? 201 : 200);
 }
 
 static enum http_outcome commit(struct edit *e)
@@ -333,6 +403,8 @@ static enum http_outcome commit(struct edit *e)
         error = fill(e, c);
     if (error == ERR_EXISTS)
         return people_problem(req, error, "/name", "There is a user by this name.");
+    if (error == ERR_LIMIT_REACHED)
+        return people_problem(req, error, "", "He owns too many API keys to revoke them at once: revoke some first.");
     if (error != OK)
         return http_answer_error(req, error);
     const char *why = forbidden(e);
@@ -373,11 +445,18 @@ static RESULT check(const struct edit *e, struct problem *why)
 {
     const struct change *c = &e->change;
     uint8_t unused;
-    if (e->create && c->password.len == 0)
-        return problem_set(why, ERR_MISSING_FIELD, "/password", "%s", "A new user needs a first password.");
+    unsigned ways = (c->password.len != 0) + (c->password_hash.len != 0) + c->invite;
+    if (e->remove)
+        return OK;
+    if (e->create && ways == 0)
+        return problem_set(why, ERR_MISSING_FIELD, "/password", "%s",
+                           "A new user needs a first password, or an invitation.");
+    if (ways > 1)
+        return problem_set(why, ERR_BAD_VALUE, "/invite", "%s", "One of password, password_hash and invite is enough.");
     if (people_environments_get(&c->environments, &unused) != OK)
         return problem_set(why, ERR_BAD_VALUE, "/environments", "%s", "none stands alone.");
-    if (!e->create && !c->email.len && !c->roles.count && !c->environments.count && !c->password.len && !c->state.len)
+    if (!e->create && !c->email.len && !c->roles.count && !c->environments.count && !c->password.len && !c->invite &&
+        !c->state.len)
         return problem_set(why, ERR_MISSING_FIELD, "", "%s", "Nothing to change was sent.");
     return c->password.len ? password_acceptable(c->password, e->login.name, people_rules(e->login.req), why) : OK;
 }
@@ -425,20 +504,36 @@ static enum http_outcome one_patch(struct http_request *req)
     return edit(req, e, e->before.user.name);
 }
 
+static enum http_outcome one_delete(struct http_request *req)
+{
+    struct edit *e = arena_alloc(req->arena, sizeof *e);
+    if (!e)
+        return http_answer_error(req, ERR_NO_MEMORY);
+    enum err error = named_user(req, &e->before);
+    if (error != OK)
+        return http_answer_error(req, error);
+    e->remove = true;
+    return edit(req, e, e->before.user.name);
+}
+
 #define WAYS (WAY_SESSION | WAY_API_KEY | WAY_PEER | WAY_TOKEN)
 
 static const struct route routes[] = {
     ROUTE(HTTP_GET, "/api/v1/users", PERMISSION_USERS_MANAGE, list_get, .name = "user-list",
-          .summary = "List users by name", .tag = "users", .ways = WAYS, .durability = DURABLE_NONE,
-          .query = &query_entity, .response = &page_entity),
+          .summary = "List users by name, a page at a time; or search them", .tag = "users", .ways = WAYS,
+          .durability = DURABLE_NONE, .query = &query_entity, .response = &page_entity),
     ROUTE(HTTP_POST, "/api/v1/users", PERMISSION_USERS_MANAGE, create_post, .name = "user-create",
-          .summary = "Create a user with a first password", .tag = "users", .ways = WAYS, .event = EVENT_USER_CREATED,
-          .request = &create_entity, .response = &answer_entity, .status = 201, .body_limit = 16384),
+          .summary = "Create a user with a first password, or an invitation to set one", .tag = "users", .ways = WAYS,
+          .event = EVENT_USER_CREATED, .request = &create_entity, .response = &answer_entity, .status = 201,
+          .body_limit = 16384),
     ROUTE(HTTP_GET, "/api/v1/users/{name}", PERMISSION_USERS_MANAGE, one_get, .name = "user-show",
           .summary = "Show one user", .tag = "users", .ways = WAYS, .durability = DURABLE_NONE,
           .response = &answer_entity),
     ROUTE(HTTP_PATCH, "/api/v1/users/{name}", PERMISSION_USERS_MANAGE, one_patch, .name = "user-change",
           .summary = "Change a user's roles, state, e-mail or password", .tag = "users", .ways = WAYS,
           .event = EVENT_USER_CHANGED, .request = &patch_entity, .response = &answer_entity, .body_limit = 16384),
+    ROUTE(HTTP_DELETE, "/api/v1/users/{name}", PERMISSION_USERS_MANAGE, one_delete, .name = "user-delete",
+          .summary = "Remove a user; his sessions and tokens end, his API keys are revoked", .tag = "users",
+          .ways = WAYS, .event = EVENT_USER_DELETED),
 };
 const struct route_table users_routes = {routes, ARRAY_LEN(routes)};

@@ -176,7 +176,8 @@ RESULT sessions_enrol(struct cli *c)
     json_text(&body, "password", secret_view(password));
     json_close(&body, '}');
     TRY(writer_done(&body));
-    return sign_in(c, "/api/v1/enrol", user, writer_view_of(&body));
+    return sign_in(c, view_starts(secret_view(token), "hfi_") ? "/api/v1/invitation" : "/api/v1/enrol", user,
+                   writer_view_of(&body));
 }
 
 RESULT sessions_logout(struct cli *c)

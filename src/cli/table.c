@@ -212,6 +212,8 @@ const struct cli_command command_table[] = {
                     VALUE("new-password-file", FILE, "FILE", "the new one; - is standard input")),
             ARGUMENTS(ARGUMENT_OPTIONAL("NAME", "your user name; the last one if left out")), "holdfast login admin"),
     COMMAND("logout", sessions_logout, COMMAND_API, "end the session", NULL, NULL, NO_ARGUMENTS, NULL),
+    COMMAND("profile", profile_show, COMMAND_API, "your own profile", "With --email it is changed first.",
+            OPTIONS(VALUE("email", TEXT, "ADDRESS", "your new e-mail address")), NO_ARGUMENTS, NULL),
     COMMAND("password", sessions_password, COMMAND_API, "change your own password",
             "The present one is asked for first. All other sessions end; wrong guesses count as at a login.",
             OPTIONS(VALUE("password-file", FILE, "FILE", "the present password; - is standard input"),
@@ -349,6 +351,25 @@ const struct cli_command command_table[] = {
         OPTIONS(ROLE, VALUE("email", TEXT, "ADDRESS", "for people"),
                 VALUE("environment", TEXTS, "NAME", "where he may touch secrets and sign; may be repeated"), PASSWORD),
         ARGUMENTS(ARGUMENT("NAME", "user name")), "holdfast user create bob --role trader --environment production"),
+    COMMAND("user search", users_search, CHANGES, "people whose name or e-mail address begins so", NULL, OPTIONS(PAGE),
+            ARGUMENTS(ARGUMENT("TEXT", "beginning of a name or an address")), NULL),
+    COMMAND(
+        "user invite", users_invite, CHANGES, "let a person set his password himself",
+        "Prints a one-time token. With it and 'holdfast enrol' he sets his password and is signed in. Who is not there "
+        "yet is added; who is, keeps his password until the token is used.",
+        OPTIONS(ROLE, VALUE("email", TEXT, "ADDRESS", "for people"),
+                VALUE("environment", TEXTS, "NAME", "where he may touch secrets and sign; may be repeated")),
+        ARGUMENTS(ARGUMENT("NAME", "user name")), "holdfast user invite bob --role trader --environment production"),
+    COMMAND(
+        "user import", users_import, CHANGES, "add people from a list",
+        "CSV with a first line that names the columns name, email, roles, environments and password_hash (several "
+        "roles "
+        "are parted by ';'), or a JSON array of objects with these members. password_hash is a bcrypt hash; his first "
+        "log-in replaces it by Argon2id. Who is refused is named, and the others are added: the exit code is 1 then.",
+        NULL, ARGUMENTS(ARGUMENT_FILE("FILE", "the list; - is standard input")), "holdfast user import people.csv"),
+    COMMAND("user delete", users_delete, CHANGES | COMMAND_ASKS, "remove a person",
+            "Sessions and tokens end, API keys that he owns are revoked. The record keeps what he did.", NULL,
+            ARGUMENTS(ARGUMENT("NAME", "user name")), NULL),
     COMMAND("user show", users_show, CHANGES, "one person", NULL, NULL, ARGUMENTS(ARGUMENT("NAME", "user name")), NULL),
     COMMAND("user change", users_change, CHANGES, "roles, e-mail, password, or disabling of a person", NULL,
             OPTIONS(ROLE, VALUE("email", TEXT, "ADDRESS", "for people"),

@@ -2,6 +2,7 @@
 #include "cli/api.h"
 #include "cli/ask.h"
 #include "cli/fields_json.h"
+#include "cli/import.h"
 #include "cli/output.h"
 
 #define USERS "/api/v1/users"
@@ -16,7 +17,7 @@ static RESULT call_body(struct cli *c, const char *method, const char *path, str
     return output_done(c, answer.body, done);
 }
 
-RESULT users_list(struct cli *c)
+static RESULT list(struct cli *c, const char *search)
 {
     static const struct column columns[] = {
         {"name", "NAME"}, {"state", "STATE"}, {"roles", "ROLES"}, {"email", "E-MAIL"}, {"last_login", "LAST LOG-IN"},
@@ -25,12 +26,24 @@ RESULT users_list(struct cli *c)
     struct api_answer answer;
 
     writer_str(&address, USERS);
+    api_query(&address, "search", search);
     api_query(&address, "after", args_text(&c->args, "after"));
     api_query(&address, "limit", args_text(&c->args, "limit"));
     writer_u8(&address, 0);
     TRY(writer_done(&address));
     TRY(api_call(c, "GET", (const char *)address.ptr, (struct view){0}, &answer));
-    return output_list(c, answer.body, "users", columns, ARRAY_LEN(columns), "There is nobody yet.");
+    return output_list(c, answer.body, "users", columns, ARRAY_LEN(columns),
+                       search ? "Nobody's name or e-mail begins so." : "There is nobody yet.");
+}
+
+RESULT users_list(struct cli *c)
+{
+    return list(c, NULL);
+}
+
+RESULT users_search(struct cli *c)
+{
+    return list(c, c->args.arguments[0]);
 }
 
 RESULT users_show(struct cli *c)
@@ -46,6 +59,7 @@ RESULT users_show(struct cli *c)
         {"password_changed", "Password changed"},
         {"locked_until", "Locked until"},
         {"failed_attempts", "Failed log-ins"},
+        {"invited_until", "Invited until"},
     };
     struct api_answer answer;
 
@@ -100,4 +114,127 @@ RESULT users_change(struct cli *c)
         TRY(put_password(c, &body));
     return call_body(c, "PATCH", api_path(c, USERS "/", a->arguments[0]), &body,
                      cli_text(c, "Changed %s.", a->arguments[0]));
+}
+
+/* --- invitations, removal, lists from elsewhere */
+
+static RESULT show_invitation(struct cli *c, struct view body)
+{
+    static const struct column columns[] = {
+        {"name", "Name"},
+        {"invite", "One-time token"},
+        {"invited_until", "Good until"},
+    };
+
+    TRY(output_object(c, body, columns, ARRAY_LEN(columns)));
+    cli_note(c, "The token is shown once. It is used with: holdfast enrol %s", c->args.arguments[0]);
+    return OK;
+}
+
+/* Somebody who is there already gets a new token; whoever is not is added. */
+RESULT users_invite(struct cli *c)
+{
+    AUTO_WRITER body = writer_new(16384);
+    const char *name = c->args.arguments[0];
+    struct api_answer answer;
+    enum err e = api_call(c, "GET", api_path(c, USERS "/", name), (struct view){0}, &answer);
+
+    if (e != OK && e != ERR_NOT_FOUND)
+        return e;
+    json_open(&body, '{');
+    if (e == ERR_NOT_FOUND) {
+        c->why = (struct problem){0};
+        json_text(&body, "name", view_str(name));
+    }
+    put_common(c, &body);
+    json_bool(&body, "invite", true);
+    json_close(&body, '}');
+    TRY(writer_done(&body));
+    if (e == ERR_NOT_FOUND)
+        TRY(api_call(c, "POST", USERS, writer_view_of(&body), &answer));
+    else
+        TRY(api_call(c, "PATCH", api_path(c, USERS "/", name), writer_view_of(&body), &answer));
+    return show_invitation(c, answer.body);
+}
+
+RESULT users_delete(struct cli *c)
+{
+    const char *name = c->args.arguments[0];
+    struct api_answer answer;
+
+    TRY(ask_confirm(c, cli_text(c, "Remove %s? The API keys that he owns are revoked for good.", name)));
+    TRY(api_call(c, "DELETE", api_path(c, USERS "/", name), (struct view){0}, &answer));
+    return output_done(c, answer.body, cli_text(c, "Removed %s.", name));
+}
+
+struct importing {
+    struct cli *c;
+    size_t added, refused;
+};
+
+/* One that is refused does not stop the others: the list may be sent again, and who is there already is refused. */
+static enum err import_one(void *context, size_t number, struct view body)
+{
+    struct importing *i = context;
+    struct cli *c = i->c;
+    struct api_answer answer;
+    enum err e = api_call(c, "POST", USERS, body, &answer);
+
+    if (e == OK) {
+        i->added++;
+        return OK;
+    }
+    if (err_exit(e) != 2 && err_exit(e) != 4 && err_exit(e) != 6)
+        return e; /* not this one's fault */
+    cli_note(c, "User %zu of the list: %s %s (%s)", number, c->why.where,
+             *c->why.detail ? c->why.detail : err_sentence(e), err_code(e));
+    c->why = (struct problem){0};
+    i->refused++;
+    return OK;
+}
+
+RESULT users_import(struct cli *c)
+{
+    AUTO(secret_free) struct secret *list_text = NULL;
+    AUTO_WRITER done = writer_new(256);
+    struct importing i = {.c = c};
+
+    TRY(ask_contents(c, c->args.arguments[0], IMPORT_MAX, &list_text));
+    TRY(import_users(secret_view(list_text), import_one, &i, &c->why));
+    json_open(&done, '{');
+    json_u64(&done, "added", i.added);
+    json_u64(&done, "refused", i.refused);
+    json_close(&done, '}');
+    TRY(writer_done(&done));
+    TRY(output_done(c, writer_view_of(&done), cli_text(c, "Added %zu, refused %zu.", i.added, i.refused)));
+    c->exit_code = i.refused ? 1 : 0;
+    return OK;
+}
+
+/* --- oneself */
+
+RESULT profile_show(struct cli *c)
+{
+    static const struct column columns[] = {
+        {"name", "Name"},
+        {"email", "E-mail"},
+        {"roles", "Roles"},
+        {"environments", "Environments"},
+        {"created", "Created"},
+        {"last_login", "Last log-in"},
+        {"password_changed", "Password changed"},
+    };
+    AUTO_WRITER body = writer_new(4096);
+    struct api_answer answer;
+
+    if (args_has(&c->args, "email")) {
+        json_open(&body, '{');
+        fields_json_text(&body, &c->args, "email", "email");
+        json_close(&body, '}');
+        TRY(writer_done(&body));
+        TRY(api_call(c, "PATCH", "/api/v1/me", writer_view_of(&body), &answer));
+    } else {
+        TRY(api_call(c, "GET", "/api/v1/me", (struct view){0}, &answer));
+    }
+    return output_object(c, answer.body, columns, ARRAY_LEN(columns));
 }

@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <strings.h>
 
 #define PLAIN_MAX    (16u * 1024)
 #define SCRATCH_SIZE (64u * 1024)
@@ -18,7 +19,9 @@ struct known {
     struct view name;                         /* of a session's user; in plain */
     uint64_t created_ms, expires_ms, idle_ms; /* of a session */
     _Atomic uint64_t used_ms;
+    struct view email;    /* a user's; in plain */
     bool disabled;        /* a user */
+    bool gone;            /* his row was removed: only name and version count */
     struct rights rights; /* a user's, of his roles */
     uint8_t plain[];      /* the entity, encoded */
 };
@@ -93,6 +96,52 @@ static void put_newer(struct identity *i, struct table *t, struct known *k)
     pthread_mutex_unlock(&i->lock);
 }
 
+/* A change says which row, and not whose it is. */
+struct seek {
+    struct view row_key;
+    uint8_t name[USER_NAME_MAX];
+    size_t name_len;
+    bool found;
+};
+
+static bool compare_row(void *context, void *value)
+{
+    struct seek *s = context;
+    const struct known *k = value;
+    if (!view_eq(VIEW(k->row_key, k->row_key_len), s->row_key))
+        return true;
+    struct view name = table_key(k);
+    memcpy(s->name, name.ptr, name.len);
+    s->name_len = name.len;
+    s->found = true;
+    return false;
+}
+
+static RESULT drop_user(struct identity *i, const struct txn_change *c)
+{
+    const struct txn_change mark = {.version = c->expect + 1, .key = c->key};
+    struct seek s = {.row_key = c->key};
+    table_enter();
+    table_visit(i->users, compare_row, &s);
+    table_leave();
+    if (!s.found)
+        return OK;
+    struct known *k = known_new(VIEW(s.name, s.name_len), &mark);
+    if (!k) {
+        (void)!table_remove(i->users, VIEW(s.name, s.name_len));
+        return ERR_NO_MEMORY;
+    }
+    k->gone = true;
+    put_newer(i, i->users, k);
+    return OK;
+}
+
+/* A text of the value that k has a copy of. */
+static struct view inside(const struct known *k, const struct txn_change *c, struct view text)
+{
+    return text.len ? VIEW(k->plain + (text.ptr - c->value.ptr), text.len) : (struct view){0};
+}
+
 static RESULT apply_user(struct identity *i, const struct txn_change *c, struct arena *scratch)
 {
     struct user u = {0};
@@ -102,6 +151,7 @@ static RESULT apply_user(struct identity *i, const struct txn_change *c, struct 
         (void)!table_remove(i->users, u.name);
         return ERR_NO_MEMORY;
     }
+    k->email = inside(k, c, u.email);
     k->disabled = u.state == USER_DISABLED;
     (void)!rights_of(u.roles.items, u.roles.count, u.environments, &k->rights); /* an unknown role: none at all */
     put_newer(i, i->users, k);
@@ -115,31 +165,13 @@ static RESULT apply_session(struct identity *i, const struct txn_change *c, stru
     struct known *k = known_new(VIEW_OF(s.token_hash), c);
     if (!k)
         return ERR_NO_MEMORY;
-    size_t at = s.user.len ? (size_t)(s.user.ptr - c->value.ptr) : 0;
-    k->name = VIEW(k->plain + at, s.user.len);
+    k->name = inside(k, c, s.user);
     k->created_ms = s.created_ms;
     k->expires_ms = s.expires_ms;
     k->idle_ms = s.idle_ms;
     atomic_init(&k->used_ms, fresh ? s.created_ms : 0);
     put_newer(i, i->sessions, k);
     return OK;
-}
-
-struct seek {
-    struct view row_key;
-    uint8_t name[32];
-    bool found;
-};
-
-static bool compare_row(void *context, void *value)
-{
-    struct seek *s = context;
-    const struct known *k = value;
-    if (!view_eq(VIEW(k->row_key, k->row_key_len), s->row_key))
-        return true;
-    memcpy(s->name, table_key(k).ptr, sizeof s->name);
-    s->found = true;
-    return false;
 }
 
 static RESULT drop_session(struct identity *i, const struct txn_change *c)
@@ -149,14 +181,14 @@ static RESULT drop_session(struct identity *i, const struct txn_change *c)
     table_visit(i->sessions, compare_row, &s);
     table_leave();
     if (s.found)
-        (void)!table_remove(i->sessions, VIEW_OF(s.name)); /* somebody else was faster: gone all the same */
+        (void)!table_remove(i->sessions, VIEW(s.name, s.name_len)); /* somebody else was faster: gone all the same */
     return OK;
 }
 
 static RESULT apply(struct identity *i, const struct txn_change *c, struct arena *scratch, bool fresh)
 {
-    if (c->table == TABLE_USER && !c->remove)
-        return apply_user(i, c, scratch);
+    if (c->table == TABLE_USER)
+        return c->remove ? drop_user(i, c) : apply_user(i, c, scratch);
     if (c->table == TABLE_SESSION)
         return c->remove ? drop_session(i, c) : apply_session(i, c, scratch, fresh);
     return OK;
@@ -240,7 +272,7 @@ RESULT identity_user(struct identity *i, struct view name, struct arena *arena, 
     struct user_found f = {0};
     table_enter();
     const struct known *k = table_find(i->users, name);
-    enum err e = k ? copy_known(k, &user_entity, arena, &f.user) : ERR_NOT_FOUND;
+    enum err e = k && !k->gone ? copy_known(k, &user_entity, arena, &f.user) : ERR_NOT_FOUND;
     if (e == OK) {
         f.version = k->version;
         memcpy(f.commitment, k->commitment, sizeof f.commitment);
@@ -255,49 +287,70 @@ RESULT identity_user_rights(struct identity *i, struct view name, struct rights 
 {
     table_enter();
     const struct known *k = table_find(i->users, name);
-    enum err e = !k ? ERR_NOT_FOUND : k->disabled ? ERR_FORBIDDEN : OK;
+    enum err e = !k || k->gone ? ERR_NOT_FOUND : k->disabled ? ERR_FORBIDDEN : OK;
     if (e == OK)
         *ret = k->rights;
     table_leave();
     return e;
 }
 
-struct gathering {
-    struct arena *arena;
-    struct user *users;
-    size_t count, room;
-    enum err error;
+struct paging {
+    const struct users_range *range;
+    const struct known **first; /* the smallest names so far, in order */
+    size_t count;
 };
 
-static bool gather_user(void *context, void *value)
+static bool starts_in_any_case(struct view text, struct view prefix)
 {
-    struct gathering *g = context;
-    if (g->count == g->room)
-        return false; /* added meanwhile */
-    g->error = copy_known(value, &user_entity, g->arena, &g->users[g->count]);
-    if (g->error == OK)
-        g->count++;
-    return g->error == OK;
+    return prefix.len == 0 ||
+           (prefix.len <= text.len && strncasecmp((const char *)text.ptr, (const char *)prefix.ptr, prefix.len) == 0);
 }
 
-static int by_name(const void *a, const void *b)
+static bool page_user(void *context, void *value)
 {
-    return view_cmp(((const struct user *)a)->name, ((const struct user *)b)->name);
+    struct paging *p = context;
+    const struct known *k = value;
+    struct view name = table_key(value);
+    bool wanted = !k->gone && view_cmp(name, p->range->after) > 0 &&
+                  (starts_in_any_case(name, p->range->prefix) || starts_in_any_case(k->email, p->range->prefix));
+    size_t at = p->count;
+    if (!wanted || (at == p->range->limit && view_cmp(name, table_key(p->first[at - 1])) > 0))
+        return true;
+    at -= at == p->range->limit; /* the last one has to go */
+    p->count = at + 1;
+    while (at > 0 && view_cmp(name, table_key(p->first[at - 1])) < 0) {
+        p->first[at] = p->first[at - 1];
+        at--;
+    }
+    p->first[at] = k;
+    return true;
 }
 
-RESULT identity_users(struct identity *i, struct arena *arena, struct entity_list *ret)
+RESULT identity_users_page(struct identity *i, const struct users_range *range, struct arena *arena,
+                           struct entity_list *ret)
 {
-    struct gathering g = {.arena = arena, .room = table_count(i->users)};
-    g.users = arena_alloc(arena, (g.room + 1) * sizeof *g.users);
-    if (!g.users)
-        return ERR_NO_MEMORY;
+    struct paging p = {.range = range, .first = arena_alloc(arena, (range->limit + 1) * sizeof(struct known *))};
+    struct user *users = arena_alloc(arena, (range->limit + 1) * sizeof *users);
+    enum err e = OK;
+    if (!p.first || !users || range->limit == 0)
+        return range->limit ? ERR_NO_MEMORY : ERR_OUT_OF_RANGE;
     table_enter();
-    table_visit(i->users, gather_user, &g);
+    table_visit(i->users, page_user, &p);
+    for (size_t n = 0; n < p.count && e == OK; n++)
+        e = copy_known(p.first[n], &user_entity, arena, &users[n]);
     table_leave();
-    TRY(g.error);
-    qsort(g.users, g.count, sizeof *g.users, by_name);
-    *ret = (struct entity_list){.items = g.users, .count = g.count};
+    TRY(e);
+    *ret = (struct entity_list){.items = users, .count = p.count};
     return OK;
+}
+
+uint64_t identity_user_gone(struct identity *i, struct view name)
+{
+    table_enter();
+    const struct known *k = table_find(i->users, name);
+    uint64_t version = k && k->gone ? k->version : 0;
+    table_leave();
+    return version;
 }
 
 /* --- sessions */
@@ -382,6 +435,16 @@ RESULT identity_put_session(const struct row_keys *keys, const struct session *s
     struct txn_change c = {.table = TABLE_SESSION, .version = 1};
     TRY(named(keys, TABLE_SESSION, VIEW_OF(s->token_hash), arena, &c.key));
     TRY(encoded(&session_entity, s, arena, &c.value));
+    *ret = c;
+    return OK;
+}
+
+RESULT identity_remove_user(const struct row_keys *keys, const struct user_found *before, struct arena *arena,
+                            struct txn_change *ret)
+{
+    struct txn_change c = {.table = TABLE_USER, .remove = true, .expect = before->version};
+    memcpy(c.old_commitment, before->commitment, sizeof c.old_commitment);
+    TRY(named(keys, TABLE_USER, before->user.name, arena, &c.key));
     *ret = c;
     return OK;
 }

@@ -27,6 +27,8 @@ struct user { /* entity User, TABLE_USER, key by name */
     uint32_t failed_attempts;
     uint8_t environments;              /* where he may touch secrets and sign: bits */
     struct text_list password_history; /* FIELD_HIDDEN: hashes of former ones, newest first */
+    uint8_t invite[32]; /* FIELD_HIDDEN: SHA-256 of the one-time token that sets his password; zero for none */
+    uint64_t invited_until_ms;
     uint8_t enrolled[32]; /* FIELD_HIDDEN: SHA-256 of the one-time token that he enrolled with last; zero for none */
 };
 extern const struct entity user_entity;
@@ -38,10 +40,13 @@ bool user_may_login(const struct user *u, uint64_t now_ms);
 bool user_login_failed(struct user *u, const struct config_passwords *rules, uint64_t now_ms);
 void user_login_succeeded(struct user *u, uint64_t now_ms);
 void user_unlock(struct user *u);
+#define INVITE_TOKEN_SIZE 48 /* "hfi_" and 43 base62 characters of 32 random bytes */
+RESULT user_invite(struct user *u, const struct random *random, uint64_t until_ms, char out[static INVITE_TOKEN_SIZE]);
+bool user_invited_with(const struct user *u, struct view token, uint64_t now_ms);
 bool user_password_expired(const struct user *u, const struct config_passwords *rules, uint64_t now_ms);
 /* Hashes of what a new password must not be: the one in force and those before it, as many as history says. */
 RESULT user_password_used(const struct user *u, uint32_t history, struct arena *arena, struct text_list *ret);
-/* A new password, as its hash; the one of before goes into the history. */
+/* A new password, as its hash; the one of before goes into the history, and an invitation is over. */
 RESULT user_set_password(struct user *u, struct view hash, uint32_t history, uint64_t now_ms, struct arena *arena);
 
 struct session {            /* entity Session, TABLE_SESSION, key by token hash */
@@ -77,7 +82,14 @@ RESULT identity_user(struct identity *i, struct view name, struct arena *arena, 
 /* What a user may do now, without a copy of his row: asked on every request of his API keys. ERR_NOT_FOUND,
  * ERR_FORBIDDEN for one who is disabled. */
 RESULT identity_user_rights(struct identity *i, struct view name, struct rights *ret);
-RESULT identity_users(struct identity *i, struct arena *arena, struct entity_list *ret); /* of struct user, by name */
+/* Of struct user, by name; what is copied is no more than limit of them, however many there are. */
+struct users_range {
+    struct view after;  /* a name; empty = from the start */
+    struct view prefix; /* of the name, or of the e-mail address in any case; empty = all */
+    size_t limit;
+};
+RESULT identity_users_page(struct identity *i, const struct users_range *range, struct arena *arena,
+                           struct entity_list *ret);
 
 /* Session tokens: "hfs_" and 43 base62 characters of 32 random bytes. */
 #define SESSION_TOKEN_SIZE 48
@@ -88,6 +100,11 @@ RESULT session_token_hash(const struct row_keys *keys, struct view token, uint8_
 RESULT identity_session(struct identity *i, const uint8_t token_hash[static 32], uint64_t now_ms, struct arena *arena,
                         struct session *ret_session, struct user *ret_user);
 
+/* The row goes. What the tables know of its version stays until the process ends: a log-in that was under way must not
+ * bring him back, and a new user of that name is newer. */
+RESULT identity_remove_user(const struct row_keys *keys, const struct user_found *before, struct arena *arena,
+                            struct txn_change *ret);
+uint64_t identity_user_gone(struct identity *i, struct view name); /* version of the removed row; 0 if there is none */
 /* Changes: fill one txn_change (key, expect, version, value in arena); apply the same to the tables once durable. */
 RESULT identity_put_user(const struct row_keys *keys, const struct user *user, const struct user_found *before,
                          struct arena *arena, struct txn_change *ret);

@@ -1,9 +1,12 @@
 #include "base/fields.h"
 #include "base/text.h"
+#include "crypto/hash.h"
+#include "crypto/secmem.h"
 #include "domain/identity/identity.h"
 
-#define MINUTE_MS (60ull * 1000)
-#define DAY_MS    (24 * 60 * MINUTE_MS)
+#define INVITE_PREFIX "hfi_"
+#define MINUTE_MS     (60ull * 1000)
+#define DAY_MS        (24 * 60 * MINUTE_MS)
 
 static const char *const state_names[] = {"none", "active", "locked", "disabled", NULL};
 
@@ -28,6 +31,8 @@ static const struct field user_fields[] = {
     FIELD(12, struct user, environments, U8, ENVIRONMENTS_ALL),
     FIELD(13, struct user, enrolled, FIXED, 32, .flags = FIELD_HIDDEN),
     FIELD(14, struct user, password_history, TEXTS, CONFIG_PASSWORD_HISTORY_MAX, .flags = FIELD_HIDDEN),
+    FIELD(15, struct user, invite, FIXED, 32, .flags = FIELD_HIDDEN),
+    FIELD(16, struct user, invited_until_ms, TIME, 0, .flags = FIELD_READ_ONLY),
 };
 const struct entity user_entity = ENTITY("User", 0x0501, 1, struct user, user_fields);
 
@@ -77,6 +82,29 @@ void user_login_succeeded(struct user *u, uint64_t now_ms)
     u->last_login_ms = now_ms;
 }
 
+RESULT user_invite(struct user *u, const struct random *random, uint64_t until_ms, char out[static INVITE_TOKEN_SIZE])
+{
+    uint8_t bytes[32];
+    TRY(random->fill(random, bytes, sizeof bytes));
+    memcpy(out, INVITE_PREFIX, sizeof INVITE_PREFIX - 1);
+    enum err e = base62_put(bytes, sizeof bytes, out + sizeof INVITE_PREFIX - 1,
+                            INVITE_TOKEN_SIZE - sizeof INVITE_PREFIX);
+    wipe(bytes, sizeof bytes);
+    out[INVITE_TOKEN_SIZE - 1] = '\0';
+    sha256(view_str(out), u->invite);
+    u->invited_until_ms = until_ms;
+    return e;
+}
+
+bool user_invited_with(const struct user *u, struct view token, uint64_t now_ms)
+{
+    static const uint8_t none[SHA256_SIZE];
+    uint8_t hash[SHA256_SIZE];
+    sha256(token, hash);
+    bool same = ct_eq(hash, u->invite, sizeof hash), open = !ct_eq(none, u->invite, sizeof none);
+    return same && open && now_ms < u->invited_until_ms && u->state != USER_DISABLED;
+}
+
 bool user_password_expired(const struct user *u, const struct config_passwords *rules, uint64_t now_ms)
 {
     return now_ms > u->password_changed_ms && now_ms - u->password_changed_ms >= rules->max_days * DAY_MS;
@@ -102,5 +130,7 @@ RESULT user_set_password(struct user *u, struct view hash, uint32_t history, uin
     u->password_history = former;
     u->password_hash = hash;
     u->password_changed_ms = now_ms;
+    memset(u->invite, 0, sizeof u->invite);
+    u->invited_until_ms = 0;
     return OK;
 }

@@ -7,6 +7,7 @@
 #include "crypto/hash.h"
 #include "vfs_powercut.h"
 
+#include <crypt.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,14 +16,14 @@
 #define PASSWORD "Kq7-vmDt2xPz"
 #define HOUR     (3600ull * 1000)
 
-static struct route rows[32];
+static struct route rows[64];
 static struct route_table all = {rows, 0};
 static struct rig *rig;
 static struct rig_reply reply;
 
 static int set_up(void **state)
 {
-    static const struct route_table *const tables[] = {&login_routes, &enrol_routes, &me_routes,
+    static const struct route_table *const tables[] = {&login_routes, &enrol_routes, &invite_routes,     &me_routes,
                                                        &users_routes, &keys_routes,  &keys_verify_routes};
     (void)state;
     all.count = 0;
@@ -653,6 +654,157 @@ static void nobody_gives_what_he_has_not(void **state)
     assert_int_equal(change_user(admin, "tom", "{\"roles\":[\"trader\",\"risk_analyst\"]}"), 200);
 }
 
+/* --- invitations, removal, import, profile */
+
+static int accept_invitation(const char *name, const char *token, const char *password)
+{
+    char body[512];
+    (void)snprintf(body, sizeof body, "{\"name\":\"%s\",\"token\":\"%s\",\"password\":\"%s\"}", name, token, password);
+    return ask("POST", "/api/v1/invitation", NULL, body);
+}
+
+static void an_invitation_sets_a_password_once(void **state)
+{
+    static const char refused[] = "enrolment-invalid";
+    char admin[64], session[64], token[64], again[64], first[16384];
+    (void)state;
+    enrol(admin);
+    assert_int_equal(ask("POST", "/api/v1/users", admin, "{\"name\":\"bob\",\"roles\":[\"viewer\"],\"invite\":true}"),
+                     201);
+    member("invite", token, sizeof token);
+    assert_int_equal(log_in("bob", PASSWORD, session), 401);
+    assert_int_equal(ask("GET", "/api/v1/users/bob", admin, NULL), 200);
+    assert_true(!says(token) && says("invited_until"));
+    /* Wrong, somebody else's, nobody's: one answer. */
+    assert_int_equal(accept_invitation("bob", "hfi_wrong", PASSWORD), 403);
+    memcpy(first, reply.text, sizeof first);
+    assert_true(says(refused));
+    assert_int_equal(accept_invitation("carol", token, PASSWORD), 403);
+    assert_int_equal(strlen(first), strlen(reply.text));
+    assert_int_equal(accept_invitation("zoe", token, PASSWORD), 403);
+    assert_int_equal(strlen(first), strlen(reply.text));
+    assert_int_equal(accept_invitation("bob", token, "weak"), 400);
+    /* A disk that is full must not cost him his way in. */
+    powercut_fail(rig->disk, 1, 1000000, SQLITE_FULL);
+    assert_int_equal(accept_invitation("bob", token, PASSWORD), 507);
+    (void)powercut_fail_end(rig->disk);
+    assert_int_equal(accept_invitation("bob", token, PASSWORD), 200);
+    member("token", session, sizeof session);
+    assert_int_equal(ask("GET", "/api/v1/session", session, NULL), 200);
+    assert_true(says("user:bob"));
+    assert_int_equal(accept_invitation("bob", token, PASSWORD), 403);
+    assert_int_equal(log_in("bob", PASSWORD, session), 200);
+    /* Who forgot his password is invited again; the old one is good until then. */
+    assert_int_equal(change_user(admin, "bob", "{\"invite\":true}"), 200);
+    member("invite", token, sizeof token);
+    assert_int_equal(log_in("bob", PASSWORD, again), 200);
+    assert_int_equal(accept_invitation("bob", token, PASSWORD), 400);
+    assert_true(says("used before"));
+    rig->now_ms += 73 * HOUR;
+    assert_int_equal(accept_invitation("bob", token, "Zz9!other-Words"), 403);
+}
+
+/* Of many who use a token at once, one is let in. */
+static void an_invitation_at_once_is_one(void **state)
+{
+    char admin[64], token[64], body[512];
+    int fds[4], in = 0;
+    (void)state;
+    enrol(admin);
+    assert_int_equal(ask("POST", "/api/v1/users", admin, "{\"name\":\"bob\",\"invite\":true}"), 201);
+    member("invite", token, sizeof token);
+    (void)snprintf(body, sizeof body, "{\"name\":\"bob\",\"token\":\"%s\",\"password\":\"%s\"}", token, PASSWORD);
+    for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+        fds[i] = rig_send(rig, "POST", "/api/v1/invitation", NULL, body);
+    for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
+        assert_true(rig_receive(rig, fds[i], 5000, &reply));
+        in += reply.status == 200;
+    }
+    assert_int_equal(in, 1);
+}
+
+static void a_removed_user_is_gone_with_all_he_had(void **state)
+{
+    char admin[64], alice[64], sam[64], key[API_KEY_TEXT_SIZE], id[32];
+    (void)state;
+    enrol(admin);
+    add_user(admin, "alice", "trader");
+    add_user(admin, "sam", "system_admin");
+    assert_int_equal(log_in("alice", PASSWORD, alice), 200);
+    assert_int_equal(log_in("sam", PASSWORD, sam), 200);
+    make_key(alice, "", key, id);
+    assert_int_equal(ask("DELETE", "/api/v1/users/alice", alice, NULL), 403);
+    assert_int_equal(ask("DELETE", "/api/v1/users/carol", admin, NULL), 403); /* himself */
+    assert_int_equal(ask("DELETE", "/api/v1/users/carol", sam, NULL), 403);   /* somebody above him */
+    assert_int_equal(ask("DELETE", "/api/v1/users/alice", admin, NULL), 204);
+    assert_int_equal(rig_records(rig, EVENT_USER_DELETED), 1);
+    assert_int_equal(ask("GET", "/api/v1/session", alice, NULL), 401);
+    assert_int_equal(ask("GET", "/api/v1/session", key, NULL), 401);
+    assert_int_equal(log_in("alice", PASSWORD, alice), 401);
+    assert_int_equal(ask("GET", "/api/v1/users/alice", admin, NULL), 404);
+    assert_int_equal(ask("DELETE", "/api/v1/users/alice", admin, NULL), 404);
+    /* Another of the same name inherits nothing. */
+    add_user(admin, "alice", "trader");
+    assert_int_equal(ask("GET", "/api/v1/session", key, NULL), 401);
+    assert_int_equal(ask("GET", "/api/v1/session", alice, NULL), 401);
+    assert_int_equal(log_in("alice", PASSWORD, alice), 200);
+    assert_int_equal(change_user(admin, "alice", "{\"roles\":[\"viewer\"]}"), 200);
+    assert_int_equal(ask("DELETE", "/api/v1/users/alice", admin, NULL), 204);
+}
+
+/* "Kq7-vmDt2xPz" as htpasswd -B would have it: from another system, of cost 5. */
+static void bcrypt_hashes_come_in_and_go(void **state)
+{
+    static const char body[] = "{\"name\":\"bob\",\"roles\":[\"viewer\"],\"password_hash\":\"%s\"}";
+    char admin[64], session[64], text[256], hash[128];
+    struct crypt_data work = {0};
+    struct user_found f;
+    AUTO(arena_free) struct arena *a = NULL;
+    (void)state;
+    assert_int_equal(arena_new(4096, 1u << 20, &a), OK);
+    (void)snprintf(hash, sizeof hash, "%s", crypt_r(PASSWORD, "$2b$05$abcdefghijklmnopqrstuu", &work));
+    enrol(admin);
+    (void)snprintf(text, sizeof text, body, "$2b$31$abcdefghijklmnopqrstuuabcdefghijklmnopqrstuuabcdefghij");
+    assert_int_equal(ask("POST", "/api/v1/users", admin, text), 400); /* a cost that would stall all log-ins */
+    (void)snprintf(text, sizeof text, body, "$1$abcdefgh$abcdefghijklmnopqrstuu");
+    assert_int_equal(ask("POST", "/api/v1/users", admin, text), 400);
+    (void)snprintf(text, sizeof text, body, hash);
+    assert_int_equal(ask("POST", "/api/v1/users", admin, text), 201);
+    assert_int_equal(log_in("bob", "Wrong-password-1x", session), 401);
+    assert_int_equal(log_in("bob", PASSWORD, session), 200);
+    assert_int_equal(identity_user(rig->shared.identity, VIEW_STR("bob"), a, &f), OK);
+    assert_true(view_starts(f.user.password_hash, "$argon2id$"));
+    assert_int_equal(rig_records(rig, EVENT_USER_CHANGED), 0); /* in the log-in's own commit */
+    assert_int_equal(log_in("bob", PASSWORD, session), 200);
+}
+
+/* What one may change of oneself is one's address: rights can't be slipped in beside it. */
+static void ones_own_profile_gives_no_rights(void **state)
+{
+    static const char *const more[] = {"\"roles\":[\"admin\"]", "\"environments\":[\"production\"]",
+                                       "\"state\":\"active\"",  "\"name\":\"carol\"",
+                                       "\"password\":\"x\"",    "\"password_hash\":\"x\"",
+                                       "\"failed_attempts\":0", "\"invite\":true",
+                                       "\"enrolled\":\"00\"",   "\"id\":\"00\""};
+    char admin[64], alice[64], body[256];
+    (void)state;
+    enrol(admin);
+    add_user(admin, "alice", "viewer");
+    assert_int_equal(log_in("alice", PASSWORD, alice), 200);
+    assert_int_equal(ask("PATCH", "/api/v1/me", alice, "{\"email\":\"alice@desk.example\"}"), 200);
+    assert_true(says("alice@desk.example") && says("[\"viewer\"]"));
+    for (size_t i = 0; i < ARRAY_LEN(more); i++) {
+        (void)snprintf(body, sizeof body, "{\"email\":\"x@desk.example\",%s}", more[i]);
+        assert_int_equal(ask("PATCH", "/api/v1/me", alice, body), 400);
+        assert_true(says("unknown-field"));
+    }
+    assert_int_equal(ask("GET", "/api/v1/me", alice, NULL), 200);
+    assert_true(says("alice@desk.example") && says("\"roles\":[\"viewer\"]"));
+    assert_int_equal(ask("GET", "/api/v1/users?search=alice@", admin, NULL), 200);
+    assert_true(says("\"name\":\"alice\"") && !says("carol"));
+    assert_int_equal(ask("GET", "/api/v1/me", NULL, NULL), 401);
+}
+
 /* --- keys */
 
 static void keys_live_and_die(void **state)
@@ -870,6 +1022,11 @@ int main(void)
         T(users_are_managed),
         T(nobody_raises_himself),
         T(nobody_gives_what_he_has_not),
+        T(an_invitation_sets_a_password_once),
+        T(an_invitation_at_once_is_one),
+        T(a_removed_user_is_gone_with_all_he_had),
+        T(bcrypt_hashes_come_in_and_go),
+        T(ones_own_profile_gives_no_rights),
         T(keys_live_and_die),
         T(keys_give_no_more_than_one_has),
         T(credentials_are_named_by_those_who_may_sign),

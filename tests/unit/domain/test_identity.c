@@ -152,12 +152,97 @@ static void test_users_are_listed_by_name(void **state)
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         struct user u = alice();
         u.name = view_str(names[i]);
+        u.email = i == 0 ? VIEW_STR("Desk@zoo.example") : (struct view){0};
         assert_int_equal(put_user(&u, NULL), OK);
     }
-    assert_int_equal(identity_users(people, arena, &list), OK);
+    struct users_range range = {.limit = 10};
+    assert_int_equal(identity_users_page(people, &range, arena, &list), OK);
     assert_int_equal(list.count, 4);
     const struct user *u = list.items;
     assert_true(view_is(u[0].name, "al") && view_is(u[1].name, "bob") && view_is(u[3].name, "zoe"));
+    range.limit = 2;
+    range.after = VIEW_STR("al");
+    assert_int_equal(identity_users_page(people, &range, arena, &list), OK);
+    u = list.items;
+    assert_true(list.count == 2 && view_is(u[0].name, "bob") && !view_is(u[1].name, "zoe"));
+    range = (struct users_range){.limit = 2, .prefix = VIEW_STR("BO")};
+    assert_int_equal(identity_users_page(people, &range, arena, &list), OK);
+    assert_true(list.count == 1 && view_is(((const struct user *)list.items)->name, "bob"));
+    range.prefix = VIEW_STR("desk@"); /* by e-mail, in any case */
+    assert_int_equal(identity_users_page(people, &range, arena, &list), OK);
+    assert_int_equal(list.count, 1);
+    range.prefix = VIEW_STR("nobody");
+    assert_int_equal(identity_users_page(people, &range, arena, &list), OK);
+    assert_int_equal(list.count, 0);
+}
+
+/* A page out of a hundred thousand needs the memory of a page. */
+static void test_a_page_costs_a_page(void **state)
+{
+    AUTO(arena_free) struct arena *small = NULL;
+    struct entity_list list;
+    char name[32];
+    (void)state;
+    for (unsigned i = 0; i < 20000; i++) {
+        struct user u = alice();
+        struct txn_change put;
+        AUTO(arena_free) struct arena *a = NULL;
+        (void)snprintf(name, sizeof name, "u%05u", (i * 7919u) % 20000u);
+        u.name = view_str(name);
+        assert_int_equal(arena_new(2048, 1u << 16, &a), OK);
+        assert_int_equal(identity_put_user(rig->keys, &u, NULL, a, &put), OK);
+        assert_int_equal(identity_applied(people, &put), OK);
+    }
+    assert_int_equal(arena_new(4096, 256u * 1024, &small), OK);
+    const struct users_range range = {.after = VIEW_STR("u00041"), .limit = 100};
+    assert_int_equal(identity_users_page(people, &range, small, &list), OK);
+    assert_int_equal(list.count, 100);
+    const struct user *u = list.items;
+    assert_true(view_is(u[0].name, "u00042") && view_is(u[99].name, "u00141"));
+}
+
+/* A log-in that ended before the removal, but is told of after it, must not bring the user back. */
+static void test_removed_is_removed(void **state)
+{
+    (void)state;
+    struct user u = alice();
+    struct user_found f, again;
+    struct txn_change late, gone, put;
+    assert_int_equal(put_user(&u, NULL), OK);
+    assert_int_equal(identity_user(people, u.name, arena, &f), OK);
+    assert_int_equal(identity_put_user(rig->keys, &u, &f, arena, &late), OK);
+    again = f;
+    again.version = late.version;
+    assert_int_equal(identity_remove_user(rig->keys, &again, arena, &gone), OK);
+    assert_int_equal(identity_applied(people, &gone), OK);
+    assert_int_equal(identity_applied(people, &late), OK);
+    assert_int_equal(identity_user(people, u.name, arena, &f), ERR_NOT_FOUND);
+    struct rights r;
+    assert_int_equal(identity_user_rights(people, u.name, &r), ERR_NOT_FOUND);
+    uint64_t version = identity_user_gone(people, u.name);
+    assert_true(version > late.version);
+    assert_int_equal(identity_put_user(rig->keys, &u, NULL, arena, &put), OK);
+    put.version = version + 1;
+    assert_int_equal(identity_applied(people, &put), OK);
+    assert_int_equal(identity_user(people, u.name, arena, &f), OK);
+}
+
+static void test_an_invitation_is_good_once_and_for_a_while(void **state)
+{
+    (void)state;
+    struct user u = alice();
+    char token[INVITE_TOKEN_SIZE], other[INVITE_TOKEN_SIZE];
+    uint64_t until = 1790000000000u;
+    assert_false(user_invited_with(&u, VIEW_STR(""), 1));
+    assert_int_equal(user_invite(&u, random_system(), until, other), OK);
+    assert_int_equal(user_invite(&u, random_system(), until, token), OK);
+    assert_int_equal(strlen(token), INVITE_TOKEN_SIZE - 1);
+    assert_true(user_invited_with(&u, view_str(token), until - 1));
+    assert_false(user_invited_with(&u, view_str(token), until));
+    assert_false(user_invited_with(&u, view_str(other), until - 1)); /* a new one replaces the old */
+    assert_int_equal(user_set_password(&u, VIEW_STR("h"), 5, 1, arena), OK);
+    assert_false(user_invited_with(&u, view_str(token), until - 1));
+    assert_false(user_invited_with(&u, (struct view){0}, until - 1));
 }
 
 static void test_names(void **state)
@@ -434,6 +519,9 @@ int main(void)
         T(lost_race_is_a_conflict),
         T(late_news_do_not_count),
         T(users_are_listed_by_name),
+        T(a_page_costs_a_page),
+        T(removed_is_removed),
+        T(an_invitation_is_good_once_and_for_a_while),
         T(names),
         T(five_failures_lock_for_half_an_hour),
         T(a_password_grows_old),
