@@ -11,6 +11,7 @@
 
 #define IN_BATCH     8  /* frames a system call takes in */
 #define OUT_BATCH    32 /* frames a system call sends */
+#define ASKED_FRAMES 12 /* requests that don't wait for the turn's end: the peer begins while more of them are made */
 #define TURN_FRAMES  64 /* frames one channel may have handled in a turn, so that a flood leaves the others theirs */
 #define QUEUE_BYTES  (8u * 1024 * 1024)
 #define PAUSE_FRAMES 256 /* answers waiting for the peer above which its requests are no longer read … */
@@ -189,6 +190,8 @@ static enum err enqueue(struct channel *c, uint8_t *bytes, size_t len, int fd)
     c->count++;
     c->bytes += len;
     loop_defer(c->loop, &c->flush);
+    if (c->handler.reads_always && c->count >= ASKED_FRAMES)
+        on_flush(&c->flush);
     pause_or_resume(c);
     return OK;
 }

@@ -46,8 +46,8 @@ struct channel_handler {
 RESULT channel_new(struct loop *loop, int fd, const struct channel_handler *handler, struct channel **ret);
 void channel_free(struct channel *c);
 bool channel_alive(const struct channel *c); /* the peer is there, as far as is known */
-/* Queues a frame, to leave at the end of the turn (many frames, one system call). ERR_BUSY when the peer does not read:
- * then nothing is queued. fd (or -1) is duplicated. */
+/* Queues a frame, to leave at the end of the turn (many frames, one system call); on a side that asks, sooner if there
+ * are many. ERR_BUSY when the peer does not read: then nothing is queued. fd (or -1) is duplicated. */
 RESULT channel_send(struct channel *c, uint16_t type, uint64_t id, struct view body, int fd);
 RESULT channel_flush(struct channel *c); /* now, where order across channels matters */
 /* Out of this process when it returns OK, behind what was queued before. Waits for that at most patience_ms, twice;
