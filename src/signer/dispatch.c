@@ -87,6 +87,9 @@ void dispatch_release(struct dispatch *d)
     for (size_t at = 0; next_held(d, &at, &h, &body);)
         if (h.to && channel_send(h.to, SIGNER_SIGN | CHANNEL_ANSWER, h.id, body, -1) != OK)
             channel_break(h.to);
+    for (size_t at = 0; next_held(d, &at, &h, &body);)
+        if (h.to)
+            (void)!channel_flush(h.to); /* reading tells its owner */
     cut_held(d, 0);
 }
 
@@ -294,8 +297,11 @@ RESULT dispatch_sign(struct dispatch *d, struct channel *from, uint64_t id, stru
     slow = !waits && signer_is_slow(d->config.signer, &q);
     if (!waits && !slow) {
         enum err e = sign(d, &q, d->config.arena, &reply, &why);
-        if (e != OK || reply.outcome == SIGNER_ANSWER)
-            return respond(d, &(struct parked){.from = from, .id = id}, e, &reply.answer, why.detail);
+        if (e != OK || reply.outcome == SIGNER_ANSWER) {
+            TRY(respond(d, &(struct parked){.from = from, .id = id}, e, &reply.answer, why.detail));
+            dispatch_release(d); /* at once: the front commits this one while the next one is signed */
+            return OK;
+        }
     }
     TRY(parked_add(&d->parked, from, id, q.id, body));
     if (slow)

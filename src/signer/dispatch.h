@@ -23,7 +23,8 @@ struct dispatch_config { /* borrowed */
 RESULT dispatch_new(const struct dispatch_config *config, struct dispatch **ret);
 /* The worker has stopped. */
 void dispatch_free(struct dispatch *d);
-/* The end of a turn of the loop: answers go to their channels, if their records have left. */
+/* Answers leave, if their records have left. Each is released at once where that works; the end of a turn of the loop
+ * releases the others. */
 void dispatch_release(struct dispatch *d);
 /* Their records may never arrive: answers that have not gone become this error. */
 void dispatch_withdraw(struct dispatch *d, enum err why);
