@@ -179,6 +179,14 @@ static enum http_outcome judge(struct http_request *req)
     return r->handler(req);
 }
 
+/* A body may take its time, and who sends it may lose a right meanwhile: then he is looked up again, with it there. */
+static bool is_stale(const struct http_request *req)
+{
+    const struct api_entry *entry = req->caller;
+
+    return !entry || entry->seen != atomic_load(&api_of(req)->shared->applied);
+}
+
 enum http_outcome admit_now(struct http_request *req)
 {
     bool serving = atomic_load(&api_of(req)->shared->state) == API_SERVING;
@@ -187,7 +195,7 @@ enum http_outcome admit_now(struct http_request *req)
         return HTTP_ANSWER;
     if (is_public(req) || !serving) /* else a route for all states, which looks at the state itself */
         return req->route->handler(req);
-    if (!req->caller && identify(req) != HTTP_CONTINUE)
+    if (is_stale(req) && identify(req) != HTTP_CONTINUE)
         return HTTP_ANSWER;
     return judge(req);
 }

@@ -84,13 +84,23 @@ static RESULT by_uid(struct http_request *req, struct api_entry *ret)
 
 /* --- sessions */
 
+/* With a role that is not there any more he is still himself, and may nothing. */
+static void grant(struct identity *identity, const struct user *u, struct api_caller *ret)
+{
+    struct rights r = {0};
+
+    (void)!rights_of(identity_roles(identity), &u->roles, u->environments, &r);
+    ret->permissions = r.permissions;
+    ret->access = r.access;
+}
+
 static RESULT by_session(struct http_request *req, struct view token, struct api_entry *ret)
 {
     struct api_shared *s = api_of(req)->shared;
     struct api_caller *c = &ret->caller;
     struct session session;
     struct user user;
-    uint8_t hash[32], level = 0;
+    uint8_t hash[32];
     AUTO_WRITER id = writer_new(80);
 
     TRY(session_token_hash(keys_of(req), token, hash));
@@ -98,8 +108,7 @@ static RESULT by_session(struct http_request *req, struct view token, struct api
     c->way = WAY_SESSION;
     TRY(printed(req->arena, "user:", user.name, &c->actor));
     ret->known = c->actor;
-    TRY(roles_effective(user.roles.items, user.roles.count, &c->permissions, &level));
-    c->access = (struct secret_access){.level = level, .environments = user.environments};
+    grant(s->identity, &user, c);
     hex_put(&id, VIEW_OF(hash));
     return arena_copy(req->arena, writer_view_of(&id), &c->session_id);
 }
@@ -109,12 +118,10 @@ static RESULT by_session(struct http_request *req, struct view token, struct api
 static RESULT as_user(struct http_request *req, struct view name, struct api_caller *ret)
 {
     struct user_found f;
-    uint8_t level = 0;
 
     if (identity_user(api_of(req)->shared->identity, name, req->arena, &f) != OK || f.user.state == USER_DISABLED)
         return ERR_TOKEN_REVOKED;
-    TRY(roles_effective(f.user.roles.items, f.user.roles.count, &ret->permissions, &level));
-    ret->access = (struct secret_access){.level = level, .environments = f.user.environments};
+    grant(api_of(req)->shared->identity, &f.user, ret);
     return OK;
 }
 
@@ -186,7 +193,8 @@ static RESULT shown(struct http_request *req, struct api_entry *ret)
 
 void auth_find(struct http_request *req, struct api_entry *ret)
 {
-    *ret = (struct api_entry){0};
+    /* Read first: what changes while we look makes us look again. */
+    *ret = (struct api_entry){.seen = atomic_load(&api_of(req)->shared->applied)};
     ret->error = shown(req, ret);
     /* Whoever proved himself is named in the record of his refusal, and holds nothing. */
     if (ret->error != OK)

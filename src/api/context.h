@@ -51,6 +51,7 @@ struct api_shared {
     struct identity *identity;     /* users, roles, sessions in memory */
     struct api_keys *api_keys;     /* API keys in memory */
     struct tokens *tokens;         /* keys of access tokens, grants and revocations in memory */
+    _Atomic uint64_t applied;      /* rises when users, roles, sessions, keys or tokens were changed in memory */
     struct passwords *passwords;   /* the pool of threads for Argon2id (api/passwords.h) */
     uint8_t installation[INSTALLATION_SIZE];
     uint8_t import_key[32], checkpoint_key[32];

@@ -62,7 +62,8 @@ void sweep_free(struct sweep *s); /* when the ledger is closed */
 /* auth.c: who asks; *ret_id_known tells whether the key or session named exists. Anonymous is OK with an empty actor.
  */
 struct api_entry {
-    bool proven; /* the secret was right, or it is the Unix user: but it may not be used, or not for this */
+    uint64_t seen; /* api_shared.applied when it was looked up */
+    bool proven;   /* the secret was right, or it is the Unix user: but it may not be used, or not for this */
     struct api_caller caller;
     enum err error;    /* why nobody was found although something was shown */
     struct view known; /* the actor that was named, where the proof failed: for the record */

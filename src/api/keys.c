@@ -102,7 +102,7 @@ static RESULT check_owner(const struct work *w, struct problem *why)
     struct rights owner;
     if (identity_user_rights(identity, w->key.owner, &owner) != OK)
         return problem_set(why, ERR_BAD_VALUE, "/owner", "%s", "There is no such user, or he is disabled.");
-    if (!key_is_within(&w->key, &owner))
+    if (!key_is_within(identity, &w->key, &owner))
         return problem_set(
             why, ERR_BAD_VALUE, "/owner", "%s",
             "A key can't do more than its owner: he lacks a permission, a level or an environment of it.");
@@ -135,7 +135,7 @@ static const char *forbidden(const struct work *w)
     struct view me = people_caller_name(w->req);
     if (!view_eq(w->key.owner, me) && !manages(w->req))
         return "a key for somebody else needs users:manage";
-    if (!key_is_within(&w->key, &mine))
+    if (!key_is_within(api_of(w->req)->shared->identity, &w->key, &mine))
         return "a key can't do more than who makes it: permissions, level and environments for secrets";
     if (w->key.credentials.count && !may_name_credentials(w))
         return "who may not sign in this environment can't let a key do it: that needs mev:execute and a grant for the "
@@ -163,6 +163,8 @@ static enum http_outcome create_post(struct http_request *req)
     *w = (struct work){.req = req, .is_new = true, .event = EVENT_API_KEY_CREATED, .status = 201};
     if (fill_key(w, &q) != OK)
         return people_problem(req, ERR_BAD_VALUE, "/environments", "none stands alone.");
+    if (people_roles_known(req, &w->key.roles, &why) != OK)
+        return http_answer_problem(req, &why);
     const char *refused = forbidden(w);
     if (refused)
         return people_refuse(req, "key:", w->key.name, refused);
@@ -270,7 +272,7 @@ static enum http_outcome rotate_post(struct http_request *req)
         return http_answer_problem(req, &why);
     /* The answer shows the new key: whoever gets it must be allowed what it is allowed. */
     struct rights mine = api_rights_of(req);
-    if (!may(req, &f.key, MAY_SELF) && !key_is_within(&f.key, &mine))
+    if (!may(req, &f.key, MAY_SELF) && !key_is_within(api_of(req)->shared->identity, &f.key, &mine))
         return people_refuse(req, "key:", f.key.id, "the key may do more than you: its owner has to rotate it");
     uint8_t status = api_key_status_at(&f.key, people_now(req));
     if (status != KEY_ACTIVE)

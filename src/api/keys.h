@@ -60,6 +60,6 @@ RESULT key_rights(struct identity *identity, const struct api_key *k, struct rig
 /* The environments in which it may sign, as bits: its own, while its owner has it. */
 uint8_t key_signs_in(struct identity *identity, const struct api_key *k);
 /* Nobody makes, or is shown, a key that may do more than he may himself. */
-bool key_is_within(const struct api_key *k, const struct rights *of);
+bool key_is_within(struct identity *identity, const struct api_key *k, const struct rights *of);
 
 #endif

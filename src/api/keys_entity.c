@@ -16,11 +16,6 @@ const char *key_usage_name(uint8_t usage)
     return usages[usage < ARRAY_LEN(usages) - 1 ? usage : 0];
 }
 
-static bool known_role(struct view v)
-{
-    return role_find(v) != NULL;
-}
-
 static const struct field view_fields[] = {
     FIELD(1, struct key_view, id, TEXT, API_KEY_ID_LEN, .flags = FIELD_REQUIRED),
     FIELD(2, struct key_view, key, TEXT, API_KEY_TEXT_SIZE, .doc = "The key itself: shown once, stored nowhere."),
@@ -69,8 +64,8 @@ static const struct field create_fields[] = {
           .doc = "It signs with credentials of this environment alone."),
     FIELD(5, struct key_create, usage, ENUM, 0, .flags = FIELD_REQUIRED, .names = usages, .min = 1,
           .doc = "read_only, read_write (no execution), execute_only (signing and trading alone) or full_access."),
-    FIELD(6, struct key_create, roles, TEXTS, USER_ROLES_MAX, .flags = FIELD_REQUIRED, .min = 1, .check = known_role,
-          .rule = "a built-in role",
+    FIELD(6, struct key_create, roles, TEXTS, USER_ROLES_MAX, .flags = FIELD_REQUIRED, .min = 1,
+          .check = role_name_valid, .rule = ROLE_NAME_RULE,
           .doc = "Together never more than the creator may, and at any time no more than the owner may."),
     FIELD(7, struct key_create, credentials, TEXTS, API_KEY_CREDENTIALS_MAX, .check = api_key_pattern_valid,
           .rule = API_KEY_PATTERN_RULE,
@@ -139,8 +134,9 @@ RESULT key_view_fill(const struct api_key *k, struct view text, uint64_t now_ms,
 
 RESULT key_rights(struct identity *identity, const struct api_key *k, struct rights *ret)
 {
-    struct rights own, owner;
-    TRY(rights_of(k->roles.items, k->roles.count, k->secret_environments, &own));
+    struct rights own = {0}, owner;
+    /* A role that is not there any more: it may nothing. */
+    (void)!rights_of(identity_roles(identity), &k->roles, k->secret_environments, &own);
     if (identity_user_rights(identity, k->owner, &owner) != OK)
         return ERR_KEY_DISABLED;
     *ret = rights_common(&own, &owner);
@@ -155,8 +151,9 @@ uint8_t key_signs_in(struct identity *identity, const struct api_key *k)
     return environment_bit(k->environment) & owner.access.environments;
 }
 
-bool key_is_within(const struct api_key *k, const struct rights *of)
+bool key_is_within(struct identity *identity, const struct api_key *k, const struct rights *of)
 {
     struct rights own;
-    return rights_of(k->roles.items, k->roles.count, k->secret_environments, &own) == OK && rights_within(&own, of);
+    return rights_of(identity_roles(identity), &k->roles, k->secret_environments, &own) == OK &&
+           rights_within(&own, of);
 }

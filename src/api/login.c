@@ -103,10 +103,10 @@ enum http_outcome login_answer(struct login *l, const struct user *user, unsigne
                        .expires = l->session.expires_ms,
                        .idle_minutes = (uint32_t)(l->session.idle_ms / MINUTE_MS),
                        .roles = user->roles};
-    struct permission_set set = {0};
-    uint8_t level = 0;
-    if (roles_effective(user->roles.items, user->roles.count, &set, &level) != OK ||
-        people_permissions(set, l->req->arena, &a.permissions) != OK)
+    struct rights r = {0};
+    /* A role that is not there any more: nothing, as on every request afterwards. */
+    (void)!rights_of(identity_roles(api_of(l->req)->shared->identity), &user->roles, 0, &r);
+    if (people_permissions(r.permissions, l->req->arena, &a.permissions) != OK)
         return http_answer_error(l->req, ERR_INTERNAL);
     return http_answer_entity(l->req, status, &login_answer_entity, &a);
 }

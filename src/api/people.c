@@ -1,5 +1,7 @@
 #include "api/people.h"
 
+#include <stdio.h>
+
 const char *const people_environments[] = {"development", "staging", "production", "none", NULL};
 
 #define ENVIRONMENTS 3
@@ -42,6 +44,16 @@ RESULT people_permissions(struct permission_set set, struct arena *arena, struct
     return OK;
 }
 
+RESULT people_roles_known(const struct http_request *req, const struct text_list *roles, struct problem *why)
+{
+    size_t i = roles_unknown(identity_roles(api_of(req)->shared->identity), roles);
+    char where[32];
+    if (i == roles->count)
+        return OK;
+    (void)snprintf(where, sizeof where, "/roles/%zu", i);
+    return problem_set(why, ERR_BAD_VALUE, where, "%s", "There is no such role; GET /api/v1/roles lists them.");
+}
+
 RESULT people_named(struct arena *arena, const char *prefix, struct view text, struct view *ret)
 {
     AUTO_WRITER w = writer_new(512);
@@ -61,6 +73,7 @@ void people_applied(const struct api_change *c)
         (void)!api_keys_applied(s->api_keys, &c->txn.changes[i]);
         (void)!tokens_applied(s->tokens, &c->txn.changes[i]);
     }
+    atomic_fetch_add(&s->applied, 1);
 }
 
 RESULT people_record_as(struct api_change *c, uint16_t type, enum outcome outcome, struct view actor,

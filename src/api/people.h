@@ -22,6 +22,8 @@ extern const char *const people_environments[];
 RESULT people_environments_get(const struct text_list *names, uint8_t *ret);
 RESULT people_environments_put(uint8_t bits, struct arena *arena, struct text_list *ret);
 RESULT people_permissions(struct permission_set set, struct arena *arena, struct text_list *ret);
+/* Each of them is a role now: ERR_BAD_VALUE with the place of the first that is not. */
+RESULT people_roles_known(const struct http_request *req, const struct text_list *roles, struct problem *why);
 /* prefix and text in one, in the arena: "user:" and a name. */
 RESULT people_named(struct arena *arena, const char *prefix, struct view text, struct view *ret);
 

@@ -70,15 +70,10 @@ struct change {
     struct text_list roles, environments;
 };
 
-static bool known_role(struct view v)
-{
-    return role_find(v) != NULL;
-}
-
 #define CHANGE_FIELDS                                                                                                  \
     FIELD(2, struct change, email, TEXT, USER_EMAIL_MAX, .check = text_printable, .rule = "printable text"),           \
-        FIELD(3, struct change, roles, TEXTS, USER_ROLES_MAX, .check = known_role, .rule = "a built-in role",          \
-              .doc = "Built-in roles; in a change they replace those of before."),                                     \
+        FIELD(3, struct change, roles, TEXTS, USER_ROLES_MAX, .check = role_name_valid, .rule = ROLE_NAME_RULE,        \
+              .doc = "Built-in or defined; in a change they replace those of before."),                                \
         FIELD(                                                                                                         \
             4, struct change, environments, TEXTS, 3, .names = people_environments,                                    \
             .doc = "development, staging, production: where he may touch secrets and sign; none alone for nowhere."),  \
@@ -209,11 +204,16 @@ static bool is_self(const struct edit *e)
            view_eq(found.key.owner, e->login.name);
 }
 
+static struct roles *roles_of(const struct edit *e)
+{
+    return identity_roles(api_of(e->login.req)->shared->identity);
+}
+
 static RESULT held_before(const struct edit *e, struct rights *ret)
 {
     const struct user *u = &e->before.user;
     *ret = (struct rights){0};
-    return e->create ? OK : rights_of(u->roles.items, u->roles.count, u->environments, ret);
+    return e->create ? OK : rights_of(roles_of(e), &u->roles, u->environments, ret);
 }
 
 static RESULT held_afterwards(const struct edit *e, struct rights *ret)
@@ -223,7 +223,7 @@ static RESULT held_afterwards(const struct edit *e, struct rights *ret)
     uint8_t environments = u->environments;
     if (e->change.environments.count)
         TRY(people_environments_get(&e->change.environments, &environments));
-    return rights_of(roles->items, roles->count, environments, ret);
+    return rights_of(roles_of(e), roles, environments, ret);
 }
 
 static bool configures(const struct rights *r)
@@ -453,6 +453,7 @@ static RESULT check(const struct edit *e, struct problem *why)
                            "A new user needs a first password, or an invitation.");
     if (ways > 1)
         return problem_set(why, ERR_BAD_VALUE, "/invite", "%s", "One of password, password_hash and invite is enough.");
+    TRY(people_roles_known(e->login.req, &c->roles, why));
     if (people_environments_get(&c->environments, &unused) != OK)
         return problem_set(why, ERR_BAD_VALUE, "/environments", "%s", "none stands alone.");
     if (!e->create && !c->email.len && !c->roles.count && !c->environments.count && !c->password.len && !c->invite &&

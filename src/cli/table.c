@@ -43,6 +43,7 @@ static const char *const sign_outputs[] = {"json", "headers", "curl", NULL};
 static const char *const environments[] = {"development", "staging", "production", NULL};
 static const char *const kinds[] = {"api_key",        "private_key", "password", "certificate", "database_credentials",
                                     "encryption_key", NULL};
+static const char *const levels[] = {"none", "read", "write", "admin", "emergency", NULL};
 static const char *const usages[] = {"read_only", "read_write", "execute_only", "full_access", NULL};
 static const char *const severities[] = {"low", "medium", "high", "critical", NULL};
 static const char *const networks[] = {"mainnet", "testnet", NULL};
@@ -78,6 +79,11 @@ const size_t command_common_count = ARRAY_LEN(command_common);
 #define LIMIT       VALUE("limit", NUMBER, "N", "at most so many")
 #define PAGE        VALUE("after", TEXT, "TEXT", "go on behind this one"), LIMIT
 #define ROLE        VALUE("role", TEXTS, "ROLE", "a role; may be repeated")
+#define ROLE_PARTS                                                                                                     \
+    VALUE("description", TEXT, "TEXT", "for people"),                                                                  \
+        VALUE("grant", TEXTS, "PERMISSION", "such as market:read; may be repeated"),                                   \
+        VALUE("deny", TEXTS, "PERMISSION", "beats every grant of any role; may be repeated"),                          \
+        CHOICE("level", "LEVEL", levels, "for secrets; none if left out")
 #define FILTERS                                                                                                        \
     VALUE("type", TEXT, "TYPE", "event type, such as REQUEST_SIGNED"),                                                 \
         VALUE("actor", TEXT, "WHO", "user:NAME, key:ID or unix:UID"),                                                  \
@@ -377,6 +383,17 @@ const struct cli_command command_table[] = {
                     FLAG("disable", 0, "may not sign in"), FLAG("enable", 0, "may sign in again; also unlocks"),
                     FLAG("new-password", 0, "ask for a new password"), PASSWORD),
             ARGUMENTS(ARGUMENT("NAME", "user name")), NULL),
+    COMMAND("role list", roles_list, CHANGES, "roles, built-in and defined", NULL, NULL, NO_ARGUMENTS, NULL),
+    COMMAND("role show", roles_show, CHANGES, "what one role grants and denies", NULL, NULL,
+            ARGUMENTS(ARGUMENT("NAME", "role")), NULL),
+    COMMAND("role create", roles_create, CHANGES, "define a role", NULL, OPTIONS(ROLE_PARTS),
+            ARGUMENTS(ARGUMENT("NAME", "role")),
+            "holdfast role create night-desk --grant market:read --grant risk:view \\\n    --deny orders:place"),
+    COMMAND("role change", roles_change, CHANGES, "replace what a defined role grants and denies",
+            "What is not given again is gone. It counts from the next request of everybody who has the role.",
+            OPTIONS(ROLE_PARTS), ARGUMENTS(ARGUMENT("NAME", "role")), NULL),
+    COMMAND("role delete", roles_delete, CHANGES | COMMAND_ASKS, "delete a defined role that nobody has", NULL, NULL,
+            ARGUMENTS(ARGUMENT("NAME", "role")), NULL),
     COMMAND("audit tail", audit_tail, COMMAND_API, "the newest records, and those that follow",
             "Goes on until it is stopped; --once ends after what is there.",
             OPTIONS(FILTERS, LIMIT, FLAG("once", 0, "do not wait for more")), NO_ARGUMENTS, NULL),

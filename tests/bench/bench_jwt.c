@@ -160,7 +160,8 @@ static void accept_one(const struct one *t, struct arena *arena)
 
     bench_must(tokens_accept(tokens, VIEW(t->text, t->len), NOW + 1000, &a), "a token");
     bench_must(identity_user(people, view_str(a.subject + 5), arena, &f), "its owner");
-    bench_must(roles_effective(f.user.roles.items, f.user.roles.count, &may, &level), "his roles");
+    bench_must(roles_effective(identity_roles(people), f.user.roles.items, f.user.roles.count, &may, &level),
+               "his roles");
     if (!permission_has(may, PERMISSION_ORDERS_PLACE))
         bench_must(ERR_FORBIDDEN, "his roles");
 }

@@ -1,5 +1,9 @@
 """Each address of the API with each built-in role: who holds the permission that the OpenAPI document names gets to the
 handler, who does not is refused before it, and the refusal is in the record. A new route is tested as soon as it exists."""
+import json
+import threading
+import time
+
 import pytest
 
 import server as holdfast
@@ -101,3 +105,134 @@ def test_what_a_role_may_reach(desk, document, role):
             assert not what or what.get("detail") != permission, (name, a, what)
         else:
             assert what and what["resource"] == f"route:{name}" and what["detail"] == permission, (name, a, what)
+
+
+# --- roles that the installation defines
+
+
+def refused(answer, code):
+    assert answer.code == code, answer
+    return answer
+
+
+def role(desk, name, code=201, api=None, **parts):
+    a = (api or desk.admin).call("POST", "/api/v1/roles", {"name": name, **parts})
+    assert a.status == code, a
+    return a
+
+
+def test_a_role_through_the_command_line(desk):
+    desk.cli("role", "create", "night-desk", "--grant", "market:read", "--grant", "risk:view", "--deny", "orders:place",
+             "--level", "read", "--description", "watches at night")
+    desk.admin.ok("POST", "/api/v1/users", {"name": "nora", "password": holdfast.PASSWORD, "roles": ["trader", "night-desk"]})
+    nora = desk.api(desk.login("nora"))
+    assert "risk:view" in nora.ok("GET", "/api/v1/session")["permissions"]
+    assert "orders:place" not in nora.ok("GET", "/api/v1/session")["permissions"]  # trader grants it: denied all the same
+    desk.cli("role", "change", "night-desk", "--grant", "mev:admin")
+    permissions = nora.ok("GET", "/api/v1/session")["permissions"]
+    assert "mev:admin" in permissions and "orders:place" in permissions
+    assert desk.cli_json("role", "show", "night-desk")["grants"] == ["mev:admin"]
+    assert "night-desk" in [r["name"] for r in desk.cli_json("role", "list")["roles"]]
+    held = refused(desk.admin.call("DELETE", "/api/v1/roles/night-desk"), "in-use")
+    assert held.status == 409 and "user:nora" in held.json["detail"]
+    desk.cli("user", "change", "nora", "--role", "trader")
+    desk.cli("role", "delete", "night-desk", "--yes")
+    refused(desk.admin.call("GET", "/api/v1/roles/night-desk"), "not-found")
+    for event in ("ROLE_CREATED", "ROLE_CHANGED", "ROLE_DELETED"):
+        records = desk.admin.ok("GET", f"/api/v1/audit/records?type={event}")["records"]
+        assert "role:night-desk" in [r["what"]["resource"] for r in records], event
+
+
+def test_built_in_roles_stay(desk):
+    for name in ROLES:
+        refused(desk.admin.call("PUT", f"/api/v1/roles/{name}", {"grants": ["web:access"]}), "bad-value")
+        refused(desk.admin.call("DELETE", f"/api/v1/roles/{name}"), "bad-value")
+        refused(desk.admin.call("POST", "/api/v1/roles", {"name": name, "grants": ["web:access"]}), "exists")
+
+
+def test_bad_definitions(desk):
+    role(desk, "x", 400, grants=["market:write"])
+    role(desk, "x", 400, grants=["authenticated"])
+    role(desk, "X", 400, grants=["market:read"])
+    role(desk, "x", 400, level="root")
+    a = desk.admin.call("POST", "/api/v1/users", {"name": "zoe", "password": holdfast.PASSWORD, "roles": ["viewer", "nosuch"]})
+    assert refused(a, "bad-value").json["pointer"] == "/roles/1", a
+
+
+def test_nobody_defines_more_than_he_holds(desk):
+    sam = person(desk, "system_admin")  # users:manage, without system:config
+    role(desk, "reader", api=sam, grants=["market:read"], denies=["audit:view"])
+    role(desk, "thief", 403, api=sam, grants=["funds:manage"])
+    role(desk, "cage", 403, api=sam, denies=["orders:place"])  # could be put on somebody to stop him
+    role(desk, "keyring", 403, api=sam, level="read")
+    role(desk, "strong", grants=["market:read"], denies=["orders:place"])
+    refused(sam.call("PUT", "/api/v1/roles/strong", {"grants": ["market:read"]}), "forbidden")  # would lift the denial
+    refused(sam.call("DELETE", "/api/v1/roles/strong"), "forbidden")
+    desk.admin.ok("POST", "/api/v1/users", {"name": "ada", "password": holdfast.PASSWORD, "roles": ["admin", "reader"]})
+    refused(sam.call("PUT", "/api/v1/roles/reader", {"denies": ["users:manage"]}), "forbidden")  # ada holds system:config
+    ada = desk.api(desk.login("ada"))
+    refused(ada.call("PUT", "/api/v1/roles/reader", {"grants": ["funds:manage"]}), "forbidden")  # her own
+    desk.admin.ok("PUT", "/api/v1/roles/reader", {"grants": ["market:read"]})
+
+
+def test_a_key_holds_its_role(desk):
+    role(desk, "metrics", grants=["market:read"])
+    made = desk.cli_json("key", "create", "scraper", "--environment", "development", "--role", "metrics", "--usage", "read_only")
+    bot = desk.api(made["key"])
+    assert bot.ok("GET", "/api/v1/session")["permissions"] == ["market:read"]
+    assert "key:" + made["id"] in refused(desk.admin.call("DELETE", "/api/v1/roles/metrics"), "in-use").json["detail"]
+    desk.admin.ok("PUT", "/api/v1/roles/metrics", {"grants": ["orders:place"]})  # more than its owner may
+    assert bot.ok("GET", "/api/v1/session")["permissions"] == []
+    desk.cli("key", "revoke", made["id"], "--yes")
+    desk.cli("role", "delete", "metrics", "--yes")
+
+
+def test_a_change_reaches_a_request_whose_body_is_on_its_way(desk):
+    """The head is looked at first. Whoever lost the right before the last byte came is refused."""
+    role(desk, "manager", grants=["users:manage", "market:read"])
+    desk.admin.ok("POST", "/api/v1/users", {"name": "slow", "password": holdfast.PASSWORD, "roles": ["manager"]})
+    token = desk.login("slow")
+    body = json.dumps({"name": "too-late", "grants": ["market:read"]}).encode()
+    raw = desk.api()._connect()  # as a client does, but the socket alone
+    raw.connect()
+    raw = raw.sock
+    raw.sendall(b"POST /api/v1/roles HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                b"Authorization: Bearer " + token.encode() + b"\r\nContent-Length: %d\r\n\r\n" % len(body) + body[:5])
+    time.sleep(0.3)
+    desk.admin.ok("PUT", "/api/v1/roles/manager", {"grants": ["market:read"]})
+    raw.sendall(body[5:])
+    assert raw.recv(4096).startswith(b"HTTP/1.1 403 "), "decided by what was true before"
+    raw.close()
+    refused(desk.admin.call("GET", "/api/v1/roles/too-late"), "not-found")
+
+
+def test_acknowledged_changes_decide_every_later_request(desk):
+    """Eight clients ask without pause while a role changes. What is asked and answered after a change was acknowledged, and
+    before the next one was sent, follows it."""
+    role(desk, "switch", grants=["market:read"])
+    desk.admin.ok("POST", "/api/v1/users", {"name": "sue", "password": holdfast.PASSWORD, "roles": ["switch"]})
+    token = desk.login("sue")
+    epoch, wrong, looks, end = [0], [], [0], threading.Event()
+
+    def ask():
+        api = desk.api(token)
+        while not end.is_set():
+            before = epoch[0]
+            got = api.ok("GET", "/api/v1/session")["permissions"]
+            if before == epoch[0] and before % 2 == 0:  # nothing changed meanwhile
+                looks[0] += 1
+                if got != [("market:read", "risk:view")[before // 2 % 2]]:
+                    wrong.append((before, got))
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for t in threads:
+        t.start()
+    for n in range(1, 61):
+        epoch[0] += 1
+        desk.admin.ok("PUT", "/api/v1/roles/switch", {"grants": [("market:read", "risk:view")[n % 2]]})
+        epoch[0] += 1
+        time.sleep(0.02)
+    end.set()
+    for t in threads:
+        t.join()
+    assert not wrong and looks[0] > 100, (looks, wrong[:3])

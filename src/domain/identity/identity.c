@@ -1,36 +1,10 @@
-#include "domain/identity/identity.h"
-
-#include "base/table.h"
 #include "crypto/secmem.h"
+#include "domain/identity/tables.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
 #include <strings.h>
 
 #define PLAIN_MAX    (16u * 1024)
 #define SCRATCH_SIZE (64u * 1024)
-
-/* What both tables keep of a row. */
-struct known {
-    uint64_t version;
-    uint8_t commitment[32];
-    uint8_t row_key[STORE_KEY_MAX];
-    size_t row_key_len, len;
-    struct view name;                         /* of a session's user; in plain */
-    uint64_t created_ms, expires_ms, idle_ms; /* of a session */
-    _Atomic uint64_t used_ms;
-    struct view email;    /* a user's; in plain */
-    bool disabled;        /* a user */
-    bool gone;            /* his row was removed: only name and version count */
-    struct rights rights; /* a user's, of his roles */
-    uint8_t plain[];      /* the entity, encoded */
-};
-
-struct identity {
-    struct table *users, *sessions;
-    pthread_mutex_t lock;      /* comparing versions and putting is one step */
-    _Atomic uint64_t first_ms; /* when a session was first looked up: what was loaded counts as used then */
-};
 
 static void forget(void *value)
 {
@@ -46,6 +20,7 @@ RESULT identity_new(struct identity **ret)
     pthread_mutex_init(&i->lock, NULL);
     TRY(table_new(forget, &i->users));
     TRY(table_new(forget, &i->sessions));
+    TRY(roles_new(&i->roles));
     *ret = TAKE(i);
     return OK;
 }
@@ -56,8 +31,14 @@ void identity_free(struct identity *i)
         return;
     table_free(i->users);
     table_free(i->sessions);
+    roles_free(i->roles);
     pthread_mutex_destroy(&i->lock);
     free(i);
+}
+
+struct roles *identity_roles(struct identity *i)
+{
+    return i->roles;
 }
 
 /* --- into the tables */
@@ -142,6 +123,16 @@ static struct view inside(const struct known *k, const struct txn_change *c, str
     return text.len ? VIEW(k->plain + (text.ptr - c->value.ptr), text.len) : (struct view){0};
 }
 
+static void note_roles(struct known *k, const struct user *u, struct view plain)
+{
+    for (size_t n = 0; n < u->roles.count && n < USER_ROLES_MAX; n++) {
+        struct view role = u->roles.items[n];
+        k->roles[n].at = (uint16_t)(role.ptr - plain.ptr); /* PLAIN_MAX is less than that */
+        k->roles[n].len = (uint16_t)role.len;
+        k->role_count++;
+    }
+}
+
 static RESULT apply_user(struct identity *i, const struct txn_change *c, struct arena *scratch)
 {
     struct user u = {0};
@@ -153,7 +144,8 @@ static RESULT apply_user(struct identity *i, const struct txn_change *c, struct 
     }
     k->email = inside(k, c, u.email);
     k->disabled = u.state == USER_DISABLED;
-    (void)!rights_of(u.roles.items, u.roles.count, u.environments, &k->rights); /* an unknown role: none at all */
+    k->environments = u.environments;
+    note_roles(k, &u, c->value);
     put_newer(i, i->users, k);
     return OK;
 }
@@ -191,7 +183,7 @@ static RESULT apply(struct identity *i, const struct txn_change *c, struct arena
         return c->remove ? drop_user(i, c) : apply_user(i, c, scratch);
     if (c->table == TABLE_SESSION)
         return c->remove ? drop_session(i, c) : apply_session(i, c, scratch, fresh);
-    return OK;
+    return roles_applied(i->roles, c);
 }
 
 RESULT identity_applied(struct identity *i, const struct txn_change *change)
@@ -213,11 +205,12 @@ RESULT identity_load(struct identity *i, struct store *reader, const struct row_
 {
     struct ledger_load users = {.keys = keys, .table = TABLE_USER, .take = take_loaded, .context = i};
     struct ledger_load sessions = users;
-    size_t damaged_users = 0, damaged_sessions = 0;
+    size_t damaged_users = 0, damaged_sessions = 0, damaged_roles = 0;
     sessions.table = TABLE_SESSION;
+    TRY(roles_load(i->roles, reader, keys, &damaged_roles, why));
     TRY(ledger_load(reader, &users, &damaged_users, why));
     TRY(ledger_load(reader, &sessions, &damaged_sessions, why));
-    *ret_damaged = damaged_users + damaged_sessions;
+    *ret_damaged = damaged_roles + damaged_users + damaged_sessions;
     return OK;
 }
 
@@ -249,6 +242,8 @@ void identity_distrust(struct identity *i, uint16_t table, const uint8_t row[sta
 {
     struct accused a = {.row = row};
     struct table *t = table == TABLE_USER ? i->users : i->sessions;
+    if (table == TABLE_ROLE)
+        roles_distrust(i->roles, row);
     if (table != TABLE_USER && table != TABLE_SESSION)
         return;
     table_enter();
@@ -283,13 +278,59 @@ RESULT identity_user(struct identity *i, struct view name, struct arena *arena, 
     return e;
 }
 
+static size_t roles_of(const struct known *k, struct view names[static USER_ROLES_MAX])
+{
+    for (size_t n = 0; n < k->role_count; n++)
+        names[n] = VIEW(k->plain + k->roles[n].at, k->roles[n].len);
+    return k->role_count;
+}
+
+/* A role that is not there any more: none at all. */
+static struct rights rights_now(struct identity *i, const struct known *k)
+{
+    struct view names[USER_ROLES_MAX];
+    struct rights r = {0};
+    const struct text_list list = {.items = names, .count = roles_of(k, names)};
+    (void)!rights_of(i->roles, &list, k->environments, &r);
+    return r;
+}
+
+struct holding {
+    struct identity *i;
+    struct view role;
+    struct role_holders *h;
+};
+
+static bool look_at_holder(void *context, void *value)
+{
+    struct holding *x = context;
+    struct view names[USER_ROLES_MAX];
+    size_t count = roles_of(value, names), n = 0;
+    while (n < count && !view_eq(names[n], x->role))
+        n++;
+    if (n == count)
+        return true;
+    struct rights r = rights_now(x->i, value);
+    x->h->configures = x->h->configures || permission_has(r.permissions, PERMISSION_SYSTEM_CONFIG);
+    role_holders_add(x->h, "user:", table_key(value));
+    return true;
+}
+
+void identity_holding(struct identity *i, struct view role, struct role_holders *h)
+{
+    struct holding x = {i, role, h};
+    table_enter();
+    table_visit(i->users, look_at_holder, &x);
+    table_leave();
+}
+
 RESULT identity_user_rights(struct identity *i, struct view name, struct rights *ret)
 {
     table_enter();
     const struct known *k = table_find(i->users, name);
     enum err e = !k || k->gone ? ERR_NOT_FOUND : k->disabled ? ERR_FORBIDDEN : OK;
     if (e == OK)
-        *ret = k->rights;
+        *ret = rights_now(i, k);
     table_leave();
     return e;
 }
@@ -355,20 +396,6 @@ uint64_t identity_user_gone(struct identity *i, struct view name)
 
 /* --- sessions */
 
-static uint64_t first_use(struct identity *i, uint64_t now_ms)
-{
-    uint64_t first = 0;
-    if (atomic_compare_exchange_strong(&i->first_ms, &first, now_ms))
-        return now_ms;
-    return first;
-}
-
-static uint64_t used_at(struct identity *i, const struct known *k, uint64_t now_ms)
-{
-    uint64_t used = atomic_load_explicit(&k->used_ms, memory_order_relaxed);
-    return used ? used : first_use(i, now_ms);
-}
-
 static RESULT session_now(struct identity *i, const uint8_t token_hash[static 32], uint64_t now_ms, struct arena *arena,
                           struct session *ret)
 {
@@ -376,7 +403,7 @@ static RESULT session_now(struct identity *i, const uint8_t token_hash[static 32
     if (!k)
         return ERR_UNAUTHENTICATED;
     TRY(copy_known(k, &session_entity, arena, ret));
-    if (session_over(ret, used_at(i, k, now_ms), now_ms))
+    if (session_over(ret, tables_used_at(i, k, now_ms), now_ms))
         return ERR_TOKEN_EXPIRED;
     atomic_store_explicit(&k->used_ms, now_ms, memory_order_relaxed);
     return OK;
@@ -447,117 +474,4 @@ RESULT identity_remove_user(const struct row_keys *keys, const struct user_found
     TRY(named(keys, TABLE_USER, before->user.name, arena, &c.key));
     *ret = c;
     return OK;
-}
-
-static RESULT removal(const struct known *k, struct arena *arena, struct txn_change *ret)
-{
-    struct txn_change c = {.table = TABLE_SESSION, .remove = true, .expect = k->version};
-    memcpy(c.old_commitment, k->commitment, sizeof c.old_commitment);
-    TRY(arena_copy(arena, VIEW(k->row_key, k->row_key_len), &c.key));
-    *ret = c;
-    return OK;
-}
-
-RESULT identity_remove_session(struct identity *i, const struct row_keys *keys, const uint8_t token_hash[static 32],
-                               struct arena *arena, struct txn_change *ret)
-{
-    (void)keys; /* the table knows the row */
-    table_enter();
-    const struct known *k = table_find(i->sessions, VIEW(token_hash, 32));
-    enum err e = k ? removal(k, arena, ret) : ERR_NOT_FOUND;
-    table_leave();
-    return e;
-}
-
-/* --- ending sessions */
-
-struct one {
-    struct txn_change end;
-    uint64_t created_ms;
-    bool over;
-};
-
-struct ending {
-    struct identity *i;
-    struct view user;
-    bool everybody; /* only what is over, of all users */
-    uint64_t now_ms;
-    struct arena *arena;
-    struct one *list;
-    size_t count, room;
-    enum err error;
-};
-
-static bool gather_session(void *context, void *value)
-{
-    struct ending *e = context;
-    const struct known *k = value;
-    const struct session lasts = {.expires_ms = k->expires_ms, .idle_ms = k->idle_ms};
-    if (!e->everybody && !view_eq(k->name, e->user))
-        return true;
-    bool over = session_over(&lasts, used_at(e->i, k, e->now_ms), e->now_ms);
-    if (e->everybody && !over)
-        return true;
-    if (e->count == e->room)
-        return false;
-    struct one *o = &e->list[e->count];
-    e->error = removal(k, e->arena, &o->end);
-    if (e->error != OK)
-        return false;
-    o->created_ms = k->created_ms;
-    o->over = over;
-    e->count++;
-    return true;
-}
-
-/* What is over comes first, then the oldest. */
-static int by_age(const void *a, const void *b)
-{
-    const struct one *x = a, *y = b;
-    if (x->over != y->over)
-        return x->over ? -1 : 1;
-    return (x->created_ms > y->created_ms) - (x->created_ms < y->created_ms);
-}
-
-static RESULT choose(struct ending *e, size_t keep, struct txn_change **ret, size_t *ret_count)
-{
-    size_t n = 0;
-    qsort(e->list, e->count, sizeof *e->list, by_age);
-    struct txn_change *out = arena_alloc(e->arena, (e->count + 1) * sizeof *out);
-    if (!out)
-        return ERR_NO_MEMORY;
-    while (n < e->count && (e->list[n].over || e->count - n > keep)) {
-        out[n] = e->list[n].end;
-        n++;
-    }
-    *ret = out;
-    *ret_count = n;
-    return OK;
-}
-
-static RESULT end_sessions(struct ending *e, size_t keep, struct txn_change **ret, size_t *ret_count)
-{
-    e->room = IDENTITY_ENDED_MAX;
-    e->list = arena_alloc(e->arena, e->room * sizeof *e->list);
-    if (!e->list)
-        return ERR_NO_MEMORY;
-    table_enter();
-    table_visit(e->i->sessions, gather_session, e);
-    table_leave();
-    TRY(e->error);
-    return choose(e, keep, ret, ret_count);
-}
-
-RESULT identity_end_sessions(struct identity *i, struct view user, uint64_t now_ms, size_t keep, struct arena *arena,
-                             struct txn_change **ret, size_t *ret_count)
-{
-    struct ending e = {.i = i, .user = user, .now_ms = now_ms, .arena = arena};
-    return end_sessions(&e, keep, ret, ret_count);
-}
-
-RESULT identity_end_over(struct identity *i, uint64_t now_ms, struct arena *arena, struct txn_change **ret,
-                         size_t *ret_count)
-{
-    struct ending e = {.i = i, .everybody = true, .now_ms = now_ms, .arena = arena};
-    return end_sessions(&e, 0, ret, ret_count);
 }

@@ -5,6 +5,7 @@
 
 #include "base/entity.h"
 #include "domain/identity/permission.h"
+#include "domain/identity/roles.h"
 #include "ipc/config.h"
 #include "ledger/ledger.h"
 
@@ -64,6 +65,7 @@ struct identity; /* the memory tables; look-ups from any thread, changes after c
 
 RESULT identity_new(struct identity **ret);
 void identity_free(struct identity *i);
+struct roles *identity_roles(struct identity *i); /* its own: loaded, distrusted and changed with it */
 /* Fills the tables from the store. What is damaged is counted and left out (ledger_load); such a user can't sign in,
  * and nobody is locked out with him. */
 RESULT identity_load(struct identity *i, struct store *reader, const struct row_keys *keys, size_t *ret_damaged,
@@ -82,6 +84,8 @@ RESULT identity_user(struct identity *i, struct view name, struct arena *arena, 
 /* What a user may do now, without a copy of his row: asked on every request of his API keys. ERR_NOT_FOUND,
  * ERR_FORBIDDEN for one who is disabled. */
 RESULT identity_user_rights(struct identity *i, struct view name, struct rights *ret);
+/* Adds the users who have this role. Looks at every user. */
+void identity_holding(struct identity *i, struct view role, struct role_holders *h);
 /* Of struct user, by name; what is copied is no more than limit of them, however many there are. */
 struct users_range {
     struct view after;  /* a name; empty = from the start */

@@ -67,39 +67,6 @@ const struct role roles_builtin[] = {
 };
 const size_t roles_builtin_count = ARRAY_LEN(roles_builtin);
 
-const struct role *role_find(struct view name)
-{
-    for (size_t i = 0; i < roles_builtin_count; i++)
-        if (view_is(name, roles_builtin[i].name))
-            return &roles_builtin[i];
-    return NULL;
-}
-
-RESULT roles_effective(const struct view *role_names, size_t count, struct permission_set *ret, uint8_t *ret_level)
-{
-    uint32_t grants = 0, denies = 0;
-    uint8_t level = ACCESS_NONE;
-    for (size_t i = 0; i < count; i++) {
-        const struct role *r = role_find(role_names[i]);
-        if (!r)
-            return ERR_NOT_FOUND;
-        grants |= r->grants.bits;
-        denies |= r->denies.bits;
-        level = r->level > level ? r->level : level;
-    }
-    ret->bits = grants & ~denies;
-    *ret_level = level;
-    return OK;
-}
-
-RESULT rights_of(const struct view *role_names, size_t count, uint8_t environments, struct rights *ret)
-{
-    struct rights r = {.access.environments = environments};
-    TRY(roles_effective(role_names, count, &r.permissions, &r.access.level));
-    *ret = r;
-    return OK;
-}
-
 bool rights_within(const struct rights *inner, const struct rights *outer)
 {
     return (inner->permissions.bits & ~outer->permissions.bits) == 0 && inner->access.level <= outer->access.level &&

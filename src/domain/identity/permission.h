@@ -63,12 +63,7 @@ struct role {
     struct permission_set grants, denies;
     uint8_t level; /* enum access_level that the role gives */
 };
-extern const struct role roles_builtin[]; /* the ten of IAM-5, in its order */
+extern const struct role roles_builtin[]; /* the ten of IAM-5, in its order; found by name in identity/roles.h */
 extern const size_t roles_builtin_count;
-const struct role *role_find(struct view name); /* built in; NULL if there is none */
-/* Grants of all roles together less the denials of any. */
-RESULT roles_effective(const struct view *names, size_t count, struct permission_set *ret, uint8_t *ret_level);
-/* The same, with the environments that go with the level. ret is untouched on failure. ERR_NOT_FOUND. */
-RESULT rights_of(const struct view *names, size_t count, uint8_t environments, struct rights *ret);
 
 #endif

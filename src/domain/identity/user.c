@@ -10,17 +10,12 @@
 
 static const char *const state_names[] = {"none", "active", "locked", "disabled", NULL};
 
-static bool known_role(struct view v)
-{
-    return role_find(v) != NULL;
-}
-
 static const struct field user_fields[] = {
     FIELD(1, struct user, id, FIXED, 16, .flags = FIELD_READ_ONLY),
     FIELD(2, struct user, name, TEXT, USER_NAME_MAX, .flags = FIELD_REQUIRED, .min = 1, .check = user_name_valid,
           .rule = USER_NAME_RULE),
     FIELD(3, struct user, email, TEXT, USER_EMAIL_MAX, .check = text_printable, .rule = "printable text"),
-    FIELD(4, struct user, roles, TEXTS, USER_ROLES_MAX, .check = known_role, .rule = "a built-in role"),
+    FIELD(4, struct user, roles, TEXTS, USER_ROLES_MAX, .check = role_name_valid, .rule = ROLE_NAME_RULE),
     FIELD(5, struct user, state, ENUM, 0, .flags = FIELD_READ_ONLY, .names = state_names),
     FIELD(6, struct user, password_hash, TEXT, 128, .flags = FIELD_HIDDEN),
     FIELD(7, struct user, created_ms, TIME, 0, .flags = FIELD_READ_ONLY),

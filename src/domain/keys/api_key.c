@@ -20,11 +20,6 @@ static const char *const environment_names[] = {"none", "development", "staging"
 static const char *const status_names[] = {"none", "active", "suspended", "expired", "revoked", NULL};
 static const char *const usage_names[] = {"none", "read_only", "read_write", "execute_only", "full_access", NULL};
 
-static bool known_role(struct view v)
-{
-    return role_find(v) != NULL;
-}
-
 static const struct field fields[] = {
     FIELD(1, struct api_key, id, TEXT, API_KEY_ID_LEN, .flags = FIELD_READ_ONLY, .check = api_key_id_valid,
           .rule = "16 letters and digits"),
@@ -36,7 +31,7 @@ static const struct field fields[] = {
     FIELD(5, struct api_key, environment, ENUM, 0, .names = environment_names),
     FIELD(6, struct api_key, status, ENUM, 0, .flags = FIELD_READ_ONLY, .names = status_names),
     FIELD(7, struct api_key, usage, ENUM, 0, .names = usage_names),
-    FIELD(8, struct api_key, roles, TEXTS, USER_ROLES_MAX, .check = known_role, .rule = "a built-in role"),
+    FIELD(8, struct api_key, roles, TEXTS, USER_ROLES_MAX, .check = role_name_valid, .rule = ROLE_NAME_RULE),
     FIELD(9, struct api_key, credentials, TEXTS, API_KEY_CREDENTIALS_MAX, .check = api_key_pattern_valid,
           .rule = API_KEY_PATTERN_RULE),
     FIELD(10, struct api_key, verifier, FIXED, 32, .flags = FIELD_HIDDEN),

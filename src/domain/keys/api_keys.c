@@ -452,3 +452,47 @@ RESULT api_keys_list(struct api_keys *k, struct view owner, struct arena *arena,
 {
     return api_keys_page(k, &(struct api_keys_range){.owner = owner, .limit = SIZE_MAX}, arena, ret);
 }
+
+/* --- who has a role */
+
+struct holding {
+    struct view role;
+    struct arena *scratch;
+    struct role_holders *h;
+    enum err error;
+};
+
+static bool has_role(const struct api_key *key, struct view role)
+{
+    for (size_t i = 0; i < key->roles.count; i++)
+        if (view_eq(key->roles.items[i], role))
+            return key->status != KEY_REVOKED;
+    return false;
+}
+
+static bool look_at_holder(void *context, void *value)
+{
+    struct holding *x = context;
+    const struct known *k = value;
+    struct api_key key = {0};
+    /* Most keys don't even contain the name, and need not be taken apart. */
+    if (!memmem(k->plain, k->len, x->role.ptr, x->role.len))
+        return true;
+    arena_reset(x->scratch);
+    x->error = entity_decode(&api_key_entity, VIEW(k->plain, k->len), x->scratch, &key);
+    if (x->error == OK && has_role(&key, x->role))
+        role_holders_add(x->h, "key:", table_key(value));
+    return x->error == OK;
+}
+
+RESULT api_keys_holding(struct api_keys *k, struct view role, struct role_holders *h)
+{
+    AUTO(arena_free) struct arena *scratch = NULL;
+    struct holding x = {.role = role, .h = h};
+    TRY(arena_new(2048, SCRATCH_SIZE, &scratch));
+    x.scratch = scratch;
+    table_enter();
+    table_visit(k->keys, look_at_holder, &x);
+    table_leave();
+    return x.error;
+}

@@ -4,6 +4,7 @@
 
 #include "base/entity.h"
 #include "domain/identity/permission.h"
+#include "domain/identity/roles.h"
 #include "ledger/ledger.h"
 
 /* hfk_<env>_<id 16><secret 43… with its own separator '_'><check 6>: "hfk_live_<16 base62>_<43 base62><6 base62
@@ -40,7 +41,7 @@ struct api_key {             /* entity ApiKey, TABLE_KEY, key by id */
     struct view name, owner; /* owner: a user */
     struct view description;
     uint8_t environment, status, usage;
-    struct text_list roles;       /* what it may do: built-in roles, never more than its creator's permissions */
+    struct text_list roles;       /* what it may do, never more than its creator's permissions */
     struct text_list credentials; /* paths it may sign with; a star as the last component allowed; empty = none */
     uint8_t verifier[32];         /* FIELD_HIDDEN */
     uint32_t pepper_epoch;        /* FIELD_HIDDEN */
@@ -89,7 +90,9 @@ struct api_keys_range {
     size_t limit;
 };
 RESULT api_keys_page(struct api_keys *k, const struct api_keys_range *range, struct arena *arena,
-                     struct entity_list *ret);             /* of struct api_key, by id */
+                     struct entity_list *ret); /* of struct api_key, by id */
+/* Adds the keys that have this role, not empty, and are not revoked. Looks at every key. */
+RESULT api_keys_holding(struct api_keys *k, struct view role, struct role_holders *h);
 bool api_keys_uid_taken(struct api_keys *k, uint32_t uid); /* by a key that is not revoked */
 RESULT api_key_put(const struct row_keys *keys, const struct api_key *key, const struct api_key_found *before,
                    struct arena *arena, struct txn_change *ret);

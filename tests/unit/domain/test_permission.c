@@ -1,10 +1,26 @@
 /* Who may what: the whole matrix of built-in roles is held against roles.expected. */
-#include "domain/identity/permission.h"
+#include "domain/identity/roles.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 
 #include <cmocka.h>
+
+static struct roles *roles;
+
+static int set_up(void **state)
+{
+    (void)state;
+    assert_int_equal(roles_new(&roles), OK);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    roles_free(roles);
+    return 0;
+}
 
 static void put_role(struct writer *w, const struct role *r)
 {
@@ -38,12 +54,46 @@ static void test_matrix_is_as_written(void **state)
     assert_string_equal((const char *)w.ptr, expected);
 }
 
+/* The page's table, one line for each role. */
+static void put_page(struct writer *w)
+{
+    writer_str(w, "<!-- roles:begin -->\n| role | secrets | permissions |\n|---|---|---|\n");
+    for (size_t i = 0; i < roles_builtin_count; i++) {
+        const struct role *r = &roles_builtin[i];
+        writer_printf(w, "| %s | %s |", r->name, access_level_names[r->level]);
+        for (unsigned p = 0; p < PERMISSION_COUNT; p++)
+            if (permission_has(r->grants, (enum permission)p) || permission_has(r->denies, (enum permission)p))
+                writer_printf(w, " %c%s", permission_has(r->denies, (enum permission)p) ? '-' : '+',
+                              permission_name((enum permission)p));
+        writer_str(w, " |\n");
+    }
+    writer_str(w, "<!-- roles:end -->");
+    writer_u8(w, 0);
+}
+
+static void test_page_says_what_the_program_does(void **state)
+{
+    (void)state;
+    char path[4096], page[32768];
+    snprintf(path, sizeof path, "%s/docs/roles.md", getenv("HOLDFAST_SOURCE"));
+    FILE *f = fopen(path, "r");
+    assert_non_null(f);
+    size_t n = fread(page, 1, sizeof page - 1, f);
+    page[n] = '\0';
+    fclose(f);
+    AUTO_WRITER w = writer_new(8192);
+    put_page(&w);
+    assert_int_equal(writer_done(&w), OK);
+    if (!strstr(page, (const char *)w.ptr))
+        fail_msg("docs/roles.md should hold:\n%s", (const char *)w.ptr);
+}
+
 static bool holds(const char *a, const char *b, enum permission p)
 {
     const struct view names[] = {view_str(a), view_str(b)};
     struct permission_set set = {0};
     uint8_t level = 0;
-    assert_int_equal(roles_effective(names, b ? 2 : 1, &set, &level), OK);
+    assert_int_equal(roles_effective(roles, names, b ? 2 : 1, &set, &level), OK);
     return permission_has(set, p);
 }
 
@@ -64,9 +114,9 @@ static void test_level_is_the_highest(void **state)
     const struct view names[] = {VIEW_STR("read_only"), VIEW_STR("trader"), VIEW_STR("viewer")};
     struct permission_set set = {.bits = 7};
     uint8_t level = 77;
-    assert_int_equal(roles_effective(names, 3, &set, &level), OK);
+    assert_int_equal(roles_effective(roles, names, 3, &set, &level), OK);
     assert_int_equal(level, ACCESS_WRITE);
-    assert_int_equal(roles_effective(names, 0, &set, &level), OK);
+    assert_int_equal(roles_effective(roles, names, 0, &set, &level), OK);
     assert_int_equal(level, ACCESS_NONE);
     assert_int_equal(set.bits, 0);
 }
@@ -77,7 +127,7 @@ static void test_unknown_role_grants_nothing(void **state)
     const struct view names[] = {VIEW_STR("admin"), VIEW_STR("Admin")};
     struct permission_set set = {.bits = 5};
     uint8_t level = 9;
-    assert_int_equal(roles_effective(names, 2, &set, &level), ERR_NOT_FOUND);
+    assert_int_equal(roles_effective(roles, names, 2, &set, &level), ERR_NOT_FOUND);
     assert_int_equal(set.bits, 5);
     assert_int_equal(level, 9);
 }
@@ -98,11 +148,9 @@ static void test_names_of_routes_can_not_be_given(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_matrix_is_as_written),
-        cmocka_unit_test(test_denial_beats_every_grant),
-        cmocka_unit_test(test_level_is_the_highest),
-        cmocka_unit_test(test_unknown_role_grants_nothing),
-        cmocka_unit_test(test_names_of_routes_can_not_be_given),
+        cmocka_unit_test(test_matrix_is_as_written),        cmocka_unit_test(test_page_says_what_the_program_does),
+        cmocka_unit_test(test_denial_beats_every_grant),    cmocka_unit_test(test_level_is_the_highest),
+        cmocka_unit_test(test_unknown_role_grants_nothing), cmocka_unit_test(test_names_of_routes_can_not_be_given),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -1,0 +1,131 @@
+/* How sessions end: one, the oldest of a user, or all that are over. */
+#include "domain/identity/tables.h"
+
+static uint64_t first_use(struct identity *i, uint64_t now_ms)
+{
+    uint64_t first = 0;
+    if (atomic_compare_exchange_strong(&i->first_ms, &first, now_ms))
+        return now_ms;
+    return first;
+}
+
+uint64_t tables_used_at(struct identity *i, const struct known *k, uint64_t now_ms)
+{
+    uint64_t used = atomic_load_explicit(&k->used_ms, memory_order_relaxed);
+    return used ? used : first_use(i, now_ms);
+}
+
+/* --- one */
+
+static RESULT removal(const struct known *k, struct arena *arena, struct txn_change *ret)
+{
+    struct txn_change c = {.table = TABLE_SESSION, .remove = true, .expect = k->version};
+    memcpy(c.old_commitment, k->commitment, sizeof c.old_commitment);
+    TRY(arena_copy(arena, VIEW(k->row_key, k->row_key_len), &c.key));
+    *ret = c;
+    return OK;
+}
+
+RESULT identity_remove_session(struct identity *i, const struct row_keys *keys, const uint8_t token_hash[static 32],
+                               struct arena *arena, struct txn_change *ret)
+{
+    (void)keys; /* the table knows the row */
+    table_enter();
+    const struct known *k = table_find(i->sessions, VIEW(token_hash, 32));
+    enum err e = k ? removal(k, arena, ret) : ERR_NOT_FOUND;
+    table_leave();
+    return e;
+}
+
+/* --- ending sessions */
+
+struct one {
+    struct txn_change end;
+    uint64_t created_ms;
+    bool over;
+};
+
+struct ending {
+    struct identity *i;
+    struct view user;
+    bool everybody; /* only what is over, of all users */
+    uint64_t now_ms;
+    struct arena *arena;
+    struct one *list;
+    size_t count, room;
+    enum err error;
+};
+
+static bool gather_session(void *context, void *value)
+{
+    struct ending *e = context;
+    const struct known *k = value;
+    const struct session lasts = {.expires_ms = k->expires_ms, .idle_ms = k->idle_ms};
+    if (!e->everybody && !view_eq(k->name, e->user))
+        return true;
+    bool over = session_over(&lasts, tables_used_at(e->i, k, e->now_ms), e->now_ms);
+    if (e->everybody && !over)
+        return true;
+    if (e->count == e->room)
+        return false;
+    struct one *o = &e->list[e->count];
+    e->error = removal(k, e->arena, &o->end);
+    if (e->error != OK)
+        return false;
+    o->created_ms = k->created_ms;
+    o->over = over;
+    e->count++;
+    return true;
+}
+
+/* What is over comes first, then the oldest. */
+static int by_age(const void *a, const void *b)
+{
+    const struct one *x = a, *y = b;
+    if (x->over != y->over)
+        return x->over ? -1 : 1;
+    return (x->created_ms > y->created_ms) - (x->created_ms < y->created_ms);
+}
+
+static RESULT choose(struct ending *e, size_t keep, struct txn_change **ret, size_t *ret_count)
+{
+    size_t n = 0;
+    qsort(e->list, e->count, sizeof *e->list, by_age);
+    struct txn_change *out = arena_alloc(e->arena, (e->count + 1) * sizeof *out);
+    if (!out)
+        return ERR_NO_MEMORY;
+    while (n < e->count && (e->list[n].over || e->count - n > keep)) {
+        out[n] = e->list[n].end;
+        n++;
+    }
+    *ret = out;
+    *ret_count = n;
+    return OK;
+}
+
+static RESULT end_sessions(struct ending *e, size_t keep, struct txn_change **ret, size_t *ret_count)
+{
+    e->room = IDENTITY_ENDED_MAX;
+    e->list = arena_alloc(e->arena, e->room * sizeof *e->list);
+    if (!e->list)
+        return ERR_NO_MEMORY;
+    table_enter();
+    table_visit(e->i->sessions, gather_session, e);
+    table_leave();
+    TRY(e->error);
+    return choose(e, keep, ret, ret_count);
+}
+
+RESULT identity_end_sessions(struct identity *i, struct view user, uint64_t now_ms, size_t keep, struct arena *arena,
+                             struct txn_change **ret, size_t *ret_count)
+{
+    struct ending e = {.i = i, .user = user, .now_ms = now_ms, .arena = arena};
+    return end_sessions(&e, keep, ret, ret_count);
+}
+
+RESULT identity_end_over(struct identity *i, uint64_t now_ms, struct arena *arena, struct txn_change **ret,
+                         size_t *ret_count)
+{
+    struct ending e = {.i = i, .everybody = true, .now_ms = now_ms, .arena = arena};
+    return end_sessions(&e, 0, ret, ret_count);
+}

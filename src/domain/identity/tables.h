@@ -1,0 +1,41 @@
+/* The inside of the memory tables, for the files that keep them. */
+#ifndef HOLDFAST_DOMAIN_IDENTITY_TABLES_H
+#define HOLDFAST_DOMAIN_IDENTITY_TABLES_H
+
+#include "base/table.h"
+#include "domain/identity/identity.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* What both tables keep of a row. */
+struct known {
+    uint64_t version;
+    uint8_t commitment[32];
+    uint8_t row_key[STORE_KEY_MAX];
+    size_t row_key_len, len;
+    struct view name;                         /* of a session's user; in plain */
+    uint64_t created_ms, expires_ms, idle_ms; /* of a session */
+    _Atomic uint64_t used_ms;
+    struct view email;    /* a user's; in plain */
+    bool disabled;        /* a user */
+    bool gone;            /* his row was removed: only name and version count */
+    uint8_t environments; /* a user's */
+    uint8_t role_count;   /* a user's; each lies in plain */
+    struct {
+        uint16_t at, len;
+    } roles[USER_ROLES_MAX];
+    uint8_t plain[]; /* the entity, encoded */
+};
+
+struct identity {
+    struct table *users, *sessions;
+    struct roles *roles;
+    pthread_mutex_t lock;      /* comparing versions and putting is one step */
+    _Atomic uint64_t first_ms; /* when a session was first looked up: what was loaded counts as used then */
+};
+
+/* When the session was used last, as far as this run knows. Inside a section of the table. */
+uint64_t tables_used_at(struct identity *i, const struct known *k, uint64_t now_ms);
+
+#endif
