@@ -5,8 +5,8 @@
 #include "base/fields.h"
 
 struct health {
-    struct view state, keeper, signer, log, sentence;
-    uint64_t log_size, checkpoint_size;
+    struct view state, keeper, signer, log, sentence, sealed_cause;
+    uint64_t log_size, checkpoint_size, sealed_since_ms;
 };
 
 static const char *const state_names[] = {"sealed", "starting", "serving", "stopping"};
@@ -25,6 +25,9 @@ static const struct field health_fields[] = {
     FIELD(6, struct health, log_size, U64, 0, .flags = FIELD_PRINT_ZERO, .doc = "Durable records."),
     FIELD(7, struct health, checkpoint_size, U64, 0, .flags = FIELD_PRINT_ZERO,
           .doc = "Records that the newest checkpoint of this run covers."),
+    FIELD(8, struct health, sealed_cause, TEXT, 32,
+          .doc = "While sealed: start, operator, keeper-ended, upgrade-failed or record-lost."),
+    FIELD_AS(9, struct health, sealed_since_ms, "sealed_since", TIME, 0, .doc = "Since when."),
 };
 static const struct entity health_entity = ENTITY("Health", 0x0610, 1, struct health, health_fields);
 
@@ -74,6 +77,8 @@ struct reading {
     int state, keeper, log;
     bool signer, tampered;
     uint64_t size;
+    struct sealed sealed; /* what the keeper says of it */
+    char sealed_text[257];
 };
 
 /* The first that holds says it. */
@@ -90,7 +95,7 @@ static const char *sentence_of(const struct reading *r)
     if (r->keeper == API_KEEPER_UNINITIALISED)
         return "Not initialised: run 'holdfast operator init' on its host.";
     if (r->keeper == API_KEEPER_SEALED)
-        return "Sealed: run 'holdfast operator unseal' on its host.";
+        return r->sealed_text;
     if (r->state != API_SERVING)
         return r->state == API_STOPPING ? "Holdfast is stopping." : "Holdfast is starting.";
     if (r->log == API_LOG_FULL)
@@ -100,6 +105,17 @@ static const char *sentence_of(const struct reading *r)
     if (r->tampered)
         return "Stored rows were changed outside Holdfast: the records TAMPERING_FOUND name them.";
     return r->signer ? "All is well." : "The signer is restarting: nothing is signed for a moment.";
+}
+
+static void read_sealed(struct api_health *h, struct reading *r)
+{
+    struct writer w = writer_fixed(r->sealed_text, sizeof r->sealed_text - 1);
+
+    r->sealed = (struct sealed){.cause = (uint8_t)atomic_load(&h->sealed_cause),
+                                .since_ms = atomic_load(&h->sealed_since_ms),
+                                .wait_status = atomic_load(&h->sealed_wait_status)};
+    sealed_sentence(&r->sealed, &w);
+    r->sealed_text[w.len] = '\0';
 }
 
 static struct reading read_health(struct api_shared *s)
@@ -116,6 +132,8 @@ static struct reading read_health(struct api_shared *s)
     /* The ledger is there for good once the state has left SEALED. */
     if (r.state == API_SERVING)
         r.size = ledger_size(s->ledger);
+    if (r.keeper == API_KEEPER_SEALED)
+        read_sealed(h, &r);
     return r;
 }
 
@@ -135,7 +153,12 @@ static enum http_outcome health_get(struct http_request *req)
                        .sentence = view_str(sentence_of(&r)),
                        .log_size = r.size,
                        .checkpoint_size = atomic_load(&s->health.checkpoint_size)};
+    const char *cause = sealed_cause_name(r.sealed.cause);
 
+    if (cause) {
+        h.sealed_cause = view_str(cause);
+        h.sealed_since_ms = r.sealed.since_ms;
+    }
     return http_answer_entity(req, is_well(&r) ? 200 : 503, &health_entity, &h);
 }
 

@@ -37,6 +37,8 @@ static const char *state_name(uint8_t state)
 
 static const struct column status_columns[] = {
     {"state", "State"},
+    {"sentence", "In words"},
+    {"sealed_since", "Sealed since"},
     {"unsealed_by", "Unsealed by"},
     {"shares_given", "Shares given"},
     {"certificate", "TLS certificate"},
@@ -80,10 +82,29 @@ static const char *certificate_of(struct cli *c)
     return fingerprint;
 }
 
+static RESULT put_sealed(const struct sealed *s, struct writer *w)
+{
+    AUTO_WRITER sentence = writer_new(256);
+    const char *cause = sealed_cause_name(s->cause);
+    char since[TIME_TEXT_SIZE];
+
+    sealed_sentence(s, &sentence);
+    TRY(writer_done(&sentence));
+    json_text(w, "sentence", writer_view_of(&sentence));
+    if (!cause)
+        return OK;
+    time_format(s->since_ms, since);
+    json_text(w, "sealed_cause", view_str(cause));
+    json_text(w, "sealed_since", view_str(since));
+    return OK;
+}
+
 static RESULT status_json(struct cli *c, const struct keeper_status *s, const char *certificate, struct writer *w)
 {
     json_open(w, '{');
     json_text(w, "state", view_str(state_name(s->state)));
+    if (s->state == STATE_SEALED)
+        TRY(put_sealed(&s->sealed, w));
     if (s->state != STATE_UNINITIALISED) {
         const char *by = s->method == UNSEAL_PASSPHRASE
                              ? "a passphrase"

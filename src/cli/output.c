@@ -352,21 +352,31 @@ RESULT output_entity(struct cli *c, const struct entity *e, const void *object)
 
 /* --- problems */
 
-static void problem_json(struct cli *c, enum err e, const char *title)
+static const char *title_of_problem(const struct cli *c, enum err e)
+{
+    return c->title[0] ? c->title : err_sentence(e);
+}
+
+void output_problem_json(const struct cli *c, enum err e, struct writer *w)
+{
+    json_open(w, '{');
+    json_text(w, "code", view_str(err_code(e)));
+    json_text(w, "title", view_str(title_of_problem(c, e)));
+    if (c->why.detail[0])
+        json_text(w, "detail", view_str(c->why.detail));
+    if (c->why.where[0])
+        json_text(w, "where", view_str(c->why.where));
+    if (c->request_id[0])
+        json_text(w, "requestId", view_str(c->request_id));
+    json_u64(w, "exit", (uint64_t)err_exit(e));
+    json_close(w, '}');
+}
+
+static void problem_line(struct cli *c, enum err e)
 {
     AUTO_WRITER w = writer_new(8192);
 
-    json_open(&w, '{');
-    json_text(&w, "code", view_str(err_code(e)));
-    json_text(&w, "title", view_str(title));
-    if (c->why.detail[0])
-        json_text(&w, "detail", view_str(c->why.detail));
-    if (c->why.where[0])
-        json_text(&w, "where", view_str(c->why.where));
-    if (c->request_id[0])
-        json_text(&w, "requestId", view_str(c->request_id));
-    json_u64(&w, "exit", (uint64_t)err_exit(e));
-    json_close(&w, '}');
+    output_problem_json(c, e, &w);
     if (writer_done(&w) == OK)
         (void)fprintf(c->err, "%.*s\n", (int)w.len, (const char *)w.ptr);
 }
@@ -383,10 +393,10 @@ static void put_line(struct cli *c, const char *label, const char *text)
 
 void output_problem(struct cli *c, enum err e)
 {
-    const char *title = c->title[0] ? c->title : err_sentence(e);
+    const char *title = title_of_problem(c, e);
 
     if (c->json) {
-        problem_json(c, e, title);
+        problem_line(c, e);
         return;
     }
     put_line(c, "holdfast: ", title);

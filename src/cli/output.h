@@ -30,6 +30,8 @@ void output_cell(const json_t *value, struct writer *w);
 const json_t *output_member(const json_t *object, const char *name);
 /* What the run ended with, on c->err. */
 void output_problem(struct cli *c, enum err e);
+/* The same as a JSON object. */
+void output_problem_json(const struct cli *c, enum err e, struct writer *w);
 /* The terminal's colour for a meaning, or "". */
 enum output_style { STYLE_NONE, STYLE_TITLE, STYLE_BAD, STYLE_GOOD, STYLE_DIM };
 const char *output_style(const struct cli *c, enum output_style style);

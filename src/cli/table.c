@@ -227,9 +227,11 @@ const struct cli_command command_table[] = {
             NO_ARGUMENTS, NULL),
     COMMAND("whoami", sessions_whoami, COMMAND_API, "who the server takes you for, and what you may do", NULL, NULL,
             NO_ARGUMENTS, NULL),
-    COMMAND("status", status_show, COMMAND_API, "is the server up, unsealed and healthy",
-            "Exits with 7 while it does not serve. More is shown to those who are signed in.", NULL, NO_ARGUMENTS,
-            NULL),
+    COMMAND(
+        "status", status_show, COMMAND_API, "is the server up, unsealed and healthy",
+        "Exits with 7 while it does not serve: sealed, starting, stopping, or not there, which -o json tells as the "
+        "state 'unreachable'. More is shown to those who are signed in.",
+        NULL, NO_ARGUMENTS, NULL),
     COMMAND(
         "secret put", secrets_put, SECRETS, "store a new secret",
         "The value is asked for, or read from --value-file. It is never an argument: those can be seen by everybody on "

@@ -278,6 +278,16 @@ static void wiped(struct front *f)
     front_stop(f, SEALED_MS);
 }
 
+/* Before `keeper` says sealed, for health reads it only then. */
+static void set_sealed(struct front *f, const struct sealed *s)
+{
+    struct api_health *h = &f->shared.health;
+
+    atomic_store(&h->sealed_since_ms, s->since_ms);
+    atomic_store(&h->sealed_wait_status, s->wait_status);
+    atomic_store(&h->sealed_cause, s->cause);
+}
+
 static void on_status(void *context, enum err error, struct view entity, const struct problem *why)
 {
     struct front *f = context;
@@ -300,6 +310,7 @@ static void on_status(void *context, enum err error, struct view entity, const s
         wiped(f);
         return;
     }
+    set_sealed(f, &st.sealed);
     set_keeper(f, st.state == STATE_SEALED ? API_KEEPER_SEALED : API_KEEPER_UNINITIALISED);
     supervisor_status(f, st.state == STATE_SEALED ? "sealed" : "not initialised");
 }
@@ -316,6 +327,7 @@ void life_look(struct front *f)
 
 void life_sealed(struct front *f)
 {
+    set_sealed(f, &(struct sealed){0});
     set_keeper(f, API_KEEPER_SEALED);
     set_state(f, API_SEALED);
     supervisor_status(f, "sealed");
@@ -323,6 +335,8 @@ void life_sealed(struct front *f)
     f->life->step = STEP_WAIT;
     if (f->life->known)
         wiped(f);
+    else
+        life_look(f); /* for why and since when */
 }
 
 void life_gone(struct front *f)

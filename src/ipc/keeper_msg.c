@@ -25,6 +25,9 @@ static const struct field status_fields[] = {
     FIELD(11, struct keeper_status, authored_waiting, U64, 0),
     FIELD(12, struct keeper_status, memory_locked, BOOL, 0),
     FIELD(13, struct keeper_status, administrators, U8, 0),
+    FIELD_AS(14, struct keeper_status, sealed.cause, "sealed_cause", U8, 0),
+    FIELD_AS(15, struct keeper_status, sealed.since_ms, "sealed_since_ms", U64, 0),
+    FIELD_AS(16, struct keeper_status, sealed.wait_status, "sealed_wait_status", U32, 0),
 };
 const struct entity keeper_status_entity = ENTITY("KeeperStatus", 0x0101, 1, struct keeper_status, status_fields);
 

@@ -4,6 +4,7 @@
 #define HOLDFAST_IPC_KEEPER_MSG_H
 
 #include "base/entity.h"
+#include "ipc/sealed.h"
 
 /* Who is at the other end of a channel: told by which descriptor it came through, never by the peer. */
 enum keeper_peer { PEER_OPERATOR = 1, PEER_FRONT = 2, PEER_SIGNER = 4, PEER_SUPERVISOR = 8 };
@@ -85,6 +86,7 @@ struct keeper_status {
     uint64_t authored_waiting; /* authored records not in the log yet */
     bool memory_locked;
     uint8_t administrators;
+    struct sealed sealed; /* while sealed */
 };
 enum unseal_method { UNSEAL_PASSPHRASE = 1, UNSEAL_SHARES = 2 };
 

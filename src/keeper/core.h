@@ -125,6 +125,7 @@ struct keeper {
     struct arena *spare; /* of the message before, wiped; NULL while one is handled */
     struct random_pool salts;
     enum keeper_state state;
+    struct sealed sealed; /* while it is */
     struct anchor_head head;
     uint8_t wrapped_root[256];
 
@@ -242,7 +243,7 @@ RESULT root_from_passphrase(struct keeper *k, struct view passphrase, struct sec
 RESULT root_check_authority(struct keeper *k, struct view passphrase, const struct text_list *shares);
 
 /* --- seal.c */
-void seal_now(struct keeper *k);
+void seal_now(struct keeper *k, enum sealed_cause cause);
 
 /* --- handlers, one for each message: request and answer are the message's entities, answer zeroed, arena for what it
  * points to. */

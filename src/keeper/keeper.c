@@ -85,6 +85,7 @@ RESULT keeper_new(const struct keeper_config *config, struct keeper **ret)
     if (!k)
         return ERR_NO_MEMORY;
     k->config = *config;
+    k->sealed = config->sealed;
     config_tokens_complete(&k->config.tokens);
     random_pool_init(&k->salts, config->random);
     TRY(keeper_reopen(k));
@@ -193,6 +194,6 @@ RESULT keeper_handle(struct keeper *k, enum keeper_peer from, uint16_t type, str
     /* A record of the signer is lost, and the front may have it: its number must not be given again. The next start
      * counts it as used, takes the record by its tag, and declares the gap. */
     if (e == ERR_NO_MEMORY && type == KEEPER_AUTHORED)
-        seal_now(k);
+        seal_now(k, SEALED_RECORD_LOST);
     return e;
 }

@@ -14,6 +14,7 @@ struct keeper_config {
     const struct clock *clock;
     const struct random *random;
     bool memory_locked;
+    struct sealed sealed;        /* why it begins sealed; empty if nobody knows */
     struct config_tokens tokens; /* zero members mean their defaults; texts live as long as the keeper */
     /* Tells every front (PEER_FRONT) or signer (PEER_SIGNER) channel; e may be NULL. Delivered before the answer to the
      * message that caused it. */

@@ -29,8 +29,10 @@ HANDLER(seal_status)
     s->shares = k->head.shares;
     s->given = (uint8_t)k->given_count;
     memcpy(s->installation, k->head.installation, sizeof s->installation);
-    if (k->state != STATE_UNSEALED)
+    if (k->state == STATE_SEALED) {
+        s->sealed = k->sealed;
         return OK;
+    }
     memcpy(s->import_key, k->import_public, 32);
     memcpy(s->checkpoint_key, k->checkpoint_public, 32);
     s->epoch = keyring_epoch(k->rings[RING_STATE]);
@@ -267,17 +269,18 @@ HANDLER(seal_unseal)
 /* --- seal, rotate, hand-over */
 
 /* Always succeeds: somebody who wants the keys gone must not be stopped by a full disk. */
-void seal_now(struct keeper *k)
+void seal_now(struct keeper *k, enum sealed_cause cause)
 {
     authors_stop(k);
     save_forget(k);
     k->state = STATE_SEALED;
+    k->sealed = (struct sealed){.cause = (uint8_t)cause, .since_ms = now(k)};
     k->config.event(k->config.context, PEER_FRONT | PEER_SIGNER, KEEPER_EVENT_SEALED, NULL, NULL);
 }
 
 HANDLER(seal_seal)
 {
-    seal_now(k);
+    seal_now(k, SEALED_BY_OPERATOR);
     return seal_status(k, request, answer, arena, why);
 }
 
@@ -345,6 +348,7 @@ RESULT keeper_export(struct keeper *k, struct writer *ret_secret)
     authors_stop(k);
     save_forget(k);
     k->state = STATE_SEALED;
+    k->sealed = (struct sealed){.cause = SEALED_UPGRADE_FAILED, .since_ms = now(k)}; /* unless the new one has it */
     return OK;
 }
 

@@ -440,6 +440,21 @@ static RESULT add_start_peers(struct wiring *w, const struct start *start)
     return w->listener_fd < 0 ? OK : loop_add(w->loop, w->listener_fd, EPOLLIN, on_operator, w, &w->listener);
 }
 
+/* The supervisor's word. Without one the keeper is no less sealed. */
+static RESULT read_sealed(const struct start *start, struct arena *arena, struct sealed *ret)
+{
+    struct reader r = reader_new(start->files);
+    struct view name, text;
+
+    while (r.left > 0) {
+        TRY(reader_var(&r, 64, &name));
+        TRY(reader_var(&r, 256, &text));
+        if (view_eq(name, VIEW_STR(SEALED_FILE)))
+            TRY(entity_decode(&sealed_entity, text, arena, ret));
+    }
+    return OK;
+}
+
 /* The supervisor's word, and of it the keeper heeds the part about tokens alone. */
 static RESULT read_settings(struct wiring *w, const struct start *start, struct config_tokens *ret)
 {
@@ -466,6 +481,7 @@ RESULT wiring_new(struct loop *loop, const struct start *start, bool memory_lock
     w->anchor_fd = start_fd_of(start, START_FD_ANCHOR, 0);
     config.anchor_fd = w->anchor_fd;
     TRY(read_settings(w, start, &config.tokens));
+    TRY(read_sealed(start, w->settings, &config.sealed));
     TRY(keeper_new(&config, &w->keeper));
     TRY(loop_each_turn(loop, serve_asks, w));
     TRY(loop_every(loop, LOOK_MS, look_at_operators, w));

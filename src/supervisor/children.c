@@ -22,6 +22,11 @@ static uint64_t now_of(const struct supervisor *s)
     return loop_clock(s->loop)->mono_ms(loop_clock(s->loop));
 }
 
+static uint64_t wall_of(const struct supervisor *s)
+{
+    return loop_clock(s->loop)->wall_ms(loop_clock(s->loop));
+}
+
 static const char *name_of(const struct child *c)
 {
     return start_role_names[c->role];
@@ -266,6 +271,14 @@ static void log_end(const struct child *c, int status)
         log_error("the keeper took the unsealed state along: run 'holdfast operator unseal'");
 }
 
+/* For the next keeper to say. The end of one that never served tells nothing about where the unsealed state went. */
+static void note_keeper_end(const struct child *c, int status)
+{
+    if (c->state == CHILD_SERVING)
+        c->s->sealed = (struct sealed){
+            .cause = SEALED_KEEPER_ENDED, .since_ms = wall_of(c->s), .wait_status = (uint32_t)status};
+}
+
 static struct child *by_pid(struct supervisor *s, pid_t pid)
 {
     for (size_t r = ROLE_KEEPER; r < ROLE_COUNT; r++)
@@ -293,6 +306,8 @@ void children_ended(struct supervisor *s, pid_t pid, int status)
         c->due_ms = 0;
         return;
     }
+    if (c->role == ROLE_KEEPER)
+        note_keeper_end(c, status);
     failed(c);
     /* What the signer holds was unwrapped by a keeper that is no more. */
     if (c->role == ROLE_KEEPER && signer->pid > 0 && signer->state != CHILD_STOPPING) {

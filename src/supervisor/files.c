@@ -1,6 +1,7 @@
 #include "supervisor/state.h"
 
 #include "ipc/file.h"
+#include "ipc/sealed.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -80,10 +81,20 @@ static enum err put_tls(const struct supervisor *s, struct writer *w, struct pro
     return put_file(path, "server.key", PEM_BYTES, w, why);
 }
 
+static enum err put_sealed(const struct supervisor *s, struct writer *w, struct problem *why)
+{
+    AUTO_WRITER text = writer_new(256);
+    (void)why;
+    TRY(entity_encode(&sealed_entity, &s->sealed, &text));
+    writer_var(w, VIEW_STR(SEALED_FILE));
+    writer_var(w, writer_view_of(&text));
+    return writer_done(w);
+}
+
 RESULT files_of_role(const struct supervisor *s, enum start_role role, struct writer *w, struct problem *why)
 {
-    static enum err (*const put[ROLE_COUNT])(const struct supervisor *, struct writer *,
-                                             struct problem *) = {[ROLE_SIGNER] = put_venues, [ROLE_FRONT] = put_tls};
+    static enum err (*const put[ROLE_COUNT])(const struct supervisor *, struct writer *, struct problem *) = {
+        [ROLE_KEEPER] = put_sealed, [ROLE_SIGNER] = put_venues, [ROLE_FRONT] = put_tls};
     *w = writer_new(FILES_BYTES);
     return put[role] ? put[role](s, w, why) : OK;
 }

@@ -3,6 +3,7 @@
 #define HOLDFAST_SUPERVISOR_STATE_H
 
 #include "ipc/channel.h"
+#include "ipc/sealed.h"
 #include "ipc/start.h"
 #include "supervisor/supervisor.h"
 
@@ -47,6 +48,7 @@ struct supervisor {
     struct child children[ROLE_COUNT];
     struct child old_keeper; /* during an upgrade, until its state is handed over */
     bool handing_over;
+    struct sealed sealed; /* why the next keeper begins without the root key */
     struct link links[LINKS_MAX];
     size_t link_count;
     enum goal goal;

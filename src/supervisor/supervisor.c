@@ -264,6 +264,7 @@ static enum err prepare(struct supervisor *s, struct problem *why)
     TRY(prepare_certificate(&s->config, why));
     TRY(check_files(s, why));
     TRY(make_loop(s));
+    s->sealed = (struct sealed){.cause = SEALED_AT_START, .since_ms = clock_system()->wall_ms(clock_system())};
     if (s->upgraded)
         upgrade_adopt_keeper(s);
     return OK;

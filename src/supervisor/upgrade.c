@@ -74,6 +74,7 @@ void upgrade_adopt_keeper(struct supervisor *s)
 {
     int channel = s->old_keeper.spare;
     s->old_keeper.spare = -1;
+    s->sealed.cause = SEALED_UPGRADE_FAILED; /* what the new keeper says, if nothing comes over */
     s->handing_over = children_adopt(s, s->old_keeper.pid, channel) == OK;
 }
 

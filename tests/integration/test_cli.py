@@ -1,8 +1,10 @@
 """The command line at the edges: output that cannot be written, the shells' completion, the manual page."""
+import json
 import os
 import pty
 import re
 import select
+import signal
 import subprocess
 import time
 
@@ -55,6 +57,42 @@ def test_output_that_cannot_be_written_is_no_success(desk):
     r = subprocess.run([holdfast.PROGRAM, "version"], stderr=subprocess.PIPE, text=True, close_fds=True,
                        preexec_fn=lambda: os.close(1), check=False)
     assert r.returncode == 7, r
+
+
+def test_status_of_a_server_that_is_not_there_is_an_object_like_any_other(desk):
+    """A watchdog that reads it must not have to tell 'no output' from 'all is well'."""
+    nowhere = ("--address", f"https://127.0.0.1:{holdfast.free_port()}")
+    for address in (nowhere, ("--address", "unix:/nowhere/api.sock")):
+        r = desk.cli("status", *address, "-o", "json", code=7)
+        said = json.loads(r.stdout)
+        assert set(said) >= {"state", "keeper", "signer", "log", "sentence"}, said
+        assert said["state"] == "unreachable" and said["keeper"] == "unknown"
+        assert said["error"]["code"] == "unavailable" and said["error"]["exit"] == 7, said
+        assert json.loads(r.stderr) == said["error"]
+    r = desk.cli("status", *nowhere, code=7)
+    assert r.stdout == "" and "can't be reached" in r.stderr
+    # That it is not the server that was pinned is no matter of reaching it.
+    r = desk.cli("status", "--cacert", "/etc/hostname", "-o", "json", code=None)
+    assert r.returncode == 8 and r.stdout == "", r
+
+
+def test_status_while_the_server_stops(new_server):
+    """From the order to stop until nobody listens, each answer is an object, and none says that it serves for longer
+    than it does."""
+    s = new_server().start()
+    s.init()
+    s.serving()
+    assert s.cli_json("status")["state"] == "serving"
+    s.process.send_signal(signal.SIGTERM)
+    seen = []
+    end = time.monotonic() + 20
+    while seen[-1:] != ["unreachable"]:
+        assert time.monotonic() < end, seen
+        r = s.cli("status", "-o", "json", code=None)
+        said = json.loads(r.stdout)
+        assert r.returncode == (0 if said["state"] == "serving" else 7), (r, said)
+        seen.append(said["state"])
+    assert set(seen) <= {"serving", "stopping", "sealed", "starting", "unreachable"} and seen[-1] == "unreachable", seen
 
 
 # --- completion, in the shells themselves

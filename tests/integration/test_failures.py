@@ -1,5 +1,6 @@
 """docs/failures.md held against reality: each failure is made to happen, and each class of request is asked."""
 import contextlib
+import datetime
 import itertools
 import os
 import pathlib
@@ -8,6 +9,7 @@ import resource
 import shutil
 import signal
 import subprocess
+import time
 
 import pytest
 
@@ -138,10 +140,11 @@ def nobody_restarts(s):
 
 
 def test_sealed(site):
+    when = time.time()
     site.cli("operator", "seal", "--yes")
     until("a sealed front", lambda: _health(site).get("keeper") == "sealed")
     hold(site, "sealed")
-    assert "operator unseal" in _health(site)["sentence"]
+    tells(site, "operator", when)
     site.unseal()
     all_is_well(site)
 
@@ -155,6 +158,7 @@ def _health(site):
 
 def test_keeper_dead(site):
     keeper = site.child("keeper")
+    killed = time.time()
     with nobody_restarts(site):
         os.kill(keeper, signal.SIGKILL)
         until("health to say so", lambda: _health(site).get("keeper") == "dead")
@@ -164,8 +168,23 @@ def test_keeper_dead(site):
         assert "keeper is dead" in r.stdout + r.stderr
     until("a sealed keeper", lambda: _health(site).get("keeper") == "sealed")
     hold(site, "sealed")
+    tells(site, "keeper-ended", killed)
     site.unseal()
     all_is_well(site)
+
+
+def tells(s, cause, when):
+    """Whoever comes later, and looks with whatever, is told why Holdfast is sealed, since when, and what to do."""
+    for said in (_health(s), s.cli_json("status", code=7), s.cli_json("operator", "status", code=7)):
+        assert said["sealed_cause"] == cause, said
+        since = datetime.datetime.fromisoformat(said["sealed_since"].replace("Z", "+00:00")).timestamp()
+        assert when - 1 <= since <= when + 5, (said, when)
+        words = {"keeper-ended": "ended by signal 9 (Killed)", "operator": "an operator sealed it",
+                 "start": "was started"}[cause]
+        assert words in said["sentence"] and "'holdfast operator unseal'" in said["sentence"], said
+    for command in (("status",), ("operator", "status")):
+        r = s.cli(*command, code=7)
+        assert words in r.stdout and said["sealed_since"] in r.stdout, r.stdout
 
 
 def test_signer_dead(site):

@@ -343,6 +343,23 @@ def test_an_upgrade_keeps_the_process_the_sockets_and_the_unsealed_state(desk):
     assert read_secret(desk.api(desk.admin.token), "desk/upgrade") == "carried over"
 
 
+def test_a_sealed_server_says_why_it_is_sealed(new_server):
+    s = new_server().start()
+    s.init()
+    s.stop()
+    s.start()
+    first = s.cli_json("operator", "status", code=7)
+    assert first["sealed_cause"] == "start" and "Holdfast was started" in first["sentence"], first
+    keeper = s.child("keeper")
+    s.process.send_signal(signal.SIGUSR2)
+    s.child("keeper", seconds=20, other_than=keeper)
+    until("the old keeper to end", lambda: not alive(keeper), 20)
+    said = s.cli_json("operator", "status", code=7)
+    assert said["sealed_cause"] == "upgrade-failed" and said["sealed_since"] > first["sealed_since"], said
+    s.unseal()
+    assert "sealed_cause" not in s.cli_json("operator", "status")
+
+
 # --- the development server
 
 

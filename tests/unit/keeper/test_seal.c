@@ -147,6 +147,8 @@ static void sealing_forgets_everything(void **state)
     assert_int_equal(rig_call(r, PEER_FRONT, KEEPER_HELLO, &hello, &welcome), OK);
     assert_int_equal(rig_call(r, PEER_OPERATOR, KEEPER_SEAL, NULL, &s), OK);
     assert_int_equal(s.state, STATE_SEALED);
+    assert_int_equal(s.sealed.cause, SEALED_BY_OPERATOR);
+    assert_int_equal(s.sealed.since_ms, r->wall_ms);
     assert_memory_equal(s.import_key, zero, 32);
     assert_int_equal(rig_call(r, PEER_FRONT, KEEPER_HELLO, &hello, &welcome), ERR_SEALED);
     assert_int_equal(rig_unseal(r), OK);

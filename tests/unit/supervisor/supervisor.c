@@ -61,7 +61,7 @@ static void children_start_in_order_with_what_is_theirs(void **state)
     place_wait(&p, "helper sees 127.0.0.1:", 1);
     assert_int_equal(place_events(&p, "helper sees 127.0.0.1:0\n"), 0);
     place_wait(&p, " hears ", 10);
-    assert_int_equal(place_events(&p, "keeper has anchor=1 operator=1 https=0 unix=0\n"), 1);
+    assert_int_equal(place_events(&p, "keeper has anchor=1 operator=1 https=0 unix=0 sealed\n"), 1);
     assert_int_equal(place_events(&p, "signer has anchor=0 operator=0 https=0 unix=0 one.yaml\n"), 1);
     assert_int_equal(place_events(&p, "front has anchor=0 operator=0 https=1 unix=1 server.crt server.key\n"), 1);
     static const char *const heard[] = {"keeper hears signer 0", "keeper hears front 0", "keeper hears front 1",
