@@ -54,6 +54,19 @@ static RESULT answer(struct channel *c, uint16_t type, uint64_t id, const struct
 
 /* --- the keeper */
 
+/* Without a welcome nothing is signed until the keeper tells something new, which may be never. */
+static void start_anew(struct signer_wiring *w, enum err e)
+{
+    log_error("the keeper's welcome is lost (%s): the signer ends, and starts anew", err_code(e));
+    loop_stop(w->loop);
+}
+
+/* What the keeper will tell the end of, or keeper_gone() deals with. */
+static bool passes(enum err e)
+{
+    return e == ERR_SEALED || e == ERR_NOT_INITIALISED || e == ERR_UNAVAILABLE;
+}
+
 static void said_hello(void *context, enum err error, struct view entity, const struct problem *why)
 {
     struct signer_wiring *w = context;
@@ -64,16 +77,17 @@ static void said_hello(void *context, enum err error, struct view entity, const 
         error = entity_decode(&keeper_signer_welcome_entity, entity, w->arena, &welcome);
     if (error == OK)
         signer_welcome(w->signer, &welcome);
-    else if (error != ERR_SEALED && error != ERR_NOT_INITIALISED)
-        log_warn("the keeper did not welcome the signer: %s", err_code(error));
+    else if (!passes(error))
+        start_anew(w, error);
     explicit_bzero(&welcome, sizeof welcome);
     arena_reset(w->arena);
 }
 
-static void say_hello(struct signer_wiring *w)
+static RESULT say_hello(struct signer_wiring *w)
 {
-    if (!w->keeper || caller_call(w->keeper, KEEPER_SIGNER_HELLO, NULL, NULL, KEEPER_TIMEOUT_MS, said_hello, w) != OK)
-        log_warn("the keeper can't be asked");
+    enum err e = caller_call(w->keeper, KEEPER_SIGNER_HELLO, NULL, NULL, KEEPER_TIMEOUT_MS, said_hello, w);
+
+    return e == ERR_UNAVAILABLE ? OK : e;
 }
 
 static RESULT on_keeper(void *context, struct channel *c, struct frame *f)
@@ -81,10 +95,13 @@ static RESULT on_keeper(void *context, struct channel *c, struct frame *f)
     struct signer_wiring *w = context;
     struct keeper_event_credential changed = {0};
     struct keeper_event_room room = {0};
+    enum err e;
 
     switch (f->type) {
     case KEEPER_EVENT_UNSEALED:
-        say_hello(w);
+        e = say_hello(w);
+        if (e != OK)
+            start_anew(w, e);
         return OK;
     case KEEPER_EVENT_SEALED:
         signer_sealed(w->signer);
@@ -134,8 +151,7 @@ static RESULT take_keeper(struct signer_wiring *w, int fd)
     dispatch_withdraw(w->dispatch, ERR_UNAVAILABLE);
     dispatch_refuse_all(w->dispatch, ERR_UNAVAILABLE);
     TRY(caller_new(w->loop, fd, &events, &w->keeper));
-    say_hello(w);
-    return OK;
+    return say_hello(w);
 }
 
 /* What the keeper said before counts: a changed policy, a freeze, a seal. */
