@@ -52,7 +52,8 @@ static enum http_outcome answer_stranger(struct http_request *req, enum err e)
     struct problem why = {.code = e};
 
     if (e == ERR_BAD_REQUEST)
-        (void)!problem_set(&why, e, "Authorization", "show one credential: either Authorization or X-API-Key");
+        (void)!problem_set(&why, e, "Authorization",
+                           "show one credential, once: Authorization, X-API-Key, or the session cookie");
     if (err_http(e) == 401)
         (void)!http_answer_header(req, "WWW-Authenticate", "Bearer realm=\"holdfast\"");
     return http_answer_problem(req, &why);
@@ -62,10 +63,9 @@ static const struct {
     enum err error;
     uint16_t event;
 } events[] = {
-    {ERR_KEY_EXPIRED, EVENT_API_KEY_EXPIRED},
-    {ERR_KEY_DISABLED, EVENT_API_KEY_INVALID},
-    {ERR_BAD_CREDENTIALS, EVENT_API_KEY_INVALID},
-    {ERR_FORBIDDEN, EVENT_PERMISSION_DENIED},
+    {ERR_KEY_EXPIRED, EVENT_API_KEY_EXPIRED},     {ERR_KEY_DISABLED, EVENT_API_KEY_INVALID},
+    {ERR_BAD_CREDENTIALS, EVENT_API_KEY_INVALID}, {ERR_FORBIDDEN, EVENT_PERMISSION_DENIED},
+    {ERR_CROSS_SITE, EVENT_PERMISSION_DENIED},
 };
 
 static uint16_t event_of(enum err e)

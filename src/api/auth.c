@@ -1,8 +1,10 @@
 /* Who asks: an API key, a session, an access token, or the Unix user at the other end of a local socket. Memory only.
  */
+#include "api/cookie.h"
 #include "api/failure_table.h"
 #include "api/inside.h"
 #include "api/keys.h"
+#include "api/login.h"
 
 #include "base/text.h"
 
@@ -94,7 +96,19 @@ static void grant(struct identity *identity, const struct user *u, struct api_ca
     ret->access = r.access;
 }
 
-static RESULT by_session(struct http_request *req, struct view token, struct api_entry *ret)
+/* A session goes on with what it began with: one in a cookie with the cookie, over TLS, in the same program; so a token
+ * that was taken out of a browser is of little use elsewhere, and one of the command line is no cookie. */
+static bool is_same_client(const struct http_request *req, const struct session *s, bool cookie)
+{
+    return s->cookie == cookie && (!cookie || (req->peer.is_tls && view_eq(login_user_agent(req), s->user_agent)));
+}
+
+static bool reads(const struct http_request *req)
+{
+    return req->method == HTTP_GET || req->method == HTTP_HEAD || req->method == HTTP_LIST;
+}
+
+static RESULT by_session(struct http_request *req, struct view token, bool cookie, struct api_entry *ret)
 {
     struct api_shared *s = api_of(req)->shared;
     struct api_caller *c = &ret->caller;
@@ -105,9 +119,14 @@ static RESULT by_session(struct http_request *req, struct view token, struct api
 
     TRY(session_token_hash(keys_of(req), token, hash));
     TRY(identity_session(s->identity, hash, req->wall_ms, req->arena, &session, &user));
-    c->way = WAY_SESSION;
     TRY(printed(req->arena, "user:", user.name, &c->actor));
     ret->known = c->actor;
+    if (!is_same_client(req, &session, cookie))
+        return ERR_UNAUTHENTICATED;
+    ret->proven = true;
+    if (cookie && !reads(req) && !cookie_is_own(req))
+        return ERR_CROSS_SITE;
+    c->way = WAY_SESSION;
     grant(s->identity, &user, c);
     hex_put(&id, VIEW_OF(hash));
     return arena_copy(req->arena, writer_view_of(&id), &c->session_id);
@@ -172,12 +191,15 @@ static bool bearer(struct view v, struct view *ret)
 
 static RESULT shown(struct http_request *req, struct api_entry *ret)
 {
-    struct view authorization, key, token;
+    struct view authorization, key, token, cookie;
     bool has = http_header(req, "Authorization", &authorization);
     bool has_key = http_header(req, "X-API-Key", &key);
 
-    if (has && has_key)
+    TRY(cookie_find(req, &cookie));
+    if (has + has_key + (cookie.len != 0) > 1)
         return ERR_BAD_REQUEST; /* which of two was meant is not ours to guess */
+    if (cookie.len)
+        return by_session(req, cookie, true, ret);
     if (has_key)
         return by_key(req, key, ret);
     if (!has)
@@ -187,7 +209,7 @@ static RESULT shown(struct http_request *req, struct api_entry *ret)
     if (view_starts(token, "hfk_"))
         return by_key(req, token, ret);
     if (view_starts(token, "hfs_"))
-        return by_session(req, token, ret);
+        return by_session(req, token, false, ret);
     return view_starts(token, "eyJ") ? by_token(req, token, ret) : ERR_BAD_CREDENTIALS; /* a JSON object's beginning */
 }
 
@@ -211,9 +233,8 @@ static bool executes(const struct route *r)
 
 static RESULT allowed_usage(const struct http_request *req, uint8_t usage)
 {
-    bool reads = req->method == HTTP_GET || req->method == HTTP_HEAD || req->method == HTTP_LIST;
-    bool asks_itself = reads && req->route->permission == PERMISSION_AUTHENTICATED; /* who am I, how are you */
-    bool allowed = usage == KEY_FULL_ACCESS || (usage == KEY_READ_ONLY && reads) ||
+    bool asks_itself = reads(req) && req->route->permission == PERMISSION_AUTHENTICATED; /* who am I, how are you */
+    bool allowed = usage == KEY_FULL_ACCESS || (usage == KEY_READ_ONLY && reads(req)) ||
                    (usage == KEY_READ_WRITE && !executes(req->route)) ||
                    (usage == KEY_EXECUTE_ONLY && (executes(req->route) || asks_itself));
 

@@ -2,6 +2,7 @@
  * password wrong or the account locked. */
 #include "api/login.h"
 
+#include "api/cookie.h"
 #include "api/inside.h"
 #include "api/routes.h"
 #include "api/tokens.h"
@@ -15,6 +16,7 @@
 
 struct login_request {
     struct view name, password, new_password;
+    bool cookie;
 };
 static const struct field request_fields[] = {
     FIELD(1, struct login_request, name, TEXT, USER_NAME_MAX, .flags = FIELD_REQUIRED, .min = 1,
@@ -23,6 +25,7 @@ static const struct field request_fields[] = {
           .doc = "His password."),
     FIELD(3, struct login_request, new_password, TEXT, 1024, .flags = FIELD_WRITE_ONLY,
           .doc = "The one from now on: where the answer was password-expired, and whenever he likes."),
+    FIELD(4, struct login_request, cookie, BOOL, 0, .doc = "For browsers: the token comes as a cookie alone."),
 };
 static const struct entity request_entity = ENTITY("Login", 0x0701, 1, struct login_request, request_fields);
 
@@ -33,7 +36,8 @@ struct answer {
     struct text_list roles, permissions;
 };
 static const struct field answer_fields[] = {
-    FIELD(1, struct answer, token, TEXT, 64, .doc = "Send it as Authorization: Bearer; shown once."),
+    FIELD(1, struct answer, token, TEXT, 64,
+          .doc = "Send it as Authorization: Bearer; shown once. Missing where a cookie was asked for."),
     FIELD(2, struct answer, name, TEXT, USER_NAME_MAX),
     FIELD(3, struct answer, expires, TIME, 0, .doc = "When the session ends at the latest."),
     FIELD(4, struct answer, idle_minutes, U32, 0, .doc = "It ends earlier when it is not used for so long."),
@@ -78,7 +82,8 @@ static RESULT make_session(struct login *l)
                                   .expires_ms = now + limits->hours * HOUR_MS,
                                   .idle_ms = limits->idle_minutes * MINUTE_MS,
                                   .source = view_str(l->req->peer.text),
-                                  .user_agent = login_user_agent(l->req)};
+                                  .user_agent = login_user_agent(l->req),
+                                  .cookie = l->cookie};
     return session_token_hash(people_keys(l->req), view_str(l->token), l->session.token_hash);
 }
 
@@ -98,7 +103,7 @@ RESULT login_begin_session(struct login *l, struct api_change *c, size_t keep)
 
 enum http_outcome login_answer(struct login *l, const struct user *user, unsigned status)
 {
-    struct answer a = {.token = view_str(l->token),
+    struct answer a = {.token = view_str(l->cookie ? "" : l->token),
                        .name = l->name,
                        .expires = l->session.expires_ms,
                        .idle_minutes = (uint32_t)(l->session.idle_ms / MINUTE_MS),
@@ -107,6 +112,8 @@ enum http_outcome login_answer(struct login *l, const struct user *user, unsigne
     /* A role that is not there any more: nothing, as on every request afterwards. */
     (void)!rights_of(identity_roles(api_of(l->req)->shared->identity), &user->roles, 0, &r);
     if (people_permissions(r.permissions, l->req->arena, &a.permissions) != OK)
+        return http_answer_error(l->req, ERR_INTERNAL);
+    if (l->cookie && cookie_set(l->req, l->token, (l->session.expires_ms - l->session.created_ms) / 1000) != OK)
         return http_answer_error(l->req, ERR_INTERNAL);
     return http_answer_entity(l->req, status, &login_answer_entity, &a);
 }
@@ -326,6 +333,11 @@ static RESULT read_login(struct http_request *req, struct login_request *q, stru
 {
     struct problem weak;
     TRY(http_request_entity(req, q, why));
+    /* Else another site could sign a browser in as somebody of its choice. */
+    if (q->cookie && !cookie_is_own(req))
+        return problem_set(why, ERR_CROSS_SITE, "", "%s", "");
+    if (q->cookie && !req->peer.is_tls)
+        return problem_set(why, ERR_BAD_VALUE, "/cookie", "%s", "A cookie needs TLS.");
     if (q->new_password.len == 0)
         return OK;
     enum err e = password_acceptable(q->new_password, q->name, people_rules(req), &weak);
@@ -345,6 +357,7 @@ static enum http_outcome login_post(struct http_request *req)
     if (e != OK)
         return http_answer_error(req, e);
     l->fresh.password = q.new_password;
+    l->cookie = q.cookie;
     l->proven = password_proven;
     return login_verify(l);
 }
@@ -364,6 +377,9 @@ static enum http_outcome logged_out(struct api_change *c)
     if (c->txn.result != OK)
         return api_change_failed(c);
     people_applied(c);
+    struct view token;
+    if (cookie_find(c->req, &token) == OK && token.len && cookie_clear(c->req) != OK)
+        return http_answer_error(c->req, ERR_INTERNAL);
     return http_answer_empty(c->req, 204);
 }
 

@@ -13,7 +13,8 @@ struct login {
     const char *fresh_where;
     struct view name, actor; /* "alice", "user:alice" */
     struct user_found user;
-    bool known; /* user is there */
+    bool known;  /* user is there */
+    bool cookie; /* the token goes into a cookie, and not into the answer */
     unsigned tries;
     enum http_outcome (*hashed)(struct login *l); /* goes on when the new one is hashed */
     enum http_outcome (*proven)(struct login *l); /* goes on when the password is right; user is as it is then */

@@ -10,7 +10,7 @@
 
 #define PAGE_DEFAULT 100
 #define PAGE_MAX     1000
-#define KEYS_AT_ONCE 500
+#define KEYS_AT_ONCE 50 /* with IDENTITY_ENDED_MAX sessions they fit one transaction */
 #define HOUR_MS      (3600ull * 1000)
 
 /* --- what goes in and out */

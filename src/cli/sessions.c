@@ -222,3 +222,48 @@ RESULT sessions_whoami(struct cli *c)
     TRY(api_call(c, "GET", "/api/v1/session", (struct view){0}, &answer));
     return output_object(c, answer.body, columns, ARRAY_LEN(columns));
 }
+
+/* --- sessions, listed and ended */
+
+RESULT sessions_list(struct cli *c)
+{
+    static const struct column columns[] = {
+        {"id", "ID"},       {"user", "USER"},     {"created", "SINCE"}, {"used", "LAST USED"},
+        {"source", "FROM"}, {"cookie", "COOKIE"}, {"current", "THIS"},  {"user_agent", "PROGRAM"},
+    };
+    AUTO_WRITER address = writer_new(1024);
+    struct api_answer answer;
+
+    writer_str(&address, "/api/v1/sessions");
+    api_query(&address, "user", args_text(&c->args, "user"));
+    api_query(&address, "all", args_has(&c->args, "all") ? "true" : NULL);
+    api_query(&address, "after", args_text(&c->args, "after"));
+    api_query(&address, "limit", args_text(&c->args, "limit"));
+    writer_u8(&address, 0);
+    TRY(writer_done(&address));
+    TRY(api_call(c, "GET", (const char *)address.ptr, (struct view){0}, &answer));
+    return output_list(c, answer.body, "sessions", columns, ARRAY_LEN(columns), "There are none.");
+}
+
+RESULT sessions_revoke(struct cli *c)
+{
+    AUTO_WRITER body = writer_new(1024);
+    const char *id = c->args.arguments[0];
+    bool others = args_has(&c->args, "others"), all = args_has(&c->args, "all"), user = args_has(&c->args, "user");
+    struct api_answer answer;
+
+    if ((id != NULL) + others + all + user != 1)
+        return cli_fail(c, ERR_USAGE, "ID", "say one: a session's id, --others, --user or --all");
+    if (all)
+        TRY(ask_confirm(c, "End the sessions of everybody, yours as well?"));
+    json_open(&body, '{');
+    if (id)
+        json_text(&body, "id", view_str(id));
+    fields_json_text(&body, &c->args, "user", "user");
+    if (others || all)
+        json_bool(&body, others ? "others" : "all", true);
+    json_close(&body, '}');
+    TRY(writer_done(&body));
+    TRY(api_call(c, "POST", "/api/v1/sessions/revoke", writer_view_of(&body), &answer));
+    return output_done(c, answer.body, "Ended.");
+}

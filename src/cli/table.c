@@ -218,6 +218,16 @@ const struct cli_command command_table[] = {
                     VALUE("new-password-file", FILE, "FILE", "the new one; - is standard input")),
             ARGUMENTS(ARGUMENT_OPTIONAL("NAME", "your user name; the last one if left out")), "holdfast login admin"),
     COMMAND("logout", sessions_logout, COMMAND_API, "end the session", NULL, NULL, NO_ARGUMENTS, NULL),
+    COMMAND("session list", sessions_list, COMMAND_API, "your sessions, or others'", NULL,
+            OPTIONS(VALUE("user", TEXT, "NAME", "of this user"), FLAG("all", 0, "everybody's"), PAGE), NO_ARGUMENTS,
+            NULL),
+    COMMAND("session revoke", sessions_revoke, CHANGES | COMMAND_ASKS, "end sessions at once",
+            "One by its id, or all that an option names; the tokens that came from them end, too. --all ends all "
+            "access tokens "
+            "as well.",
+            OPTIONS(FLAG("others", 0, "all of yours but this one"), VALUE("user", TEXT, "NAME", "all of this user"),
+                    FLAG("all", 0, "everybody's")),
+            ARGUMENTS(ARGUMENT_OPTIONAL("ID", "as 'session list' shows it")), "holdfast session revoke --others"),
     COMMAND("profile", profile_show, COMMAND_API, "your own profile", "With --email it is changed first.",
             OPTIONS(VALUE("email", TEXT, "ADDRESS", "your new e-mail address")), NO_ARGUMENTS, NULL),
     COMMAND("password", sessions_password, COMMAND_API, "change your own password",

@@ -144,6 +144,7 @@ static const struct single {
     {"x-holdfast-proof", NULL},
     {"dpop", NULL},
     {"origin", NULL},
+    {"sec-fetch-site", NULL},
     {"user-agent", NULL},
     {"idempotency-key", NULL},
     {"if-match", NULL},

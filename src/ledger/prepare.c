@@ -241,6 +241,14 @@ static RESULT prepare_own(struct work *w, const struct record *r)
     return prepare_record(w, &a, &row);
 }
 
+static bool is_left(const struct work *w)
+{
+    for (size_t i = 0; i < w->t->change_count; i++)
+        if (!w->covered[i])
+            return true;
+    return false;
+}
+
 static RESULT prepare_records(struct work *w)
 {
     struct txn *t = w->t;
@@ -249,16 +257,17 @@ static RESULT prepare_records(struct work *w)
         TRY(prepare_authored(w, i));
     for (size_t i = 0; i < t->record_count; i++)
         TRY(prepare_own(w, &t->records[i]));
-    for (size_t i = 0; i < t->change_count; i++)
-        if (!w->covered[i])
-            return ERR_BAD_VALUE; /* a change without a record */
-    return OK;
+    /* More than one leaf can speak of: the last record is there once more for each further leaf. */
+    while (t->record_count && is_left(w))
+        TRY(prepare_own(w, &t->records[t->record_count - 1]));
+    return is_left(w) ? ERR_BAD_VALUE : OK; /* a change without a record */
 }
 
 static RESULT make_room(struct work *w)
 {
     struct txn *t = w->t;
     size_t records = t->record_count + t->authored_count;
+    records += records ? t->change_count / LEAF_CHANGES_MAX : 0;
     if (t->change_count > CHANGES_MAX || records == 0 || records > RECORDS_MAX)
         return ERR_BAD_VALUE;
     w->p = arena_alloc(t->arena, sizeof(*w->p));

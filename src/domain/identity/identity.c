@@ -255,19 +255,12 @@ void identity_distrust(struct identity *i, uint16_t table, const uint8_t row[sta
 
 /* --- users */
 
-static RESULT copy_known(const struct known *k, const struct entity *e, struct arena *arena, void *ret)
-{
-    struct view plain = {0};
-    TRY(arena_copy(arena, VIEW(k->plain, k->len), &plain));
-    return entity_decode(e, plain, arena, ret);
-}
-
 RESULT identity_user(struct identity *i, struct view name, struct arena *arena, struct user_found *ret)
 {
     struct user_found f = {0};
     table_enter();
     const struct known *k = table_find(i->users, name);
-    enum err e = k && !k->gone ? copy_known(k, &user_entity, arena, &f.user) : ERR_NOT_FOUND;
+    enum err e = k && !k->gone ? tables_copy(k, &user_entity, arena, &f.user) : ERR_NOT_FOUND;
     if (e == OK) {
         f.version = k->version;
         memcpy(f.commitment, k->commitment, sizeof f.commitment);
@@ -378,7 +371,7 @@ RESULT identity_users_page(struct identity *i, const struct users_range *range, 
     table_enter();
     table_visit(i->users, page_user, &p);
     for (size_t n = 0; n < p.count && e == OK; n++)
-        e = copy_known(p.first[n], &user_entity, arena, &users[n]);
+        e = tables_copy(p.first[n], &user_entity, arena, &users[n]);
     table_leave();
     TRY(e);
     *ret = (struct entity_list){.items = users, .count = p.count};
@@ -402,7 +395,7 @@ static RESULT session_now(struct identity *i, const uint8_t token_hash[static 32
     struct known *k = table_find(i->sessions, VIEW(token_hash, 32));
     if (!k)
         return ERR_UNAUTHENTICATED;
-    TRY(copy_known(k, &session_entity, arena, ret));
+    TRY(tables_copy(k, &session_entity, arena, ret));
     if (session_over(ret, tables_used_at(i, k, now_ms), now_ms))
         return ERR_TOKEN_EXPIRED;
     atomic_store_explicit(&k->used_ms, now_ms, memory_order_relaxed);

@@ -56,6 +56,7 @@ struct session {            /* entity Session, TABLE_SESSION, key by token hash 
     uint64_t created_ms, expires_ms;
     uint64_t idle_ms; /* a duration: how long it may be unused; 0 = as long as it lasts */
     struct view source, user_agent;
+    bool cookie; /* a browser's: taken from its cookie alone, and from the same program */
 };
 extern const struct entity session_entity;
 #define SESSION_AGENT_MAX 256
@@ -124,6 +125,27 @@ RESULT identity_end_sessions(struct identity *i, struct view user, uint64_t now_
 /* The same for all users, of what is over alone. */
 RESULT identity_end_over(struct identity *i, uint64_t now_ms, struct arena *arena, struct txn_change **ret,
                          size_t *ret_count);
+/* Everybody's. */
+RESULT identity_end_all(struct identity *i, uint64_t now_ms, struct arena *arena, struct txn_change **ret,
+                        size_t *ret_count);
+
+/* What people call a session: the first bytes of its token's hash, which open nothing. */
+#define SESSION_ID_SIZE 16
+struct session_seen {
+    struct session session;
+    uint64_t used_ms;
+};
+struct sessions_range {
+    struct view user;               /* empty = everybody's */
+    uint8_t after[SESSION_ID_SIZE]; /* an id; zero = from the start */
+    size_t limit;
+    uint64_t now_ms;
+};
+/* Those that are not over, by id. */
+RESULT identity_sessions_page(struct identity *i, const struct sessions_range *range, struct arena *arena,
+                              struct session_seen **ret, size_t *ret_count);
+RESULT identity_session_by_id(struct identity *i, const uint8_t id[static SESSION_ID_SIZE], struct arena *arena,
+                              struct session *ret); /* ERR_NOT_FOUND */
 /* In any order: a change that is older than what the tables hold does nothing. */
 RESULT identity_applied(struct identity *i, const struct txn_change *change); /* after the commit */
 

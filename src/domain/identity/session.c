@@ -18,6 +18,7 @@ static const struct field session_fields[] = {
     FIELD(5, struct session, idle_ms, U64, 0),
     FIELD(6, struct session, source, TEXT, 64),
     FIELD(7, struct session, user_agent, TEXT, SESSION_AGENT_MAX),
+    FIELD(8, struct session, cookie, BOOL, 0),
 };
 const struct entity session_entity = ENTITY("Session", 0x0502, 1, struct session, session_fields);
 

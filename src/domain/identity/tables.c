@@ -1,6 +1,13 @@
 /* How sessions end: one, the oldest of a user, or all that are over. */
 #include "domain/identity/tables.h"
 
+RESULT tables_copy(const struct known *k, const struct entity *e, struct arena *arena, void *ret)
+{
+    struct view plain = {0};
+    TRY(arena_copy(arena, VIEW(k->plain, k->len), &plain));
+    return entity_decode(e, plain, arena, ret);
+}
+
 static uint64_t first_use(struct identity *i, uint64_t now_ms)
 {
     uint64_t first = 0;
@@ -48,7 +55,8 @@ struct one {
 struct ending {
     struct identity *i;
     struct view user;
-    bool everybody; /* only what is over, of all users */
+    bool everybody; /* of all users … */
+    bool only_over; /* … what is over */
     uint64_t now_ms;
     struct arena *arena;
     struct one *list;
@@ -64,7 +72,7 @@ static bool gather_session(void *context, void *value)
     if (!e->everybody && !view_eq(k->name, e->user))
         return true;
     bool over = session_over(&lasts, tables_used_at(e->i, k, e->now_ms), e->now_ms);
-    if (e->everybody && !over)
+    if (e->only_over && !over)
         return true;
     if (e->count == e->room)
         return false;
@@ -125,6 +133,13 @@ RESULT identity_end_sessions(struct identity *i, struct view user, uint64_t now_
 
 RESULT identity_end_over(struct identity *i, uint64_t now_ms, struct arena *arena, struct txn_change **ret,
                          size_t *ret_count)
+{
+    struct ending e = {.i = i, .everybody = true, .only_over = true, .now_ms = now_ms, .arena = arena};
+    return end_sessions(&e, 0, ret, ret_count);
+}
+
+RESULT identity_end_all(struct identity *i, uint64_t now_ms, struct arena *arena, struct txn_change **ret,
+                        size_t *ret_count)
 {
     struct ending e = {.i = i, .everybody = true, .now_ms = now_ms, .arena = arena};
     return end_sessions(&e, 0, ret, ret_count);

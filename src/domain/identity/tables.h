@@ -35,6 +35,8 @@ struct identity {
     _Atomic uint64_t first_ms; /* when a session was first looked up: what was loaded counts as used then */
 };
 
+/* What is kept of a row, in arena. Inside a section of the table. */
+RESULT tables_copy(const struct known *k, const struct entity *e, struct arena *arena, void *ret);
 /* When the session was used last, as far as this run knows. Inside a section of the table. */
 uint64_t tables_used_at(struct identity *i, const struct known *k, uint64_t now_ms);
 

@@ -23,8 +23,9 @@ static struct rig_reply reply;
 
 static int set_up(void **state)
 {
-    static const struct route_table *const tables[] = {&login_routes, &enrol_routes, &invite_routes,     &me_routes,
-                                                       &users_routes, &keys_routes,  &keys_verify_routes};
+    static const struct route_table *const tables[] = {&login_routes,    &enrol_routes,      &invite_routes,
+                                                       &sessions_routes, &me_routes,         &users_routes,
+                                                       &keys_routes,     &keys_verify_routes};
     (void)state;
     all.count = 0;
     for (size_t i = 0; i < ARRAY_LEN(tables); i++)
@@ -331,6 +332,75 @@ static void sessions_that_are_over_are_swept(void **state)
     rig_turns(rig, 2200);
     assert_int_equal(stored_sessions(), 0);
     assert_int_equal(rig_records(rig, EVENT_SESSION_ENDED), 2);
+}
+
+/* The id of the session that asks, among others. */
+static void own_session_id(const char *session, char out[64])
+{
+    assert_int_equal(ask("GET", "/api/v1/sessions", session, NULL), 200);
+    const char *at = strstr(reply.text, "\"current\":true");
+    assert_non_null(at);
+    while (at > reply.text && memcmp(at, "{\"id\":\"", 7) != 0)
+        at--;
+    (void)snprintf(out, 64, "%.32s", at + 7);
+}
+
+static int end_sessions(const char *session, const char *what)
+{
+    return ask("POST", "/api/v1/sessions/revoke", session, what);
+}
+
+static void sessions_are_listed_and_ended(void **state)
+{
+    char admin[64], alice[64], other[64], bob[64], id[64], body[128];
+    (void)state;
+    enrol(admin);
+    add_user(admin, "alice", "trader");
+    add_user(admin, "bob", "viewer");
+    assert_int_equal(log_in("alice", PASSWORD, alice), 200);
+    assert_int_equal(log_in("alice", PASSWORD, other), 200);
+    assert_int_equal(log_in("bob", PASSWORD, bob), 200);
+    own_session_id(alice, id);
+    assert_false(says(alice + 4) || says(other + 4) || says("carol") || says("bob"));
+    assert_int_equal(ask("GET", "/api/v1/session", id, NULL), 401); /* an id opens nothing */
+    assert_int_equal(ask("GET", "/api/v1/sessions?user=bob", alice, NULL), 403);
+    assert_int_equal(ask("GET", "/api/v1/sessions?all=true", alice, NULL), 403);
+    assert_int_equal(ask("GET", "/api/v1/sessions?all=true&limit=2", admin, NULL), 200);
+    assert_true(says("\"next\":"));
+    /* Of somebody else one can't end anything, nor learn whether it is there. */
+    (void)snprintf(body, sizeof body, "{\"id\":\"%s\"}", id);
+    assert_int_equal(end_sessions(bob, body), 403);
+    assert_int_equal(end_sessions(bob, "{\"id\":\"00000000000000000000000000000000\"}"), 403);
+    assert_int_equal(end_sessions(bob, "{\"user\":\"alice\"}"), 403);
+    assert_int_equal(end_sessions(bob, "{\"all\":true}"), 403);
+    assert_int_equal(end_sessions(bob, "{\"all\":true,\"others\":true}"), 400);
+    assert_int_equal(ask("GET", "/api/v1/session", alice, NULL), 200);
+    assert_int_equal(end_sessions(other, body), 204); /* his own, from his other one */
+    assert_int_equal(ask("GET", "/api/v1/session", alice, NULL), 401);
+    assert_int_equal(end_sessions(other, body), 403);
+    assert_int_equal(log_in("alice", PASSWORD, alice), 200);
+    assert_int_equal(end_sessions(alice, "{\"others\":true}"), 204);
+    assert_int_equal(ask("GET", "/api/v1/session", other, NULL), 401);
+    assert_int_equal(ask("GET", "/api/v1/session", alice, NULL), 200);
+    assert_int_equal(end_sessions(admin, "{\"user\":\"alice\"}"), 204);
+    assert_int_equal(ask("GET", "/api/v1/session", alice, NULL), 401);
+    assert_int_equal(ask("GET", "/api/v1/session", bob, NULL), 200);
+}
+
+/* More than one leaf of the record can speak of. */
+static void everybodys_sessions_end(void **state)
+{
+    char admin[64], session[64];
+    (void)state;
+    rig->config.sessions.per_user = 100;
+    enrol(admin);
+    for (int i = 0; i < 40; i++)
+        assert_int_equal(log_in("carol", PASSWORD, session), 200);
+    assert_int_equal(end_sessions(session, "{\"all\":true}"), 204);
+    assert_int_equal(ask("GET", "/api/v1/session", admin, NULL), 401);
+    assert_int_equal(ask("GET", "/api/v1/session", session, NULL), 401);
+    assert_int_equal(stored_sessions(), 0);
+    assert_int_equal(log_in("carol", PASSWORD, session), 200);
 }
 
 static int change_own(const char *session, const char *old, const char *fresh)
@@ -1010,6 +1080,8 @@ int main(void)
         T(log_ins_at_once_leave_three_sessions),
         T(sessions_end),
         T(sessions_that_are_over_are_swept),
+        T(sessions_are_listed_and_ended),
+        T(everybodys_sessions_end),
         T(own_password_is_changed),
         T(former_passwords_are_refused),
         T(an_old_password_only_buys_a_new_one),
