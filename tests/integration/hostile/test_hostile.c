@@ -1,7 +1,11 @@
 /* Somebody owns the front. What he tries over its sockets, against the real keeper and signer, fails. */
 #include "desk.h"
+#include "keeper/anchor.h"
 
 #include <poll.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -303,6 +307,89 @@ static void half_a_frame_and_no_frame_are_survived(void **state)
     assert_true(desk_alive(d));
 }
 
+/* How often the anchor was written: the number of its newer slot. */
+static uint64_t anchor_writes(const struct desk *d)
+{
+    uint64_t newest = 0;
+
+    for (unsigned slot = 0; slot < 2; slot++) {
+        uint8_t head[16];
+        struct reader r = reader_new(VIEW_OF(head));
+        uint64_t magic, number;
+        if (pread(d->anchor, head, sizeof head, (off_t)slot * ANCHOR_SLOT) != sizeof head)
+            continue; /* a new anchor has one slot */
+        assert_int_equal(reader_u64(&r, &magic) | reader_u64(&r, &number), OK);
+        newest = number > newest ? number : newest;
+    }
+    return newest;
+}
+
+/* Each write of the anchor is a sync. A front that asks for checkpoints without end makes one of many, or the signer's
+ * reservations wait behind them. */
+static void checkpoints_asked_together_cost_one_write(void **state)
+{
+    enum { ASKED = 48 };
+    struct desk *d = *state;
+    struct keeper_checkpoint ask = {.size = 0};
+    static uint8_t in[CHANNEL_FRAME_MAX];
+    size_t len, answers = 0;
+    uint64_t before;
+
+    desk_log_pending(d);
+    before = anchor_writes(d);
+    assert_int_equal(kill(d->keeper, SIGSTOP), 0);
+    for (uint64_t id = 0; id < ASKED; id++) {
+        AUTO_WRITER frame = writer_new(256);
+        writer_u16(&frame, KEEPER_CHECKPOINT), writer_u16(&frame, 0), writer_u64(&frame, 50000 + id);
+        assert_int_equal(entity_encode(&keeper_checkpoint_entity, &ask, &frame), OK);
+        assert_true(desk_raw(d->to_keeper, frame.ptr, frame.len));
+    }
+    assert_int_equal(kill(d->keeper, SIGCONT), 0);
+    while (answers < ASKED && desk_receive(d->to_keeper, 2000, in, sizeof in, &len))
+        answers += contains(in, len, "holdfast/");
+    assert_int_equal(answers, ASKED);
+    assert_in_range(anchor_writes(d) - before, 1, 2); /* the turn may have begun with some of them */
+}
+
+static int knock(const struct desk *d)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+    assert_true(fd >= 0);
+    (void)snprintf(a.sun_path, sizeof a.sun_path, "%s/operator.sock", d->directory);
+    assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
+    return fd;
+}
+
+/* Whether the keeper has hung up. */
+static bool hung_up(int fd, int ms)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    uint8_t byte;
+
+    return poll(&p, 1, ms) == 1 && recv(fd, &byte, 1, MSG_DONTWAIT) <= 0;
+}
+
+/* Connections that are held open cost the keeper a bounded number of places, and no operator his. */
+static void operators_who_say_nothing_give_way(void **state)
+{
+    enum { PLACES = 8, KNOCKS = 20 };
+    struct desk *d = *state;
+    int idle[KNOCKS], held = 0;
+
+    for (int i = 0; i < KNOCKS; i++)
+        idle[i] = knock(d);
+    for (int i = 0; i < KNOCKS; i++)
+        held += !hung_up(idle[i], i < PLACES ? 0 : 500);
+    assert_int_equal(held, PLACES);
+    assert_int_not_equal(desk_operator(d, KEEPER_STATUS, NULL, NULL, 1000), OK);
+    (void)poll(NULL, 0, 5100); /* OPERATOR_YIELD_MS */
+    operator_answers_within_a_second(d);
+    for (int i = 0; i < KNOCKS; i++)
+        close(idle[i]);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -317,6 +404,8 @@ int main(void)
         T(noise_neither_crashes_nor_hangs_them),
         T(a_flood_that_is_never_read_leaves_the_operator_served),
         T(half_a_frame_and_no_frame_are_survived),
+        T(checkpoints_asked_together_cost_one_write),
+        T(operators_who_say_nothing_give_way),
     };
     return cmocka_run_group_tests_name("hostile-front", tests, NULL, NULL);
 }

@@ -39,6 +39,7 @@ struct snapshot {
     uint8_t given, admins[32];
     enum err known[2];
     bool frozen[2];
+    size_t token_keys;
 };
 
 static void look_at(const struct scene *s, size_t i, const struct offered *o, struct snapshot *n)
@@ -73,6 +74,7 @@ static struct snapshot look(const struct scene *s)
     memcpy(n.admins, list.hash, 32);
     look_at(s, 0, &s->first, &n);
     look_at(s, 1, &s->other, &n);
+    n.token_keys = s->r->keeper->token_key_count; /* to ask for them would make one */
     return n;
 }
 
@@ -81,7 +83,7 @@ static bool same(const struct snapshot *a, const struct snapshot *b)
     return a->state == b->state && a->epoch == b->epoch && a->log_size == b->log_size && a->waiting == b->waiting &&
            a->next[0] == b->next[0] && a->next[1] == b->next[1] && a->given == b->given &&
            memcmp(a->admins, b->admins, 32) == 0 && memcmp(a->known, b->known, sizeof a->known) == 0 &&
-           memcmp(a->frozen, b->frozen, sizeof a->frozen) == 0;
+           memcmp(a->frozen, b->frozen, sizeof a->frozen) == 0 && a->token_keys == b->token_keys;
 }
 
 /* Whoever unseals twice skips the numbers that the first time had reserved. */
@@ -95,7 +97,8 @@ static bool same_but_numbers(struct snapshot a, const struct snapshot *b)
 static bool same_durable(const struct snapshot *a, const struct snapshot *b)
 {
     return a->epoch == b->epoch && memcmp(a->admins, b->admins, 32) == 0 &&
-           memcmp(a->known, b->known, sizeof a->known) == 0 && memcmp(a->frozen, b->frozen, sizeof a->frozen) == 0;
+           memcmp(a->known, b->known, sizeof a->known) == 0 && memcmp(a->frozen, b->frozen, sizeof a->frozen) == 0 &&
+           a->token_keys == b->token_keys;
 }
 
 /* --- a keeper with one credential, one secret, and a signer */
@@ -431,6 +434,28 @@ static enum err do_stop(struct scene *s)
     return OK;
 }
 
+static enum err do_token_sign(struct scene *s)
+{
+    struct keeper_token_sign q = {.subject = VIEW_STR("user:alice"), .audience = VIEW_STR("desk"), .seconds = 60};
+
+    return front(s, KEEPER_TOKEN_SIGN, &q);
+}
+
+static enum err do_token_keys(struct scene *s)
+{
+    return front(s, KEEPER_TOKEN_KEYS, NULL);
+}
+
+static enum err do_tokens_rotate(struct scene *s)
+{
+    return operator(s, KEEPER_TOKENS_ROTATE, &(struct keeper_tokens_rotate){.drop = false});
+}
+
+static enum err do_tokens_drop(struct scene *s)
+{
+    return operator(s, KEEPER_TOKENS_ROTATE, &(struct keeper_tokens_rotate){.drop = true});
+}
+
 /* --- what has to be before */
 
 static void sealed(struct scene *s)
@@ -452,6 +477,13 @@ static void frozen(struct scene *s)
 static void changed(struct scene *s)
 {
     assert_int_equal(do_put_kept(s), OK);
+}
+
+static void rotated(struct scene *s)
+{
+    assert_int_equal(do_token_sign(s), OK);
+    assert_int_equal(do_tokens_rotate(s), OK);
+    assert_int_equal(do_token_sign(s), OK);
 }
 
 static const struct step {
@@ -489,6 +521,11 @@ static const struct step {
     {"reserve", do_reserve, NULL, false},
     {"append", do_append, NULL, false},
     {"checkpoint", do_checkpoint, NULL, false},
+    {"make the first token key", do_token_keys, NULL, false},
+    {"sign a token", do_token_sign, rotated, false},
+    {"token keys", do_token_keys, rotated, false},
+    {"rotate token keys", do_tokens_rotate, rotated, false},
+    {"end all tokens", do_tokens_drop, rotated, false},
     {"unseal by share", do_unseal, sealed, false},
     {"unseal by passphrase", do_unseal, sealed, true},
     {"take over", do_import, sealed, false},
