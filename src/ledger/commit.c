@@ -7,6 +7,7 @@
 struct batch {
     struct mail *first;
     size_t count, applied, records;
+    size_t subscribers; /* who subscribed before this commit: only for them are its leaves kept */
     uint64_t first_index;
     struct row_keys *keys;
     uint8_t note[NOTE_MAX];
@@ -145,12 +146,12 @@ static void count_subjects(struct ledger *l, const struct batch *b, const struct
     }
 }
 
-static RESULT append_leaves(struct ledger *l, struct prepared *p)
+static RESULT append_leaves(struct ledger *l, const struct batch *b, struct prepared *p)
 {
     for (size_t i = 0; i < p->record_count; i++) {
         const struct prepared_record *r = &p->records[i];
         TRY(tree_append(&l->tree, r->hash, tile_put, l->writer));
-        if (l->subscriber_count == 0)
+        if (b->subscribers == 0)
             continue;
         writer_view(&l->leaf_bytes, r->leaf);
         writer_u16(&l->leaf_lengths, (uint16_t)r->leaf.len);
@@ -184,7 +185,7 @@ static RESULT apply(struct ledger *l, struct batch *b, struct txn *t)
     t->result = OK;
     b->applied++;
     b->records += p->record_count;
-    return append_leaves(l, p);
+    return append_leaves(l, b, p);
 }
 
 /* --- the commit */
@@ -281,6 +282,7 @@ static RESULT commit(struct ledger *l, struct batch *b)
     tree_copy(&l->tree_before, &l->tree);
     l->rows_before = l->rows;
     b->first_index = l->tree.frontier.size;
+    b->subscribers = l->subscriber_count;
     enum err e = build(l, b);
     subjects_settle(l->subjects, e == OK);
     if (e == OK) {
@@ -350,7 +352,7 @@ static void answer(struct batch *b)
 
 static void tell_subscribers(struct ledger *l, const struct batch *b)
 {
-    if (b->records == 0 || l->subscriber_count == 0)
+    if (b->records == 0 || b->subscribers == 0)
         return;
     struct view *leaves = calloc(b->records, sizeof(*leaves));
     if (!leaves || writer_done(&l->leaf_bytes) != OK || writer_done(&l->leaf_lengths) != OK) {
@@ -368,7 +370,7 @@ static void tell_subscribers(struct ledger *l, const struct batch *b)
     }
     struct ledger_batch told = {.first_index = b->first_index, .count = b->records, .leaves = leaves};
     memcpy(told.state, b->state, sizeof(told.state));
-    for (size_t i = 0; i < l->subscriber_count; i++)
+    for (size_t i = 0; i < b->subscribers; i++)
         l->subscribers[i].fn(l->subscribers[i].context, &told);
     free(leaves);
 }

@@ -32,10 +32,12 @@ RESULT ledger_reader(struct ledger *l, struct store **ret)
 
 RESULT ledger_subscribe(struct ledger *l, void (*fn)(void *context, const struct ledger_batch *b), void *context)
 {
-    if (l->subscriber_count == SUBSCRIBERS_MAX)
-        return ERR_LIMIT_REACHED;
-    l->subscribers[l->subscriber_count++] = (struct subscriber){fn, context};
-    return OK;
+    pthread_mutex_lock(&l->write_lock);
+    bool full = l->subscriber_count == SUBSCRIBERS_MAX;
+    if (!full)
+        l->subscribers[l->subscriber_count++] = (struct subscriber){fn, context};
+    pthread_mutex_unlock(&l->write_lock);
+    return full ? ERR_LIMIT_REACHED : OK;
 }
 
 uint64_t ledger_size(struct ledger *l)

@@ -90,6 +90,7 @@ struct ledger_batch {
     const struct view *leaves;
     uint8_t state[32]; /* multiset digest after this commit */
 };
+/* From the next commit on; any thread, any time. ERR_LIMIT_REACHED. */
 RESULT ledger_subscribe(struct ledger *l, void (*fn)(void *context, const struct ledger_batch *b), void *context);
 /* Stores a checkpoint that the keeper signed. Any thread; written with the next commit. */
 RESULT ledger_put_checkpoint(struct ledger *l, struct view note);

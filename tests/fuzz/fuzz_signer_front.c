@@ -216,6 +216,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct reader r = reader_new(VIEW(data, size));
     uint8_t op;
 
+    if (memmem(data, size, SECRET, sizeof SECRET - 1))
+        return -1; /* whoever says the secret himself has not learnt it from the signer */
     begin();
     for (int i = 0; i < STEPS_MAX && reader_u8(&r, &op) == OK; i++) {
         struct view body = {0};
