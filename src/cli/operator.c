@@ -8,6 +8,7 @@
 #include "ipc/file.h"
 #include "ledger/note.h"
 
+#define PASSWORD_MS       100 /* what a log-in may cost */
 #define SHARES_DEFAULT    5
 #define THRESHOLD_DEFAULT 3
 #define CERTIFICATE_MAX   65536
@@ -154,11 +155,19 @@ static RESULT question_of(struct cli *c, const struct config *config, struct sec
 {
     const struct args *a = &c->args;
     const char *name = args_text(a, "administrator");
+    struct argon2_cost measured = {0},
+                       cost = {.passes = config->argon2.passes, .memory_kib = config->argon2.memory_kib};
 
+    if (cost.passes == 0) {
+        TRY(argon2_calibrate(c->clock, PASSWORD_MS, &measured));
+        cost = ARGON2_DEFAULT; /* a passphrase is guessed at without asking us: no slow machine makes that cheaper */
+    }
     *ret = (struct keeper_init){.method = UNSEAL_SHARES,
                                 .cipher = config->cipher,
-                                .argon2_passes = config->argon2.passes,
-                                .argon2_memory_kib = config->argon2.memory_kib,
+                                .argon2_passes = cost.passes,
+                                .argon2_memory_kib = cost.memory_kib,
+                                .password_passes = measured.passes,
+                                .password_memory_kib = measured.memory_kib,
                                 .administrator = view_str(name ? name : "admin")};
     if (args_has(a, "passphrase") || args_has(a, "passphrase-file")) {
         if (args_has(a, "shares") || args_has(a, "threshold"))

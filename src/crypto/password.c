@@ -87,3 +87,40 @@ bool password_outdated(const char *hash, struct argon2_cost cost)
     struct argon2_cost was;
     return !hash_cost(hash, &was) || (uint64_t)was.passes * was.memory_kib < (uint64_t)cost.passes * cost.memory_kib;
 }
+
+#define CALIBRATE_MOST_KIB  65536
+#define CALIBRATE_LEAST_KIB 19456
+#define CALIBRATE_TRIES     3
+
+/* The fastest of a few: what else the machine does must not make passwords cheap. */
+static RESULT fastest_ms(const struct clock *clock, struct argon2_cost cost, uint64_t *ret)
+{
+    static const uint8_t salt[ARGON2_SALT_SIZE];
+    uint8_t out[32];
+    uint64_t best = UINT64_MAX;
+    for (int i = 0; i < CALIBRATE_TRIES; i++) {
+        uint64_t begin = clock->mono_ms(clock);
+        TRY(argon2_key(VIEW_STR("calibration"), salt, cost, out, sizeof out));
+        uint64_t took = clock->mono_ms(clock) - begin;
+        best = took < best ? took : best;
+    }
+    *ret = best ? best : 1;
+    return OK;
+}
+
+RESULT argon2_calibrate(const struct clock *clock, uint32_t target_ms, struct argon2_cost *ret)
+{
+    struct argon2_cost cost = {.passes = 1, .memory_kib = CALIBRATE_MOST_KIB};
+    uint64_t one;
+    TRY(fastest_ms(clock, cost, &one));
+    while (one > target_ms && cost.memory_kib > CALIBRATE_LEAST_KIB) {
+        cost.memory_kib = cost.memory_kib / 2 > CALIBRATE_LEAST_KIB ? cost.memory_kib / 2 : CALIBRATE_LEAST_KIB;
+        TRY(fastest_ms(clock, cost, &one));
+    }
+    uint64_t passes = target_ms / one;
+    cost.passes = passes < 1 ? 1 : passes > ARGON2_MAX_PASSES ? ARGON2_MAX_PASSES : (uint32_t)passes;
+    if (cost.memory_kib == CALIBRATE_LEAST_KIB && cost.passes < 2)
+        cost.passes = 2;
+    *ret = cost;
+    return OK;
+}

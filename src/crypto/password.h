@@ -28,6 +28,10 @@ RESULT password_hash(struct view password, struct argon2_cost cost, char out[sta
 /* OK, ERR_BAD_CREDENTIALS (also for a text that is no Argon2id hash), or ERR_NO_MEMORY, which is no failed attempt. */
 RESULT password_verify(const char *hash, struct view password);
 
+/* What takes about target_ms on this machine now: 64 MiB and as many passes as that allows, at least one; a machine on
+ * which one pass takes longer gets less memory, 19 MiB at least (OWASP's least for one pass of two). Takes some tenths
+ * of a second. ERR_NO_MEMORY. */
+RESULT argon2_calibrate(const struct clock *clock, uint32_t target_ms, struct argon2_cost *ret);
 /* Did this hash take less work than cost asks for, or is it no Argon2id hash? Then the next right log-in replaces it.
  */
 bool password_outdated(const char *hash, struct argon2_cost cost);

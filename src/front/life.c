@@ -9,6 +9,7 @@
 #include "front/front.h"
 
 #include "api/change_gate.h"
+#include "api/passwords.h"
 #include "base/log.h"
 #include "ledger/note.h"
 
@@ -200,6 +201,16 @@ static RESULT take_keys(struct front *f, const struct keeper_welcome *w, struct 
     return OK;
 }
 
+/* What was measured at the initialisation, unless the configuration says otherwise. */
+static RESULT take_cost(struct front *f, const struct keeper_welcome *w)
+{
+    const struct argon2_cost cost = {.passes = w->password_passes, .memory_kib = w->password_memory_kib};
+
+    if (f->config.argon2.passes || cost.passes == 0 || cost.memory_kib == 0)
+        return OK;
+    return passwords_set_cost(f->shared.passwords, cost);
+}
+
 static RESULT take_welcome(struct front *f, struct view entity, struct problem *why)
 {
     AUTO(arena_free) struct arena *arena = NULL;
@@ -208,6 +219,7 @@ static RESULT take_welcome(struct front *f, struct view entity, struct problem *
     TRY(arena_new(16384, 1u << 20, &arena));
     TRY(entity_decode(&keeper_welcome_entity, entity, arena, &w));
     TRY(take_keys(f, &w, why));
+    TRY(take_cost(f, &w));
     if (!f->shared.ledger)
         TRY(open_ledger(f, why));
     TRY(compare(f, &w));

@@ -207,7 +207,7 @@ static const struct {
     {offsetof(struct config, http.header_bytes), 16384}, {offsetof(struct config, http.body_bytes), 262144},
     {offsetof(struct config, http.request_seconds), 30}, {offsetof(struct config, http.idle_seconds), 60},
     {offsetof(struct config, http.connections), 1024},   {offsetof(struct config, http.connections_per_address), 256},
-    {offsetof(struct config, argon2.passes), 3},         {offsetof(struct config, argon2.memory_kib), 65536},
+
     {offsetof(struct config, sessions.hours), 8},        {offsetof(struct config, sessions.idle_minutes), 30},
     {offsetof(struct config, sessions.per_user), 3},     {offsetof(struct config, memory_lock_kib), 65536},
     {offsetof(struct config, checkpoint_seconds), 1},
@@ -287,6 +287,10 @@ RESULT config_complete(struct config *c, struct arena *arena, struct problem *wh
     for (size_t i = 0; i < ARRAY_LEN(number_defaults); i++) {
         uint32_t *to = (uint32_t *)((uint8_t *)c + number_defaults[i].offset);
         *to = *to ? *to : number_defaults[i].value;
+    }
+    if (c->argon2.passes || c->argon2.memory_kib) {
+        c->argon2.passes = c->argon2.passes ? c->argon2.passes : 3;
+        c->argon2.memory_kib = c->argon2.memory_kib ? c->argon2.memory_kib : 65536;
     }
     config_tokens_complete(&c->tokens);
     config_passwords_complete(&c->passwords);

@@ -26,8 +26,8 @@ struct config_http {
     uint32_t connections_per_address; /* 256 */
 };
 struct config_argon2 {
-    uint32_t passes;     /* 3 */
-    uint32_t memory_kib; /* 65536 */
+    uint32_t passes;     /* both 0: as measured at the initialisation; one alone: 3 … */
+    uint32_t memory_kib; /* … and 65536 */
 };
 struct config_sessions {
     uint32_t hours;        /* 8, the longest allowed */

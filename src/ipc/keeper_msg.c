@@ -41,6 +41,8 @@ static const struct field init_fields[] = {
     FIELD(7, struct keeper_init, administrator_key, FIXED, 32),
     FIELD(8, struct keeper_init, argon2_passes, U32, 0),
     FIELD(9, struct keeper_init, argon2_memory_kib, U32, 0),
+    FIELD(10, struct keeper_init, password_passes, U32, 0),
+    FIELD(11, struct keeper_init, password_memory_kib, U32, 0),
 };
 const struct entity keeper_init_entity = ENTITY("KeeperInit", 0x0102, 1, struct keeper_init, init_fields);
 
@@ -133,6 +135,8 @@ static const struct field welcome_fields[] = {
     FIELD(5, struct keeper_welcome, checkpoint_key, FIXED, 32),
     FIELD(6, struct keeper_welcome, log_size, U64, 0),
     FIELD(7, struct keeper_welcome, frontier_root, FIXED, 32),
+    FIELD(8, struct keeper_welcome, password_passes, U32, 0),
+    FIELD(9, struct keeper_welcome, password_memory_kib, U32, 0),
 };
 const struct entity keeper_welcome_entity = ENTITY("KeeperWelcome", 0x0111, 1, struct keeper_welcome, welcome_fields);
 

@@ -98,7 +98,8 @@ struct keeper_init {
     uint8_t cipher;            /* enum aead_alg */
     struct view administrator; /* user name of the first one */
     uint8_t administrator_key[32];
-    uint32_t argon2_passes, argon2_memory_kib;
+    uint32_t argon2_passes, argon2_memory_kib;     /* of the passphrase */
+    uint32_t password_passes, password_memory_kib; /* of people's passwords; 0: not measured */
 };
 struct keeper_init_done {
     uint8_t installation[INSTALLATION_SIZE];
@@ -163,6 +164,7 @@ struct keeper_welcome {
     uint8_t import_key[32], checkpoint_key[32];
     uint64_t log_size; /* feed the log from here */
     uint8_t frontier_root[32];
+    uint32_t password_passes, password_memory_kib; /* as measured at the initialisation; 0: not measured */
 };
 /* Records that keeper and signer authored and that are not in the log: a new front logs them before anything else. */
 struct keeper_pending_record {

@@ -20,6 +20,8 @@ static const struct field head_fields[] = {
     FIELD(7, struct anchor_head, argon2_passes, U32, 0),
     FIELD(8, struct anchor_head, argon2_memory_kib, U32, 0),
     FIELD(9, struct anchor_head, wrapped_root, BYTES, 256),
+    FIELD(10, struct anchor_head, password_passes, U32, 0),
+    FIELD(11, struct anchor_head, password_memory_kib, U32, 0),
 };
 const struct entity anchor_head_entity = ENTITY("AnchorHead", 0x0301, 1, struct anchor_head, head_fields);
 

@@ -23,7 +23,8 @@ struct anchor_head {
     uint8_t cipher;   /* enum aead_alg, for what is sealed from now on */
     uint8_t salt[16]; /* passphrase: Argon2id's */
     uint32_t argon2_passes, argon2_memory_kib;
-    struct view wrapped_root; /* the root key, sealed under the key-encryption key */
+    struct view wrapped_root;                      /* the root key, sealed under the key-encryption key */
+    uint32_t password_passes, password_memory_kib; /* of people's passwords, for the front; 0: not measured */
 };
 extern const struct entity anchor_head_entity;
 

@@ -18,6 +18,8 @@ HANDLER(log_hello)
     memcpy(w->import_key, k->import_public, 32);
     memcpy(w->checkpoint_key, k->checkpoint_public, 32);
     w->cipher = k->head.cipher;
+    w->password_passes = k->head.password_passes;
+    w->password_memory_kib = k->head.password_memory_kib;
     w->log_size = k->frontier.size;
     frontier_root(&k->frontier, w->frontier_root);
     return OK;

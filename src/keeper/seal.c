@@ -58,6 +58,8 @@ static RESULT check_init(const struct keeper_init *q, struct problem *why)
         return problem_set(why, ERR_BAD_VALUE, "cipher", "1 is XAES-256-GCM, 2 is XChaCha20-Poly1305");
     if (!root_cost_sane(q->argon2_passes, q->argon2_memory_kib))
         return problem_set(why, ERR_OUT_OF_RANGE, "argon2", "8 MiB to 1 GiB, and passes x memory at most 4 GiB");
+    if ((q->password_passes || q->password_memory_kib) && !root_cost_sane(q->password_passes, q->password_memory_kib))
+        return problem_set(why, ERR_OUT_OF_RANGE, "password", "8 MiB to 1 GiB, and passes x memory at most 4 GiB");
     if (q->administrator.len == 0 || q->administrator.len >= NAME_SIZE)
         return problem_set(why, ERR_BAD_VALUE, "administrator", "a name of 1 to %d bytes", NAME_SIZE - 1);
     return OK;
@@ -108,7 +110,9 @@ static RESULT init(struct keeper *k, const struct keeper_init *q, struct keeper_
     k->head = (struct anchor_head){.method = q->method,
                                    .cipher = q->cipher,
                                    .argon2_passes = q->argon2_passes,
-                                   .argon2_memory_kib = q->argon2_memory_kib};
+                                   .argon2_memory_kib = q->argon2_memory_kib,
+                                   .password_passes = q->password_passes,
+                                   .password_memory_kib = q->password_memory_kib};
     if (q->method == UNSEAL_SHARES) {
         k->head.threshold = q->threshold;
         k->head.shares = q->shares;

@@ -253,12 +253,57 @@ static void overruns_stop_the_process(void **state)
     }
 }
 
+/* A clock that says each reading how long Argon2id took, by the memory and passes of this table's turn. */
+static uint64_t slow_ms, elapsed_ms;
+
+static uint64_t ticking(const struct clock *c)
+{
+    static bool second;
+    (void)c;
+    elapsed_ms += second ? slow_ms : 0;
+    second = !second;
+    return elapsed_ms;
+}
+
+static void test_cost_is_measured(void **state)
+{
+    static const struct {
+        uint64_t one_pass_ms;
+        struct argon2_cost cost;
+    } cases[] = {{20, {5, 65536}}, {34, {2, 65536}}, {100, {1, 65536}}, {1, {64, 65536}}, {500, {2, 19456}}};
+    const struct clock clock = {.wall_ms = ticking, .mono_ms = ticking};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct argon2_cost cost = {0};
+        slow_ms = cases[i].one_pass_ms;
+        assert_int_equal(argon2_calibrate(&clock, 100, &cost), OK);
+        assert_int_equal(cost.passes, cases[i].cost.passes);
+        assert_int_equal(cost.memory_kib, cases[i].cost.memory_kib);
+    }
+}
+
+static void test_cheaper_hashes_are_outdated(void **state)
+{
+    char hash[PASSWORD_HASH_SIZE];
+    const struct argon2_cost cost = {.passes = 2, .memory_kib = 64};
+    (void)state;
+    assert_int_equal(password_hash(VIEW_STR("x"), cost, hash), OK);
+    assert_false(password_outdated(hash, cost));
+    assert_false(password_outdated(hash, (struct argon2_cost){.passes = 1, .memory_kib = 64}));
+    assert_true(password_outdated(hash, (struct argon2_cost){.passes = 3, .memory_kib = 64}));
+    assert_true(password_outdated(hash, (struct argon2_cost){.passes = 2, .memory_kib = 128}));
+    assert_true(password_outdated("$2b$05$abc", cost));
+    assert_true(password_outdated("", cost));
+}
+
 int main(void)
 {
     bool locked = false;
     if (crypto_init(&locked) != OK || crypto_init(NULL) != OK)
         return 1;
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_cost_is_measured),
+        cmocka_unit_test(test_cheaper_hashes_are_outdated),
         cmocka_unit_test(hashes_published),
         cmocka_unit_test(lists_hash_the_concatenation),
         cmocka_unit_test(derivations_know_their_limits),
