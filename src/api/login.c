@@ -2,6 +2,7 @@
  * password wrong or the account locked. */
 #include "api/login.h"
 
+#include "api/behind.h"
 #include "api/cookie.h"
 #include "api/inside.h"
 #include "api/routes.h"
@@ -193,28 +194,21 @@ static RESULT fill_success(struct login *l, struct api_change *c)
     return people_record_as(c, EVENT_AUTHENTICATION_SUCCESS, OUTCOME_DONE, l->actor, &what);
 }
 
-static RESULT fill_failure(struct login *l, struct api_change *c)
+/* One record, whether there is nobody by that name (which is not recorded: people type passwords into the wrong field),
+ * the account is shut, or the password was wrong: so that all of them take as long. */
+static RESULT fill_refusal(struct login *l, struct api_change *c)
 {
-    const struct record_object what = {
+    struct record_object what = {
         .resource = l->actor, .detail = VIEW_STR("password"), .error = view_str(err_code(ERR_BAD_CREDENTIALS))};
-    bool locked = user_login_failed(&l->user.user, people_rules(l->req), people_now(l->req));
-    TRY(put_user(l, c));
-    TRY(people_record_as(c, EVENT_AUTHENTICATION_FAILED, OUTCOME_REFUSED, l->actor, &what));
-    return locked ? people_record_as(c, EVENT_ACCOUNT_LOCKED, OUTCOME_DONE, l->actor, &what) : OK;
-}
-
-/* Nobody by that name (which is not recorded: people type passwords into the wrong field), or an account that is shut.
- */
-static RESULT fill_shut(struct login *l, struct api_change *c)
-{
-    struct record_object what = {.resource = VIEW_STR("login"),
-                                 .detail = VIEW_STR("unknown name"),
-                                 .error = view_str(err_code(ERR_BAD_CREDENTIALS))};
-    if (!l->known)
-        return people_record_as(c, EVENT_AUTHENTICATION_FAILED, OUTCOME_REFUSED, (struct view){0}, &what);
-    what.resource = l->actor;
-    what.detail = l->user.user.state == USER_LOCKED ? VIEW_STR("locked") : VIEW_STR("disabled");
-    return people_record_as(c, EVENT_AUTHENTICATION_BLOCKED, OUTCOME_REFUSED, l->actor, &what);
+    if (l->known && !l->shut)
+        return people_record_as(c, EVENT_AUTHENTICATION_FAILED, OUTCOME_REFUSED, l->actor, &what);
+    if (l->known) {
+        what.detail = l->user.user.state == USER_DISABLED ? VIEW_STR("disabled") : VIEW_STR("locked");
+        return people_record_as(c, EVENT_AUTHENTICATION_BLOCKED, OUTCOME_REFUSED, l->actor, &what);
+    }
+    what.resource = VIEW_STR("login");
+    what.detail = VIEW_STR("unknown name");
+    return people_record_as(c, EVENT_AUTHENTICATION_FAILED, OUTCOME_REFUSED, (struct view){0}, &what);
 }
 
 static enum http_outcome commit(struct login *l, RESULT (*fill)(struct login *l, struct api_change *c),
@@ -231,14 +225,26 @@ static enum http_outcome commit(struct login *l, RESULT (*fill)(struct login *l,
     return api_change_submit(c);
 }
 
+/* What a wrong password leads to is stored after the answer, which would tell by its time that there is such a user. */
+static void count_failure(struct login *l)
+{
+    struct identity *identity = api_of(l->req)->shared->identity;
+    enum login_count n = identity_login_failed(identity, l->name, people_rules(l->req), people_now(l->req));
+    l->shut = n == LOGIN_SHUT; /* another attempt was faster */
+    if (n == LOGIN_LOCKED)
+        behind_lock(l->req, l->name);
+}
+
 enum http_outcome login_judge(struct login *l)
 {
     struct api_thread *t = api_of(l->req);
     l->known = identity_user(t->shared->identity, l->name, l->req->arena, &l->user) == OK;
-    if (!l->known || !user_may_login(&l->user.user, people_now(l->req)))
-        return anonymous_budget(t) ? commit(l, fill_shut, failed) : refuse_unrecorded(l->req);
-    bool right = l->task.result == OK && view_is(l->user.user.password_hash, l->task.hash);
-    return right ? l->proven(l) : commit(l, fill_failure, failed);
+    l->shut = !l->known || !user_may_login(&l->user.user, people_now(l->req));
+    if (!l->shut && l->task.result == OK && view_is(l->user.user.password_hash, l->task.hash))
+        return l->proven(l);
+    if (!l->shut)
+        count_failure(l);
+    return anonymous_budget(t) ? commit(l, fill_refusal, failed) : refuse_unrecorded(l->req);
 }
 
 static enum http_outcome look(struct login *l)

@@ -14,6 +14,7 @@ struct login {
     struct view name, actor; /* "alice", "user:alice" */
     struct user_found user;
     bool known;  /* user is there */
+    bool shut;   /* nobody could sign in as him now */
     bool cookie; /* the token goes into a cookie, and not into the answer */
     unsigned tries;
     enum http_outcome (*hashed)(struct login *l); /* goes on when the new one is hashed */

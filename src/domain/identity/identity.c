@@ -12,37 +12,6 @@ static void forget(void *value)
     wipe(k->plain, k->len);
 }
 
-RESULT identity_new(struct identity **ret)
-{
-    AUTO(identity_free) struct identity *i = calloc(1, sizeof *i);
-    if (!i)
-        return ERR_NO_MEMORY;
-    pthread_mutex_init(&i->lock, NULL);
-    TRY(table_new(forget, &i->users));
-    TRY(table_new(forget, &i->sessions));
-    TRY(roles_new(&i->roles));
-    *ret = TAKE(i);
-    return OK;
-}
-
-void identity_free(struct identity *i)
-{
-    if (!i)
-        return;
-    table_free(i->users);
-    table_free(i->sessions);
-    roles_free(i->roles);
-    pthread_mutex_destroy(&i->lock);
-    free(i);
-}
-
-struct roles *identity_roles(struct identity *i)
-{
-    return i->roles;
-}
-
-/* --- into the tables */
-
 static struct known *known_new(struct view table_name, const struct txn_change *c)
 {
     struct known *k = c->key.len <= STORE_KEY_MAX ? table_value_new(sizeof *k + c->value.len, table_name) : NULL;
@@ -58,6 +27,67 @@ static struct known *known_new(struct view table_name, const struct txn_change *
     return k;
 }
 
+static RESULT encoded(const struct entity *e, const void *object, struct arena *arena, struct view *ret)
+{
+    AUTO_WRITER w = writer_new(PLAIN_MAX);
+    TRY(entity_encode(e, object, &w));
+    return arena_copy(arena, writer_view_of(&w), ret);
+}
+
+/* As long as most rows are. */
+static RESULT make_nobody(struct identity *i)
+{
+    static const char hash[] = "$argon2id$v=19$m=65536,t=3,p=1$AAAAAAAAAAAAAAAAAAAAAA$"
+                               "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    AUTO(arena_free) struct arena *arena = NULL;
+    struct txn_change c = {.version = 1};
+    const struct user u = {.id = {1},
+                           .name = VIEW_STR("nobody"),
+                           .state = USER_ACTIVE,
+                           .password_hash = view_str(hash),
+                           .created_ms = 1,
+                           .last_login_ms = 1,
+                           .password_changed_ms = 1};
+    TRY(arena_new(2048, SCRATCH_SIZE, &arena));
+    TRY(encoded(&user_entity, &u, arena, &c.value));
+    i->nobody = known_new(u.name, &c);
+    return i->nobody ? OK : ERR_NO_MEMORY;
+}
+
+RESULT identity_new(struct identity **ret)
+{
+    AUTO(identity_free) struct identity *i = calloc(1, sizeof *i);
+    if (!i)
+        return ERR_NO_MEMORY;
+    pthread_mutex_init(&i->lock, NULL);
+    TRY(table_new(forget, &i->users));
+    TRY(table_new(forget, &i->sessions));
+    TRY(roles_new(&i->roles));
+    TRY(make_nobody(i));
+    *ret = TAKE(i);
+    return OK;
+}
+
+void identity_free(struct identity *i)
+{
+    if (!i)
+        return;
+    if (i->users)
+        table_value_free(i->users, i->nobody);
+    table_free(i->users);
+    table_free(i->sessions);
+    roles_free(i->roles);
+    pthread_mutex_destroy(&i->lock);
+    free(i);
+}
+
+struct roles *identity_roles(struct identity *i)
+{
+    return i->roles;
+}
+
+/* --- into the tables */
+
 static bool is_newer(struct table *t, struct view name, uint64_t version)
 {
     table_enter();
@@ -67,9 +97,23 @@ static bool is_newer(struct table *t, struct view name, uint64_t version)
     return newer;
 }
 
+/* What was counted since the row was read is not in it. A row without failures is one of a log-in, or of somebody who
+ * unlocked him: there the count begins anew. */
+static void carry_failures(struct table *t, struct known *k)
+{
+    table_enter();
+    const struct known *before = table_find(t, table_key(k));
+    if (before && !before->gone && k->failed) {
+        k->failed = before->failed > k->failed ? before->failed : k->failed;
+        k->locked_until_ms = k->locked_until_ms ? k->locked_until_ms : before->locked_until_ms;
+    }
+    table_leave();
+}
+
 static void put_newer(struct identity *i, struct table *t, struct known *k)
 {
     pthread_mutex_lock(&i->lock);
+    carry_failures(t, k);
     if (is_newer(t, table_key(k), k->version))
         table_put(t, k);
     else
@@ -146,6 +190,8 @@ static RESULT apply_user(struct identity *i, const struct txn_change *c, struct 
     k->disabled = u.state == USER_DISABLED;
     k->environments = u.environments;
     note_roles(k, &u, c->value);
+    k->failed = u.failed_attempts;
+    k->locked_until_ms = u.state == USER_LOCKED ? u.locked_until_ms : 0;
     put_newer(i, i->users, k);
     return OK;
 }
@@ -255,13 +301,50 @@ void identity_distrust(struct identity *i, uint16_t table, const uint8_t row[sta
 
 /* --- users */
 
+/* What was counted is ahead of the row. */
+static void overlay(const struct known *k, struct user *u)
+{
+    uint64_t until = k->locked_until_ms;
+    u->failed_attempts = k->failed;
+    if (u->state == USER_DISABLED || until == 0)
+        return;
+    u->state = USER_LOCKED;
+    u->locked_until_ms = until;
+}
+
+enum login_count identity_login_failed(struct identity *i, struct view name, const struct config_passwords *rules,
+                                       uint64_t now_ms)
+{
+    enum login_count count = LOGIN_SHUT;
+    pthread_mutex_lock(&i->lock);
+    table_enter();
+    struct known *k = table_find(i->users, name);
+    struct user u = {.state = USER_ACTIVE};
+    if (k && !k->gone && !k->disabled) {
+        overlay(k, &u);
+        if (user_may_login(&u, now_ms))
+            count = user_login_failed(&u, rules, now_ms) ? LOGIN_LOCKED : LOGIN_COUNTED;
+        if (count != LOGIN_SHUT) {
+            k->failed = u.failed_attempts;
+            k->locked_until_ms = u.locked_until_ms;
+        }
+    }
+    table_leave();
+    pthread_mutex_unlock(&i->lock);
+    return count;
+}
+
 RESULT identity_user(struct identity *i, struct view name, struct arena *arena, struct user_found *ret)
 {
     struct user_found f = {0};
     table_enter();
     const struct known *k = table_find(i->users, name);
-    enum err e = k && !k->gone ? tables_copy(k, &user_entity, arena, &f.user) : ERR_NOT_FOUND;
+    bool known = k && !k->gone;
+    enum err e = tables_copy(known ? k : i->nobody, &user_entity, arena, &f.user);
+    if (!known)
+        e = ERR_NOT_FOUND;
     if (e == OK) {
+        overlay(k, &f.user);
         f.version = k->version;
         memcpy(f.commitment, k->commitment, sizeof f.commitment);
     }
@@ -419,13 +502,6 @@ RESULT identity_session(struct identity *i, const uint8_t token_hash[static 32],
 }
 
 /* --- changes */
-
-static RESULT encoded(const struct entity *e, const void *object, struct arena *arena, struct view *ret)
-{
-    AUTO_WRITER w = writer_new(PLAIN_MAX);
-    TRY(entity_encode(e, object, &w));
-    return arena_copy(arena, writer_view_of(&w), ret);
-}
 
 static RESULT named(const struct row_keys *keys, uint16_t table, struct view name, struct arena *arena,
                     struct view *ret)

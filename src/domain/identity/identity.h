@@ -82,6 +82,15 @@ struct user_found {
     uint8_t commitment[32];
 };
 RESULT identity_user(struct identity *i, struct view name, struct arena *arena, struct user_found *ret);
+/* A wrong password: counted in memory, exactly, also of many at once, and known to all threads when this returns. The
+ * row follows when that locks him, which is the caller's to do; lesser counts begin anew at a restart. */
+enum login_count {
+    LOGIN_SHUT, /* there is nobody who could sign in: nothing was counted */
+    LOGIN_COUNTED,
+    LOGIN_LOCKED, /* it was the last one */
+};
+enum login_count identity_login_failed(struct identity *i, struct view name, const struct config_passwords *rules,
+                                       uint64_t now_ms);
 /* What a user may do now, without a copy of his row: asked on every request of his API keys. ERR_NOT_FOUND,
  * ERR_FORBIDDEN for one who is disabled. */
 RESULT identity_user_rights(struct identity *i, struct view name, struct rights *ret);

@@ -25,12 +25,16 @@ struct known {
     struct {
         uint16_t at, len;
     } roles[USER_ROLES_MAX];
+    /* Of a user, ahead of his row: wrong passwords in a row, and until when he is locked (0: he is not). */
+    _Atomic uint32_t failed;
+    _Atomic uint64_t locked_until_ms;
     uint8_t plain[]; /* the entity, encoded */
 };
 
 struct identity {
     struct table *users, *sessions;
     struct roles *roles;
+    struct known *nobody;      /* looked at in place of a user who is not there: so that takes as long */
     pthread_mutex_t lock;      /* comparing versions and putting is one step */
     _Atomic uint64_t first_ms; /* when a session was first looked up: what was loaded counts as used then */
 };

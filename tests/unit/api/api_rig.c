@@ -356,8 +356,16 @@ void rig_key(struct rig *r, const struct rig_key *k, char text[static API_KEY_TE
     assert_int_equal(api_keys_applied(r->shared.api_keys, &change), OK);
 }
 
+/* Records that follow the answer are waited for; not for ever, since a test may keep something waiting. */
+static void what_is_behind(struct rig *r)
+{
+    for (int i = 0; i < 200 && api_thread_waiting(&r->thread) > 0; i++)
+        assert_int_equal(loop_turn(r->thread.loop, 1), OK);
+}
+
 size_t rig_records(struct rig *r, uint16_t type)
 {
+    what_is_behind(r);
     AUTO(arena_free) struct arena *arena = NULL;
     size_t n = 0;
 
@@ -373,5 +381,6 @@ size_t rig_records(struct rig *r, uint16_t type)
 
 size_t rig_records_all(struct rig *r)
 {
+    what_is_behind(r);
     return (size_t)ledger_size(r->shared.ledger);
 }

@@ -230,6 +230,21 @@ static void refusals_look_alike(void **state)
     assert_int_equal(rig_records(rig, EVENT_AUTHENTICATION_FAILED), 2);
 }
 
+/* As after a restart. */
+static enum user_state stored_state(const char *name)
+{
+    AUTO(identity_free) struct identity *again = NULL;
+    AUTO(arena_free) struct arena *a = NULL;
+    struct problem why = {0};
+    struct user_found f;
+    size_t damaged;
+    assert_int_equal(arena_new(4096, 1u << 20, &a), OK);
+    assert_int_equal(identity_new(&again), OK);
+    assert_int_equal(identity_load(again, rig->thread.reader, atomic_load(&rig->shared.keys), &damaged, &why), OK);
+    assert_int_equal(identity_user(again, view_str(name), a, &f), OK);
+    return (enum user_state)f.user.state;
+}
+
 static void five_failures_lock_and_time_unlocks(void **state)
 {
     char session[64], live[64];
@@ -238,11 +253,13 @@ static void five_failures_lock_and_time_unlocks(void **state)
     for (int i = 0; i < 5; i++)
         assert_int_equal(log_in("carol", "Wrong-password-1x", session), 401);
     assert_int_equal(rig_records(rig, EVENT_ACCOUNT_LOCKED), 1);
+    assert_int_equal(stored_state("carol"), USER_LOCKED);
     assert_int_equal(log_in("carol", PASSWORD, session), 401); /* the right one does not help */
     assert_int_equal(rig_records(rig, EVENT_AUTHENTICATION_BLOCKED), 1);
     assert_int_equal(ask("GET", "/api/v1/session", live, NULL), 200); /* who is in stays in */
     rig->now_ms += rig->config.passwords.lock_minutes * 60000ull;
     assert_int_equal(log_in("carol", PASSWORD, session), 200);
+    assert_int_equal(stored_state("carol"), USER_ACTIVE);
     assert_int_equal(rig_records(rig, EVENT_AUTHENTICATION_SUCCESS), 1);
 }
 

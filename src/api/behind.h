@@ -1,0 +1,11 @@
+/* What is stored after the answer, so that its time tells nothing. What can't be stored for want of memory or of room
+ * in the ledger's queue is dropped; the lock itself is in memory already. */
+#ifndef HOLDFAST_API_BEHIND_H
+#define HOLDFAST_API_BEHIND_H
+
+#include "api/context.h"
+
+/* The lock of this user, as the tables have it, into his row, with its record. */
+void behind_lock(struct http_request *req, struct view name);
+
+#endif
