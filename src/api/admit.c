@@ -105,6 +105,33 @@ static enum http_outcome refuse_known(struct http_request *req, const struct api
     return api_refuse(req, event_of(entry->error), &what, entry->error, NULL);
 }
 
+/* What a key is for (KEY-2). */
+static bool executes(const struct route *r)
+{
+    return r->permission == PERMISSION_MEV_EXECUTE || r->permission == PERMISSION_ORDERS_PLACE ||
+           r->permission == PERMISSION_POSITIONS_MANAGE || failure_class_of(r) == CLASS_SIGN;
+}
+
+static enum decide_use use_of(const struct http_request *req)
+{
+    bool reads = req->method == HTTP_GET || req->method == HTTP_HEAD || req->method == HTTP_LIST;
+
+    if (executes(req->route))
+        return USE_EXECUTE;
+    if (!reads)
+        return USE_WRITE;
+    return req->route->permission == PERMISSION_AUTHENTICATED ? USE_ASK_ITSELF : USE_READ;
+}
+
+static enum http_outcome refuse_usage(struct http_request *req, const struct api_entry *entry)
+{
+    struct record_object what;
+
+    if (object_of(req, entry->known, view_str(req->route->name), &what) != OK)
+        return http_answer_error(req, ERR_NO_MEMORY);
+    return api_refuse(req, EVENT_PERMISSION_DENIED, &what, ERR_FORBIDDEN, NULL);
+}
+
 static enum http_outcome refuse_permission(struct http_request *req)
 {
     struct record_object what;
@@ -174,9 +201,11 @@ static enum http_outcome judge(struct http_request *req)
         return refuse_known(req, entry);
     if (r->ways && !(r->ways & (unsigned)entry->caller.way))
         return refuse_way(req);
-    if (r->permission != PERMISSION_AUTHENTICATED && !permission_has(entry->caller.permissions, r->permission))
-        return refuse_permission(req);
-    return r->handler(req);
+    const struct decide_what what = {.permission = (enum permission)r->permission, .use = use_of(req)};
+    enum decide_rule rule = decide_may(&entry->caller.standing, &what);
+    if (rule == RULE_USAGE)
+        return refuse_usage(req, entry);
+    return rule == RULE_GRANTED ? r->handler(req) : refuse_permission(req);
 }
 
 /* A body may take its time, and who sends it may lose a right meanwhile: then he is looked up again, with it there. */

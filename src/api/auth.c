@@ -29,17 +29,25 @@ static RESULT printed(struct arena *arena, const char *prefix, struct view text,
 
 /* --- API keys */
 
-static RESULT allowed_usage(const struct http_request *req, uint8_t usage);
+static void stand(const struct standing *s, struct api_caller *ret)
+{
+    struct rights r = standing_rights(s);
+
+    ret->standing = *s;
+    ret->permissions = r.permissions;
+    ret->access = r.access;
+}
 
 static RESULT as_key(struct http_request *req, const struct api_key *key, struct api_caller *ret)
 {
-    struct rights rights;
+    struct standing s;
 
-    TRY(key_rights(api_of(req)->shared->identity, key, &rights));
-    ret->permissions = rights.permissions;
-    ret->access = rights.access;
+    standing_of_key(api_of(req)->shared->identity, key, req->wall_ms, &s);
+    if (s.broken != RULE_GRANTED)
+        return s.broken == RULE_KEY_EXPIRED ? ERR_KEY_EXPIRED : ERR_KEY_DISABLED;
+    stand(&s, ret);
     ret->key_id = key->id;
-    return allowed_usage(req, key->usage);
+    return OK;
 }
 
 static RESULT by_key(struct http_request *req, struct view text, struct api_entry *ret)
@@ -86,14 +94,12 @@ static RESULT by_uid(struct http_request *req, struct api_entry *ret)
 
 /* --- sessions */
 
-/* With a role that is not there any more he is still himself, and may nothing. */
 static void grant(struct identity *identity, const struct user *u, struct api_caller *ret)
 {
-    struct rights r = {0};
+    struct standing s;
 
-    (void)!rights_of(identity_roles(identity), &u->roles, u->environments, &r);
-    ret->permissions = r.permissions;
-    ret->access = r.access;
+    standing_of_user(identity_roles(identity), u, &s);
+    stand(&s, ret);
 }
 
 /* A session goes on with what it began with: one in a cookie with the cookie, over TLS, in the same program; so a token
@@ -221,22 +227,4 @@ void auth_find(struct http_request *req, struct api_entry *ret)
     /* Whoever proved himself is named in the record of his refusal, and holds nothing. */
     if (ret->error != OK)
         ret->caller = (struct api_caller){.actor = ret->proven ? ret->known : (struct view){0}};
-}
-
-/* --- what a key is for (KEY-2) */
-
-static bool executes(const struct route *r)
-{
-    return r->permission == PERMISSION_MEV_EXECUTE || r->permission == PERMISSION_ORDERS_PLACE ||
-           r->permission == PERMISSION_POSITIONS_MANAGE || failure_class_of(r) == CLASS_SIGN;
-}
-
-static RESULT allowed_usage(const struct http_request *req, uint8_t usage)
-{
-    bool asks_itself = reads(req) && req->route->permission == PERMISSION_AUTHENTICATED; /* who am I, how are you */
-    bool allowed = usage == KEY_FULL_ACCESS || (usage == KEY_READ_ONLY && reads(req)) ||
-                   (usage == KEY_READ_WRITE && !executes(req->route)) ||
-                   (usage == KEY_EXECUTE_ONLY && (executes(req->route) || asks_itself));
-
-    return allowed ? OK : ERR_FORBIDDEN;
 }

@@ -3,6 +3,7 @@
 #ifndef HOLDFAST_API_CONTEXT_H
 #define HOLDFAST_API_CONTEXT_H
 
+#include "domain/identity/decide.h"
 #include "domain/identity/identity.h"
 #include "domain/keys/keys.h"
 #include "domain/tokens/tokens.h"
@@ -94,8 +95,9 @@ static inline struct api_thread *api_of(const struct http_request *req)
 struct api_caller {
     enum way_in way;
     struct view actor;                  /* "user:alice", "key:<id>", "unix:1000"; empty for anonymous */
-    struct permission_set permissions;  /* effective, roles and denials applied */
-    struct secret_access access;        /* level and environments for secrets (SEC-3) */
+    struct standing standing;           /* what decide_may() judges him by */
+    struct permission_set permissions;  /* effective, roles and denials applied: of standing */
+    struct secret_access access;        /* level and environments for secrets (SEC-3): of standing */
     struct view session_id;             /* hex; empty if none */
     struct view key_id;                 /* the API key's, also when a Unix user or a token was mapped to it */
     const struct token_accepted *token; /* the way in, or NULL */

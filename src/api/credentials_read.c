@@ -23,27 +23,18 @@ RESULT credentials_rights(const struct http_request *req, struct credential_righ
 {
     static const enum permission any[] = {PERMISSION_SECRETS_ACCESS, PERMISSION_SYSTEM_CONFIG, PERMISSION_AUDIT_VIEW};
     const struct api_caller *c = api_caller_of(req);
-    struct credential_rights r = {.is_key = c->key_id.len > 0, .signs_in = c->access.environments};
-    struct api_shared *s = api_of(req)->shared;
-    struct api_key_found found;
+    struct credential_rights r = {
+        .is_key = c->standing.is_key, .signs_in = c->standing.signs_in, .named = c->standing.credentials};
 
     for (size_t i = 0; i < ARRAY_LEN(any); i++)
         r.sees_all |= permission_has(c->permissions, any[i]);
-    if (r.is_key) {
-        TRY(api_keys_find(s->api_keys, c->key_id, req->arena, &found));
-        r.named = found.key.credentials;
-        r.signs_in = key_signs_in(s->identity, &found.key);
-    }
     *ret = r;
     return OK;
 }
 
 bool credentials_named(const struct credential_rights *r, struct view path)
 {
-    for (size_t i = 0; i < r->named.count; i++)
-        if (credentials_pattern_matches(r->named.items[i], path))
-            return true;
-    return false;
+    return api_key_names(&r->named, path);
 }
 
 RESULT credentials_path(struct http_request *req, struct view *ret, struct problem *why)

@@ -134,12 +134,11 @@ RESULT key_view_fill(const struct api_key *k, struct view text, uint64_t now_ms,
 
 RESULT key_rights(struct identity *identity, const struct api_key *k, struct rights *ret)
 {
-    struct rights own = {0}, owner;
-    /* A role that is not there any more: it may nothing. */
-    (void)!rights_of(identity_roles(identity), &k->roles, k->secret_environments, &own);
-    if (identity_user_rights(identity, k->owner, &owner) != OK)
+    struct standing s;
+    standing_of_key(identity, k, 0, &s); /* whether it has expired is not asked here */
+    if (s.broken != RULE_GRANTED)
         return ERR_KEY_DISABLED;
-    *ret = rights_common(&own, &owner);
+    *ret = standing_rights(&s);
     return OK;
 }
 

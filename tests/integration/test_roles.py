@@ -3,6 +3,7 @@ handler, who does not is refused before it, and the refusal is in the record. A 
 import json
 import threading
 import time
+import urllib.parse
 
 import pytest
 
@@ -236,3 +237,106 @@ def test_acknowledged_changes_decide_every_later_request(desk):
     for t in threads:
         t.join()
     assert not wrong and looks[0] > 100, (looks, wrong[:3])
+
+
+# --- one question, one answer
+
+
+def why(desk, identity, permission, resource="", **more):
+    query = {"identity": identity, "permission": permission, **({"resource": resource} if resource else {}), **more}
+    x = desk.admin.ok("GET", "/api/v1/explain?" + urllib.parse.urlencode(query))
+    return x["allowed"], x["rule"], x.get("role", "")
+
+
+@pytest.fixture(scope="module")
+def cast(desk):
+    """People and keys that differ in one thing each."""
+    users = {"ed": ["read_only"], "fay": ["trader", "muzzle"], "gus": ["viewer"], "hal": ["trader"]}
+    role(desk, "muzzle", denies=["orders:place"])
+    for name, roles in users.items():
+        desk.admin.ok("POST", "/api/v1/users", {"name": name, "password": holdfast.PASSWORD, "roles": roles,
+                                                 "environments": ["development"]})
+    desk.admin.ok("PATCH", "/api/v1/users/gus", {"state": "disabled"})
+    hal = desk.api(desk.login("hal"))
+    made = {name: hal.ok("POST", "/api/v1/keys", {"name": name, "environment": "development", "usage": usage, "roles": ["trader"],
+                                                  "credentials": ["exchange/a/*"]})
+            for name, usage in (("full", "full_access"), ("reads", "read_only"), ("gone", "full_access"))}
+    hal.ok("DELETE", "/api/v1/keys/" + made["gone"]["id"])
+    for path, environment in (("app/dev", "development"), ("app/live", "production")):
+        desk.cli("secret", "put", path, "--environment", environment, "--kind", "password", "--value-file", "-",
+                 "--reason", "test", stdin="s3cret-value")
+    return made
+
+
+def test_explain_names_the_rule(desk, cast):
+    key = "key:" + cast["full"]["id"]
+    assert why(desk, "user:hal", "orders:place") == (True, "granted", "trader")
+    assert why(desk, "user:fay", "orders:place") == (False, "role-denies", "muzzle")
+    assert why(desk, "user:hal", "funds:manage") == (False, "role-denies", "trader")
+    assert why(desk, "user:ed", "orders:place") == (False, "not-granted", "")
+    assert why(desk, "user:gus", "mev:view") == (False, "user-disabled", "")
+    assert why(desk, "user:nobody", "mev:view") == (False, "no-such-identity", "")
+    assert why(desk, key, "orders:place") == (True, "granted", "trader")
+    assert why(desk, "key:" + cast["reads"]["id"], "orders:place") == (False, "key-usage", "")
+    assert why(desk, "key:" + cast["gone"]["id"], "orders:place") == (False, "key-revoked", "")
+    assert why(desk, key, "mev:execute", "credential:exchange/b/main") == (False, "credential-not-named", "")
+    assert why(desk, key, "mev:execute", "credential:exchange/a/none") == (False, "no-such-resource", "")
+    assert why(desk, "user:hal", "orders:place", "order:4711") == (True, "granted", "trader")
+
+
+def test_explanation_and_decision_agree(desk, cast, document):
+    """What explain says of a permission is what the routes that need it do."""
+    identities = {f"user:{name}": desk.login(name) for name in ("hal", "ed", "fay")}
+    identities["key:" + cast["full"]["id"]] = cast["full"]["key"]
+    for identity, token in identities.items():
+        api, said = desk.api(token), []
+        for method, address, operation in routes_of(document):
+            if operation["x-permission"] in ("public", "authenticated") or method != "GET":
+                continue
+            allowed, rule, _ = why(desk, identity, operation["x-permission"])
+            request = api.call(method, address).headers["x-request-id"]
+            said.append((allowed, request, operation["x-permission"], rule))
+        refusals = denied(desk, identity)
+        for allowed, request, permission, rule in said:
+            refused_for_want = refusals.get(request, {}).get("detail") == permission
+            assert allowed != refused_for_want, (identity, permission, rule)
+        assert False in [s[0] for s in said]
+
+
+def test_explain_of_secrets(desk, cast):
+    for name, roles, environments in (("ivy", "admin", ["development"]), ("jo", "system_admin", ["development"])):
+        desk.admin.ok("POST", "/api/v1/users", {"name": name, "password": holdfast.PASSWORD, "roles": [roles],
+                                                 "environments": environments})
+    asked = ("secrets:access", "secret:app/dev")
+    assert why(desk, "user:ivy", *asked) == (True, "granted", "admin")
+    assert why(desk, "user:ivy", *asked, level="emergency") == (False, "secret-level", "")
+    assert why(desk, "user:ivy", "secrets:access", "secret:app/live") == (False, "secret-environment", "")
+    assert why(desk, "user:jo", *asked) == (False, "secret-level", "")
+    assert why(desk, "user:ivy", "secrets:access", "secret:app/none") == (False, "no-such-resource", "")
+    jo = desk.api(desk.login("jo"))  # manages users, and may know of no secret
+    x = jo.ok("GET", "/api/v1/explain?identity=user:ivy&permission=secrets:access&resource=secret:app/dev")
+    assert x["rule"] == "no-such-resource"
+
+
+def test_asking_about_others(desk, cast):
+    hal = desk.api(desk.login("hal"))
+    assert hal.ok("GET", "/api/v1/explain?permission=orders:place")["identity"] == "user:hal"
+    assert hal.ok("GET", "/api/v1/explain?permission=orders:place&identity=key:" + cast["full"]["id"])["allowed"]
+    refused(hal.call("GET", "/api/v1/explain?permission=orders:place&identity=user:admin"), "forbidden")
+    refused(hal.call("GET", "/api/v1/who-can?permission=orders:place"), "forbidden")
+    refused(desk.admin.call("GET", "/api/v1/explain?permission=orders:eat"), "bad-value")
+    refused(desk.admin.call("GET", "/api/v1/explain?permission=orders:place&identity=hal"), "bad-value")
+
+
+def test_who_can(desk, cast):
+    found, after = {}, ""
+    for _ in range(200):
+        page = desk.admin.ok("GET", f"/api/v1/who-can?permission=orders:place&limit=3&after={after}")
+        found.update({x["identity"]: x["role"] for x in page["identities"]})
+        after = page.get("next", "")
+        if not after:
+            break
+    assert found["user:hal"] == "trader" and found["key:" + cast["full"]["id"]] == "trader"
+    assert not {"user:fay", "user:ed", "user:gus", "user:admin", "key:" + cast["reads"]["id"]} & set(found)
+    assert "hal" in desk.cli("who-can", "orders:place", "--limit", "500").stdout
+    assert "muzzle" in desk.cli("explain", "user:fay", "orders:place").stdout

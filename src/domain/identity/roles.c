@@ -333,6 +333,21 @@ size_t roles_unknown(struct roles *r, const struct text_list *names)
     return i;
 }
 
+void roles_saying(struct roles *r, const struct text_list *names, enum permission p, size_t *ret_grants,
+                  size_t *ret_denies)
+{
+    *ret_grants = *ret_denies = names->count;
+    table_enter();
+    for (size_t i = names->count; i-- > 0;) {
+        const struct known *k = table_find(r->table, names->items[i]);
+        if (k && permission_has(k->role.grants, p))
+            *ret_grants = i;
+        if (k && permission_has(k->role.denies, p))
+            *ret_denies = i;
+    }
+    table_leave();
+}
+
 static RESULT add_up(struct roles *r, const struct view *names, size_t count, struct role *sum)
 {
     for (size_t i = 0; i < count; i++) {

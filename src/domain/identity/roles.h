@@ -48,6 +48,10 @@ size_t roles_defined(struct roles *r); /* how many are not built in */
 /* The first of names that is no role; count if each is one. */
 size_t roles_unknown(struct roles *r, const struct text_list *names);
 
+/* The first of names that grants p, and the first that denies it; count if none does. */
+void roles_saying(struct roles *r, const struct text_list *names, enum permission p, size_t *ret_grants,
+                  size_t *ret_denies);
+
 /* Grants of all roles together less the denials of any. A name that is no role: ERR_NOT_FOUND, and the caller grants
  * nothing at all, since that role may have been the one that denied. Outputs are untouched on failure. */
 RESULT roles_effective(struct roles *r, const struct view *names, size_t count, struct permission_set *ret,

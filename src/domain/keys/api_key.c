@@ -118,12 +118,17 @@ static bool covers(struct view pattern, struct view path)
     return path.len > n && view_eq(VIEW(pattern.ptr, n), VIEW(path.ptr, n));
 }
 
-bool api_key_signs_with(const struct api_key *k, struct view path)
+bool api_key_names(const struct text_list *patterns, struct view path)
 {
-    for (size_t i = 0; i < k->credentials.count; i++)
-        if (covers(k->credentials.items[i], path))
+    for (size_t i = 0; i < patterns->count; i++)
+        if (covers(patterns->items[i], path))
             return true;
     return false;
+}
+
+bool api_key_signs_with(const struct api_key *k, struct view path)
+{
+    return api_key_names(&k->credentials, path);
 }
 
 /* --- the key's text */

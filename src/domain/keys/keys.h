@@ -58,6 +58,7 @@ extern const struct entity api_key_entity;
 uint8_t api_key_status_at(const struct api_key *k, uint64_t now_ms); /* what has expired says so by itself */
 /* One of its patterns is this credential's path, or covers it. */
 bool api_key_signs_with(const struct api_key *k, struct view path);
+bool api_key_names(const struct text_list *patterns, struct view path);
 
 struct api_keys; /* memory table (liburcu); look-ups from any thread */
 RESULT api_keys_new(struct api_keys **ret);
