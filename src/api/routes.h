@@ -13,7 +13,7 @@ extern const struct route_table login_routes;
 extern const struct route_table enrol_routes, invite_routes, me_routes;
 extern const struct route_table tokens_routes, sessions_routes;
 extern const struct route_table users_routes;
-extern const struct route_table roles_routes, explain_routes;
+extern const struct route_table roles_routes, explain_routes, authzen_routes;
 extern const struct route_table keys_routes;
 extern const struct route_table keys_verify_routes;
 

@@ -137,6 +137,17 @@ static bool applies(const struct fixed_header *h, const struct exchange *x)
     return true;
 }
 
+/* Ours, but where a protocol has the client name its requests. The record keeps ours. */
+static const char *request_id(const struct http_request *req)
+{
+    struct view theirs;
+    bool echoes = req->route && (req->route->flags & ROUTE_ECHO_ID);
+
+    if (echoes && http_header(req, "X-Request-ID", &theirs) && theirs.len > 0 && theirs.len <= 128)
+        return (const char *)theirs.ptr; /* a header's value, so without controls; NUL-terminated */
+    return req->id;
+}
+
 static void put_headers(struct MHD_Response *r, const struct exchange *x, bool last)
 {
     for (size_t i = 0; i < ARRAY_LEN(FIXED); i++)
@@ -147,7 +158,7 @@ static void put_headers(struct MHD_Response *r, const struct exchange *x, bool l
     if (x->content_type)
         (void)MHD_add_response_header(r, "Content-Type", x->content_type);
     if (x->req.id[0])
-        (void)MHD_add_response_header(r, "X-Request-Id", x->req.id);
+        (void)MHD_add_response_header(r, "X-Request-Id", request_id(&x->req));
     if (last)
         (void)MHD_add_response_header(r, "Connection", "close");
 }

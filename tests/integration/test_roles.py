@@ -340,3 +340,61 @@ def test_who_can(desk, cast):
     assert not {"user:fay", "user:ed", "user:gus", "user:admin", "key:" + cast["reads"]["id"]} & set(found)
     assert "hal" in desk.cli("who-can", "orders:place", "--limit", "500").stdout
     assert "muzzle" in desk.cli("explain", "user:fay", "orders:place").stdout
+
+
+# --- AuthZEN 1.0
+
+
+def asks(subject, action, resource=("thing", "1"), **more):
+    return {"subject": {"type": subject.split(":")[0], "id": subject.split(":", 1)[1]}, "action": {"name": action},
+            "resource": {"type": resource[0], "id": resource[1]}, **more}
+
+
+def test_authzen_evaluation(desk, cast):
+    post = lambda body, **more: desk.admin.call("POST", "/access/v1/evaluation", body, **more)
+    yes = post(asks("user:hal", "orders:place"), headers={"X-Request-ID": "bfe9eb29-ab87-4ca3-be83-a1d5d8305716"})
+    assert yes.status == 200 and yes.json["decision"] is True and yes.json["context"]["role"] == "trader"
+    assert yes.headers["x-request-id"] == "bfe9eb29-ab87-4ca3-be83-a1d5d8305716"
+    no = post(asks("user:fay", "orders:place", context={"time": "now"}, unknown=1)).json
+    assert no["decision"] is False and no["context"]["code"] == "role-denies"
+    assert post(asks("robot:7", "orders:place")).json["context"]["code"] == "no-such-identity"
+    assert post(asks("user:hal", "can_read")).json == {"decision": False, "context": {
+        "code": "no-such-permission", "reason": "there is no such permission"}}
+    for body in ({}, {**asks("user:hal", "orders:place"), "subject": "hal"}, asks("user:", "orders:place"), [],
+                 {"subject": {"type": "user", "id": "hal"}, "action": {"name": "orders:place"}},
+                 asks("user:hal", "orders:place", context=[])):
+        assert post(body).status == 400, body
+    refused(desk.api(desk.login("hal")).call("POST", "/access/v1/evaluation", asks("user:hal", "orders:place")), "forbidden")
+    refused(desk.api().call("POST", "/access/v1/evaluation", asks("user:hal", "orders:place")), "unauthenticated")
+
+
+def test_authzen_evaluations(desk, cast):
+    who = {"subject": {"type": "user", "id": "hal"}, "resource": {"type": "thing", "id": "1"}}
+    three = [{"action": {"name": p}} for p in ("orders:place", "funds:manage", "risk:view")]
+
+    def decisions(semantic=None, evaluations=three):
+        options = {"options": {"evaluations_semantic": semantic}} if semantic else {}
+        a = desk.admin.call("POST", "/access/v1/evaluations", {**who, "evaluations": evaluations, **options})
+        return [e["decision"] for e in a.json["evaluations"]] if a.status == 200 else a.status
+
+    assert decisions() == decisions("execute_all") == [True, False, True]
+    assert decisions("deny_on_first_deny") == [True, False]
+    assert decisions("permit_on_first_permit") == [True]
+    assert decisions("permit_on_first_permit", three[1:]) == [False, True]
+    assert decisions("whatever") == 400
+    assert decisions(evaluations={}) == 400
+    assert decisions(evaluations=three * 86) == 400
+    # What stands in an evaluation beats what stands for all; one that can't be judged is denied, and the others go on.
+    mixed = [{"action": {"name": "orders:place"}, "subject": {"type": "user", "id": "ed"}}, {}, three[0]]
+    a = desk.admin.ok("POST", "/access/v1/evaluations", {**who, "evaluations": mixed})["evaluations"]
+    assert [e["decision"] for e in a] == [False, False, True] and a[1]["context"]["error"]["status"] == 400
+    one = desk.admin.ok("POST", "/access/v1/evaluations", {**who, **three[0], "evaluations": []})
+    assert one["decision"] is True
+
+
+def test_authzen_metadata(desk):
+    found = desk.api().ok("GET", "/.well-known/authzen-configuration")
+    base = found["policy_decision_point"]
+    assert base.startswith("https://") and not base.endswith("/")
+    assert found["access_evaluation_endpoint"] == base + "/access/v1/evaluation"
+    assert found["access_evaluations_endpoint"] == base + "/access/v1/evaluations"
