@@ -178,12 +178,13 @@ def test_nobody_defines_more_than_he_holds(desk):
 
 def test_a_key_holds_its_role(desk):
     role(desk, "metrics", grants=["market:read"])
-    made = desk.cli_json("key", "create", "scraper", "--environment", "development", "--role", "metrics", "--usage", "read_only")
+    made = desk.cli_json("key", "create", "scraper", "--environment", "development", "--role", "metrics", "--usage", "full_access")
     bot = desk.api(made["key"])
     assert bot.ok("GET", "/api/v1/session")["permissions"] == ["market:read"]
     assert "key:" + made["id"] in refused(desk.admin.call("DELETE", "/api/v1/roles/metrics"), "in-use").json["detail"]
     desk.admin.ok("PUT", "/api/v1/roles/metrics", {"grants": ["orders:place"]})  # more than its owner may
     assert bot.ok("GET", "/api/v1/session")["permissions"] == []
+    assert why(desk, "key:" + made["id"], "orders:place") == (False, "owner-lacks", "")
     desk.cli("key", "revoke", made["id"], "--yes")
     desk.cli("role", "delete", "metrics", "--yes")
 
