@@ -1,6 +1,7 @@
 /* The way of every request: is Holdfast able to answer it, who asks, may he; then its handler. */
 #include "api/failure_table.h"
 #include "api/inside.h"
+#include "api/second.h"
 
 #include <string.h>
 
@@ -205,7 +206,9 @@ static enum http_outcome judge(struct http_request *req)
     enum decide_rule rule = decide_may(&entry->caller.standing, &what);
     if (rule == RULE_USAGE)
         return refuse_usage(req, entry);
-    return rule == RULE_GRANTED ? r->handler(req) : refuse_permission(req);
+    if (rule != RULE_GRANTED)
+        return refuse_permission(req);
+    return (r->flags & ROUTE_STEP_UP) && !second_fresh(req) ? second_demand(req) : r->handler(req);
 }
 
 /* A body may take its time, and who sends it may lose a right meanwhile: then he is looked up again, with it there. */

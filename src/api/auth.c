@@ -100,6 +100,7 @@ static void grant(struct identity *identity, const struct user *u, struct api_ca
 
     standing_of_user(identity_roles(identity), u, &s);
     stand(&s, ret);
+    ret->has_second = user_has_second(u);
 }
 
 /* A session goes on with what it began with: one in a cookie with the cookie, over TLS, in the same program; so a token
@@ -134,6 +135,7 @@ static RESULT by_session(struct http_request *req, struct view token, bool cooki
         return ERR_CROSS_SITE;
     c->way = WAY_SESSION;
     grant(s->identity, &user, c);
+    c->second_ms = session.second_ms;
     hex_put(&id, VIEW_OF(hash));
     return arena_copy(req->arena, writer_view_of(&id), &c->session_id);
 }

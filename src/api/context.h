@@ -99,6 +99,8 @@ struct api_caller {
     struct permission_set permissions;  /* effective, roles and denials applied: of standing */
     struct secret_access access;        /* level and environments for secrets (SEC-3): of standing */
     struct view session_id;             /* hex; empty if none */
+    bool has_second;                    /* a person who has a second factor, … */
+    uint64_t second_ms;                 /* … and when this session showed one last; 0: never */
     struct view key_id;                 /* the API key's, also when a Unix user or a token was mapped to it */
     const struct token_accepted *token; /* the way in, or NULL */
 };

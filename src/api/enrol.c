@@ -60,6 +60,7 @@ static RESULT make_user(struct enrol *e)
     user_login_succeeded(&l->user.user, now);
     l->user.user.environments = ENVIRONMENTS_ALL;
     TRY(user_set_password(&l->user.user, view_str(l->task.hash), people_rules(l->req)->history, now, l->req->arena));
+    l->user.user.mfa = (struct mfa){0}; /* whoever has the host vouches for him, who may have lost everything */
     memcpy(l->user.user.enrolled, e->hash, sizeof e->hash);
     return OK;
 }

@@ -4,6 +4,7 @@
 #include "api/inside.h"
 #include "api/login.h"
 #include "api/routes.h"
+#include "api/second.h"
 #include "api/tokens.h"
 #include "base/fields.h"
 #include "base/text.h"
@@ -51,11 +52,15 @@ static RESULT fill(struct invite *i, struct api_change *c)
     struct user_found after = l->user;
     struct txn_change put;
     TRY(user_set_password(&after.user, view_str(l->task.hash), people_rules(l->req)->history, now, l->req->arena));
-    user_login_succeeded(&after.user, now);
+    if (!user_has_second(&after.user))
+        user_login_succeeded(&after.user, now);
     TRY(identity_put_user(people_keys(l->req), &after.user, &l->user, l->req->arena, &put));
     TRY(api_change_put(c, &put));
     TRY(tokens_end(c, REVOKED_SUBJECT, l->actor));
-    TRY(login_begin_session(l, c, 0));
+    if (user_has_second(&after.user))
+        TRY(login_end_sessions(l, c, 0));
+    else
+        TRY(login_begin_session(l, c, 0));
     return people_record_as(c, EVENT_USER_CHANGED, OUTCOME_DONE, l->actor, &what);
 }
 
@@ -69,7 +74,11 @@ static enum http_outcome stored(struct api_change *c)
     if (c->txn.result != OK)
         return api_change_failed(c);
     people_applied(c);
-    return login_answer(&i->login, &i->login.user.user, 200);
+    if (!user_has_second(&i->login.user.user))
+        return login_answer(&i->login, &i->login.user.user, 200);
+    /* An invitation stands in for the password, and for nothing else. */
+    enum err e = identity_user(api_of(c->req)->shared->identity, i->login.name, c->req->arena, &i->login.user);
+    return e == OK ? second_ask(&i->login) : http_answer_error(c->req, e);
 }
 
 static enum http_outcome commit(struct invite *i)

@@ -6,6 +6,7 @@
 #include "api/cookie.h"
 #include "api/inside.h"
 #include "api/routes.h"
+#include "api/second.h"
 #include "api/tokens.h"
 #include "base/fields.h"
 #include "base/text.h"
@@ -34,7 +35,9 @@ struct answer {
     struct view token, name;
     uint64_t expires;
     uint32_t idle_minutes;
-    struct text_list roles, permissions;
+    struct text_list roles, permissions, methods;
+    bool mfa_required;
+    struct view ticket;
 };
 static const struct field answer_fields[] = {
     FIELD(1, struct answer, token, TEXT, 64,
@@ -44,6 +47,10 @@ static const struct field answer_fields[] = {
     FIELD(4, struct answer, idle_minutes, U32, 0, .doc = "It ends earlier when it is not used for so long."),
     FIELD(5, struct answer, roles, TEXTS, 0),
     FIELD(6, struct answer, permissions, TEXTS, 0),
+    FIELD(7, struct answer, mfa_required, BOOL, 0,
+          .doc = "The password was right, there is no session yet: go on at /api/v1/login/second."),
+    FIELD(8, struct answer, methods, TEXTS, 0, .doc = "What may be shown there: totp, recovery_code."),
+    FIELD(9, struct answer, ticket, TEXT, TICKET_TEXT_MAX, .doc = "To be sent along; good for five minutes."),
 };
 const struct entity login_answer_entity = ENTITY("SignedIn", 0x0702, 1, struct answer, answer_fields);
 
@@ -54,6 +61,8 @@ RESULT login_fill(struct login *l, struct http_request *req, struct view name, s
     l->task.box = api_of(req)->mailbox;
     l->task.password = password;
     l->task.context = l;
+    l->judge = login_judge;
+    l->how = VIEW_STR("password");
     return people_named(req->arena, "user:", name, &l->actor);
 }
 
@@ -79,6 +88,7 @@ static RESULT make_session(struct login *l)
     uint64_t now = people_now(l->req);
     TRY(session_token_make(s->random, l->token));
     l->session = (struct session){.user = l->name,
+                                  .second_ms = l->second ? now : 0,
                                   .created_ms = now,
                                   .expires_ms = now + limits->hours * HOUR_MS,
                                   .idle_ms = limits->idle_minutes * MINUTE_MS,
@@ -88,18 +98,24 @@ static RESULT make_session(struct login *l)
     return session_token_hash(people_keys(l->req), view_str(l->token), l->session.token_hash);
 }
 
-RESULT login_begin_session(struct login *l, struct api_change *c, size_t keep)
+RESULT login_end_sessions(struct login *l, struct api_change *c, size_t keep)
 {
-    struct api_shared *s = api_of(l->req)->shared;
-    struct txn_change put, *ends = NULL;
+    struct txn_change *ends = NULL;
     size_t count = 0;
-    TRY(make_session(l));
-    TRY(identity_put_session(people_keys(l->req), &l->session, l->req->arena, &put));
-    TRY(api_change_put(c, &put));
-    TRY(identity_end_sessions(s->identity, l->name, people_now(l->req), keep, l->req->arena, &ends, &count));
+    TRY(identity_end_sessions(api_of(l->req)->shared->identity, l->name, people_now(l->req), keep, l->req->arena, &ends,
+                              &count));
     for (size_t i = 0; i < count; i++)
         TRY(api_change_put(c, &ends[i]));
     return OK;
+}
+
+RESULT login_begin_session(struct login *l, struct api_change *c, size_t keep)
+{
+    struct txn_change put;
+    TRY(make_session(l));
+    TRY(identity_put_session(people_keys(l->req), &l->session, l->req->arena, &put));
+    TRY(api_change_put(c, &put));
+    return login_end_sessions(l, c, keep);
 }
 
 enum http_outcome login_answer(struct login *l, const struct user *user, unsigned status)
@@ -119,6 +135,12 @@ enum http_outcome login_answer(struct login *l, const struct user *user, unsigne
     return http_answer_entity(l->req, status, &login_answer_entity, &a);
 }
 
+enum http_outcome login_answer_ticket(struct login *l, struct view ticket, const struct text_list *methods)
+{
+    const struct answer a = {.name = l->name, .mfa_required = true, .methods = *methods, .ticket = ticket};
+    return http_answer_entity(l->req, 200, &login_answer_entity, &a);
+}
+
 /* --- judging a password */
 
 static enum http_outcome refuse(struct http_request *req)
@@ -128,38 +150,43 @@ static enum http_outcome refuse(struct http_request *req)
 }
 
 /* Beyond what strangers may put into the log, they are added up. */
-static enum http_outcome refuse_unrecorded(struct http_request *req)
+enum http_outcome login_refuse_stranger(struct http_request *req)
 {
     anonymous_count(api_of(req), req, ERR_BAD_CREDENTIALS);
     return refuse(req);
 }
 
-static enum http_outcome decided(struct api_change *c, bool success)
+bool login_settled(struct api_change *c, enum http_outcome *ret)
 {
     struct login *l = c->context;
-    if (c->txn.result == ERR_CONFLICT && l->tries++ < PEOPLE_TRIES)
-        return login_judge(l); /* another attempt was faster: what it changed counts for this one */
-    if (c->txn.result == ERR_CONFLICT) {
-        c->txn.result = ERR_BUSY;
-        return api_change_failed(c);
+    if (c->txn.result == ERR_CONFLICT && l->tries++ < PEOPLE_TRIES) {
+        *ret = l->judge(l); /* another attempt was faster: what it changed counts for this one */
+        return false;
     }
-    if (c->txn.result != OK)
-        return api_change_failed(c);
+    if (c->txn.result == ERR_CONFLICT)
+        c->txn.result = ERR_BUSY;
+    if (c->txn.result != OK) {
+        *ret = api_change_failed(c);
+        return false;
+    }
     people_applied(c);
-    return success ? login_answer(l, &l->user.user, 200) : refuse(l->req);
+    return true;
 }
 
 static enum http_outcome succeeded(struct api_change *c)
 {
-    return decided(c, true);
+    struct login *l = c->context;
+    enum http_outcome o;
+    return login_settled(c, &o) ? login_answer(l, &l->user.user, 200) : o;
 }
 
 static enum http_outcome failed(struct api_change *c)
 {
-    return decided(c, false);
+    enum http_outcome o;
+    return login_settled(c, &o) ? refuse(c->req) : o;
 }
 
-static RESULT put_user(struct login *l, struct api_change *c)
+RESULT login_put_user(struct login *l, struct api_change *c)
 {
     struct txn_change put;
     TRY(identity_put_user(people_keys(l->req), &l->user.user, &l->user, l->req->arena, &put));
@@ -181,13 +208,13 @@ static RESULT renew_hash(struct login *l)
 static RESULT fill_success(struct login *l, struct api_change *c)
 {
     const struct config_sessions *limits = &api_of(l->req)->shared->config->sessions;
-    const struct record_object what = {.resource = l->actor, .detail = VIEW_STR("password")};
+    const struct record_object what = {.resource = l->actor, .detail = l->how};
     size_t keep = limits->per_user ? limits->per_user - 1 : 0;
     user_login_succeeded(&l->user.user, people_now(l->req));
     TRY(renew_hash(l));
     /* A new password ends what the old one began. The user's row is in it: of two log-ins at once the second counts the
      * first one's session. */
-    TRY(put_user(l, c));
+    TRY(login_put_user(l, c));
     if (l->fresh.password.len)
         TRY(tokens_end(c, REVOKED_SUBJECT, l->actor));
     TRY(login_begin_session(l, c, l->fresh.password.len ? 0 : keep));
@@ -199,7 +226,7 @@ static RESULT fill_success(struct login *l, struct api_change *c)
 static RESULT fill_refusal(struct login *l, struct api_change *c)
 {
     struct record_object what = {
-        .resource = l->actor, .detail = VIEW_STR("password"), .error = view_str(err_code(ERR_BAD_CREDENTIALS))};
+        .resource = l->actor, .detail = l->how, .error = view_str(err_code(ERR_BAD_CREDENTIALS))};
     if (l->known && !l->shut)
         return people_record_as(c, EVENT_AUTHENTICATION_FAILED, OUTCOME_REFUSED, l->actor, &what);
     if (l->known) {
@@ -211,8 +238,8 @@ static RESULT fill_refusal(struct login *l, struct api_change *c)
     return people_record_as(c, EVENT_AUTHENTICATION_FAILED, OUTCOME_REFUSED, (struct view){0}, &what);
 }
 
-static enum http_outcome commit(struct login *l, RESULT (*fill)(struct login *l, struct api_change *c),
-                                enum http_outcome (*then)(struct api_change *c))
+enum http_outcome login_commit(struct login *l, RESULT (*fill)(struct login *l, struct api_change *c),
+                               enum http_outcome (*then)(struct api_change *c))
 {
     struct api_change *c = NULL;
     enum err e = api_change_new(l->req, &c);
@@ -235,16 +262,31 @@ static void count_failure(struct login *l)
         behind_lock(l->req, l->name);
 }
 
+static enum http_outcome refuse_recorded(struct login *l)
+{
+    return anonymous_budget(api_of(l->req)) ? login_commit(l, fill_refusal, failed) : login_refuse_stranger(l->req);
+}
+
+enum http_outcome login_fail(struct login *l)
+{
+    l->shut = false;
+    count_failure(l);
+    return refuse_recorded(l);
+}
+
+enum http_outcome login_shut(struct login *l)
+{
+    l->shut = true;
+    return refuse_recorded(l);
+}
+
 enum http_outcome login_judge(struct login *l)
 {
-    struct api_thread *t = api_of(l->req);
-    l->known = identity_user(t->shared->identity, l->name, l->req->arena, &l->user) == OK;
-    l->shut = !l->known || !user_may_login(&l->user.user, people_now(l->req));
-    if (!l->shut && l->task.result == OK && view_is(l->user.user.password_hash, l->task.hash))
-        return l->proven(l);
-    if (!l->shut)
-        count_failure(l);
-    return anonymous_budget(t) ? commit(l, fill_refusal, failed) : refuse_unrecorded(l->req);
+    l->known = identity_user(api_of(l->req)->shared->identity, l->name, l->req->arena, &l->user) == OK;
+    if (!l->known || !user_may_login(&l->user.user, people_now(l->req)))
+        return login_shut(l);
+    bool right = l->task.result == OK && view_is(l->user.user.password_hash, l->task.hash);
+    return right ? l->proven(l) : login_fail(l);
 }
 
 static enum http_outcome look(struct login *l)
@@ -289,7 +331,7 @@ static void on_fresh(struct password_task *task)
     api_of(l->req)->inside->under_way--;
     l->proven = l->hashed;
     /* That took a while: what was true of the old password must still be. */
-    enum http_outcome o = task->result == OK ? login_judge(l) : people_not_hashed(l->req, task, l->fresh_where);
+    enum http_outcome o = task->result == OK ? l->judge(l) : people_not_hashed(l->req, task, l->fresh_where);
     if (o == HTTP_ANSWER)
         http_request_finish(l->req);
 }
@@ -315,35 +357,53 @@ enum http_outcome login_hash_fresh(struct login *l, const char *where, enum http
 
 /* --- signing in */
 
-static enum http_outcome sign_in(struct login *l)
+enum http_outcome login_succeed(struct login *l)
 {
-    return commit(l, fill_success, succeeded);
+    return login_commit(l, fill_success, succeeded);
+}
+
+bool login_too_old(const struct login *l)
+{
+    return user_password_expired(&l->user.user, people_rules(l->req), people_now(l->req));
 }
 
 /* Whose password is too old may do one thing: choose another. */
-static enum http_outcome refuse_expired(struct login *l)
+enum http_outcome login_refuse_too_old(struct login *l)
 {
     const struct record_object what = {.resource = l->actor, .detail = VIEW_STR("password too old")};
     return api_refuse(l->req, EVENT_AUTHENTICATION_BLOCKED, &what, ERR_PASSWORD_EXPIRED, NULL);
 }
 
+/* A new password waits for the second factor, too. */
+static enum http_outcome sign_in(struct login *l)
+{
+    return user_has_second(&l->user.user) ? second_ask(l) : login_succeed(l);
+}
+
 static enum http_outcome password_proven(struct login *l)
 {
-    if (l->fresh.password.len)
-        return login_hash_fresh(l, "/new_password", sign_in);
-    return user_password_expired(&l->user.user, people_rules(l->req), people_now(l->req)) ? refuse_expired(l)
-                                                                                          : sign_in(l);
+    if (l->fresh.password.len == 0 && login_too_old(l))
+        return login_refuse_too_old(l);
+    if (l->fresh.password.len == 0 || user_has_second(&l->user.user))
+        return sign_in(l);
+    return login_hash_fresh(l, "/new_password", sign_in);
+}
+
+RESULT login_check_cookie(const struct http_request *req, bool cookie, struct problem *why)
+{
+    /* Else another site could sign a browser in as somebody of its choice. */
+    if (cookie && !cookie_is_own(req))
+        return problem_set(why, ERR_CROSS_SITE, "", "%s", "");
+    if (cookie && !req->peer.is_tls)
+        return problem_set(why, ERR_BAD_VALUE, "/cookie", "%s", "A cookie needs TLS.");
+    return OK;
 }
 
 static RESULT read_login(struct http_request *req, struct login_request *q, struct problem *why)
 {
     struct problem weak;
     TRY(http_request_entity(req, q, why));
-    /* Else another site could sign a browser in as somebody of its choice. */
-    if (q->cookie && !cookie_is_own(req))
-        return problem_set(why, ERR_CROSS_SITE, "", "%s", "");
-    if (q->cookie && !req->peer.is_tls)
-        return problem_set(why, ERR_BAD_VALUE, "/cookie", "%s", "A cookie needs TLS.");
+    TRY(login_check_cookie(req, q->cookie, why));
     if (q->new_password.len == 0)
         return OK;
     enum err e = password_acceptable(q->new_password, q->name, people_rules(req), &weak);

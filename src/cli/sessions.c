@@ -3,6 +3,7 @@
 #include "cli/api.h"
 #include "cli/ask.h"
 #include "cli/fields_json.h"
+#include "cli/mfa.h"
 #include "cli/output.h"
 
 #include <unistd.h>
@@ -104,16 +105,14 @@ static RESULT keep_session(struct cli *c, const char *user, struct view body)
     return keep_place(c, user);
 }
 
-static RESULT sign_in(struct cli *c, const char *path, const char *user, struct view body)
+static RESULT signed_in(struct cli *c, const char *user, const struct api_answer *answer)
 {
     AUTO_WRITER kept = writer_new(65536);
-    struct api_answer answer;
     enum err e;
 
-    TRY(api_call_open(c, "POST", path, body, &answer));
-    if (answer.status != 200 && answer.status != 201)
-        return api_problem(c, &answer);
-    TRY(keep_session(c, user, answer.body));
+    if (answer->status != 200 && answer->status != 201)
+        return api_problem(c, answer);
+    TRY(keep_session(c, user, answer->body));
     e = check_pin(c);
     if (e != OK && profile_remove(c, "session") != OK) /* never again a word to a server that is not the pinned one */
         cli_note(c, "The session could not be removed from the profile.");
@@ -126,22 +125,22 @@ static RESULT sign_in(struct cli *c, const char *path, const char *user, struct 
 
 #define NEW_PASSWORD "New password (12 or more characters: upper, lower, digit, symbol)"
 
-static RESULT put_new_password(struct cli *c, struct writer *body)
+static RESULT put_new_password(struct cli *c, struct writer *body, struct secret **ret)
 {
-    AUTO(secret_free) struct secret *password = NULL;
-
     if (!args_has(&c->args, "new-password") && !args_has(&c->args, "new-password-file"))
         return OK;
-    TRY(ask_new_secret(c, "new-password-file", NEW_PASSWORD, &password));
-    json_text(body, "new_password", secret_view(password));
+    TRY(ask_new_secret(c, "new-password-file", NEW_PASSWORD, ret));
+    json_text(body, "new_password", secret_view(*ret));
     return OK;
 }
 
 RESULT sessions_login(struct cli *c)
 {
     AUTO(secret_free) struct secret *password = NULL;
+    AUTO(secret_free) struct secret *fresh = NULL;
     AUTO_WRITER body = writer_new(16384);
     const char *user = c->args.arguments[0];
+    struct api_answer answer;
     struct profile *p;
 
     TRY(profile_of(c, &p));
@@ -154,10 +153,12 @@ RESULT sessions_login(struct cli *c)
     json_open(&body, '{');
     json_text(&body, "name", view_str(user));
     json_text(&body, "password", secret_view(password));
-    TRY(put_new_password(c, &body));
+    TRY(put_new_password(c, &body, &fresh));
     json_close(&body, '}');
     TRY(writer_done(&body));
-    return sign_in(c, "/api/v1/login", user, writer_view_of(&body));
+    TRY(api_call_open(c, "POST", "/api/v1/login", writer_view_of(&body), &answer));
+    TRY(mfa_second_step(c, fresh, &answer));
+    return signed_in(c, user, &answer);
 }
 
 RESULT sessions_enrol(struct cli *c)
@@ -166,6 +167,7 @@ RESULT sessions_enrol(struct cli *c)
     AUTO(secret_free) struct secret *password = NULL;
     AUTO_WRITER body = writer_new(16384);
     const char *user = c->args.arguments[0];
+    struct api_answer answer;
 
     TRY(meet(c));
     TRY(ask_secret(c, "enrolment-file", "One-time enrolment token", &token));
@@ -176,8 +178,10 @@ RESULT sessions_enrol(struct cli *c)
     json_text(&body, "password", secret_view(password));
     json_close(&body, '}');
     TRY(writer_done(&body));
-    return sign_in(c, view_starts(secret_view(token), "hfi_") ? "/api/v1/invitation" : "/api/v1/enrol", user,
-                   writer_view_of(&body));
+    TRY(api_call_open(c, "POST", view_starts(secret_view(token), "hfi_") ? "/api/v1/invitation" : "/api/v1/enrol",
+                      writer_view_of(&body), &answer));
+    TRY(mfa_second_step(c, NULL, &answer));
+    return signed_in(c, user, &answer);
 }
 
 RESULT sessions_logout(struct cli *c)

@@ -70,6 +70,7 @@ const size_t command_common_count = ARRAY_LEN(command_common);
 #define SHARE_FILE  VALUE("share-file", FILE, "FILE", "a share; - is standard input, one share a line")
 #define PASS_FILE   VALUE("passphrase-file", FILE, "FILE", "passphrase that unseals; - is standard input")
 #define PASSWORD    VALUE("password-file", FILE, "FILE", "password; - is standard input")
+#define CODE        VALUE("code", TEXT, "CODE", "of your authenticator app, or a recovery code; asked for if left out")
 #define PUBLIC_KEY  VALUE("key", TEXT, "HEX", "the new administrator's public key")
 #define ENVIRONMENT CHOICE("environment", "NAME", environments, "where it is used")
 #define VALUE_FILE  VALUE("value-file", FILE, "FILE", "the value, byte for byte; - is standard input")
@@ -210,11 +211,12 @@ const struct cli_command command_table[] = {
             ARGUMENTS(ARGUMENT("NAME", "the new administrator's user name")), NULL),
     COMMAND("enrol", sessions_enrol, CHANGES | COMMAND_ASKS, "choose your first password with a one-time token",
             "Signs in as well. The first time a server is met, its certificate and keys are shown and pinned.",
-            OPTIONS(VALUE("enrolment-file", FILE, "FILE", "the one-time token; - is standard input"), PASSWORD),
+            OPTIONS(VALUE("enrolment-file", FILE, "FILE", "the one-time token; - is standard input"), PASSWORD, CODE),
             ARGUMENTS(ARGUMENT("NAME", "your user name")), "holdfast enrol admin"),
     COMMAND("login", sessions_login, COMMAND_API | COMMAND_ASKS, "sign in and keep the session",
             "The first time a server is met, its certificate and keys are shown and pinned; a later change is refused.",
-            OPTIONS(PASSWORD, FLAG("new-password", 0, "choose a new password as well, as one that is too old needs"),
+            OPTIONS(PASSWORD, CODE,
+                    FLAG("new-password", 0, "choose a new password as well, as one that is too old needs"),
                     VALUE("new-password-file", FILE, "FILE", "the new one; - is standard input")),
             ARGUMENTS(ARGUMENT_OPTIONAL("NAME", "your user name; the last one if left out")), "holdfast login admin"),
     COMMAND("logout", sessions_logout, COMMAND_API, "end the session", NULL, NULL, NO_ARGUMENTS, NULL),
@@ -235,6 +237,19 @@ const struct cli_command command_table[] = {
             OPTIONS(VALUE("password-file", FILE, "FILE", "the present password; - is standard input"),
                     VALUE("new-password-file", FILE, "FILE", "the new one; - is standard input")),
             NO_ARGUMENTS, NULL),
+    COMMAND("mfa totp", mfa_totp, COMMAND_API, "set up one-time passwords of an authenticator app",
+            "Shows a QR code, then asks for the first code. All your other sessions and tokens end, and the first time "
+            "ten recovery codes are shown.",
+            OPTIONS(VALUE("password-file", FILE, "FILE", "your password; - is standard input"),
+                    VALUE("code-file", FILE, "FILE", "the first code; - is standard input")),
+            NO_ARGUMENTS, NULL),
+    COMMAND("mfa recovery", mfa_recovery, COMMAND_API | COMMAND_ASKS, "ten new recovery codes",
+            "All former ones become void. They are shown once.", NULL, NO_ARGUMENTS, NULL),
+    COMMAND("mfa list", mfa_list, COMMAND_API, "your second factors", NULL, NULL, NO_ARGUMENTS, NULL),
+    COMMAND("mfa remove", mfa_remove, COMMAND_API | COMMAND_ASKS, "give a second factor up", NULL, NULL,
+            ARGUMENTS(ARGUMENT("WHAT", "totp")), NULL),
+    COMMAND("mfa verify", mfa_verify, COMMAND_API, "show a second factor anew",
+            "What is dangerous asks for one that was shown a short while ago.", OPTIONS(CODE), NO_ARGUMENTS, NULL),
     COMMAND("whoami", sessions_whoami, COMMAND_API, "who the server takes you for, and what you may do", NULL, NULL,
             NO_ARGUMENTS, NULL),
     COMMAND(
@@ -395,6 +410,8 @@ const struct cli_command command_table[] = {
                     FLAG("disable", 0, "may not sign in"), FLAG("enable", 0, "may sign in again; also unlocks"),
                     FLAG("new-password", 0, "ask for a new password"), PASSWORD),
             ARGUMENTS(ARGUMENT("NAME", "user name")), NULL),
+    COMMAND("user reset-mfa", mfa_reset, CHANGES | COMMAND_ASKS, "take the second factors off a person who lost them",
+            "All sessions and tokens of that person end.", NULL, ARGUMENTS(ARGUMENT("NAME", "user name")), NULL),
     COMMAND("role list", roles_list, CHANGES, "roles, built-in and defined", NULL, NULL, NO_ARGUMENTS, NULL),
     COMMAND("role show", roles_show, CHANGES, "what one role grants and denies", NULL, NULL,
             ARGUMENTS(ARGUMENT("NAME", "role")), NULL),

@@ -89,6 +89,11 @@ static const struct field session_fields[] = {
 const struct entity config_sessions_entity = ENTITY("ConfigSessions", 0x0815, 1, struct config_sessions,
                                                     session_fields);
 
+static const struct field mfa_fields[] = {
+    FIELD(1, struct config_mfa, step_up_minutes, U32, 60, .min = 1, .doc = "a second factor counts as fresh"),
+};
+const struct entity config_mfa_entity = ENTITY("ConfigMfa", 0x0818, 1, struct config_mfa, mfa_fields);
+
 static const struct field token_fields[] = {
     FIELD(1, struct config_tokens, alg, ENUM, 0, .names = token_alg_names, .doc = "of the key that signs"),
     FIELD(2, struct config_tokens, issuer, TEXT, 256, .check = text_printable, .rule = "printable text",
@@ -144,6 +149,7 @@ static const struct field config_fields[] = {
     FIELD(17, struct config, tokens, ENTITY, 0, .nested = &config_tokens_entity),
     FIELD(18, struct config, checkpoint_seconds, U32, 3600, .min = 1, .doc = "between checkpoints of the log"),
     FIELD(19, struct config, passwords, ENTITY, 0, .nested = &config_passwords_entity),
+    FIELD(20, struct config, mfa, ENTITY, 0, .nested = &config_mfa_entity),
 };
 const struct entity config_entity = ENTITY("Config", 0x0811, 1, struct config, config_fields);
 
@@ -210,7 +216,7 @@ static const struct {
 
     {offsetof(struct config, sessions.hours), 8},        {offsetof(struct config, sessions.idle_minutes), 30},
     {offsetof(struct config, sessions.per_user), 3},     {offsetof(struct config, memory_lock_kib), 65536},
-    {offsetof(struct config, checkpoint_seconds), 1},
+    {offsetof(struct config, checkpoint_seconds), 1},    {offsetof(struct config, mfa.step_up_minutes), 5},
 };
 
 /* A tenth of a second of RSA at once, and a hundredth of the keeper's time in the long run. */

@@ -45,6 +45,9 @@ struct config_passwords {
     struct view breached_file; /* list in the format of Have I Been Pwned; empty: none is asked */
 };
 #define CONFIG_PASSWORD_HISTORY_MAX 24
+struct config_mfa {
+    uint32_t step_up_minutes; /* 5: how old the second factor may be where a route asks for a fresh one */
+};
 struct config_tokens {
     uint8_t alg;           /* enum token_alg: ES256 */
     struct view issuer;    /* claim iss; "urn:holdfast:<installation>" */
@@ -75,10 +78,11 @@ struct config {
     struct config_tokens tokens;
     struct config_passwords passwords;
     uint32_t checkpoint_seconds; /* 1: between checkpoints of the log, while there is something new */
-    bool dev;                    /* set by --dev alone */
+    struct config_mfa mfa;
+    bool dev; /* set by --dev alone */
 };
 extern const struct entity config_entity, config_tls_entity, config_http_entity, config_argon2_entity,
-    config_sessions_entity, config_tokens_entity, config_passwords_entity;
+    config_sessions_entity, config_mfa_entity, config_tokens_entity, config_passwords_entity;
 
 /* file: a path, or NULL for CONFIG_FILE if it exists and defaults otherwise. data_dir: overrides the file's, or NULL.
  * Texts live in arena. The file may also stand inside a Kubernetes ConfigMap. */

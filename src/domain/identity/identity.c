@@ -207,7 +207,7 @@ static RESULT apply_session(struct identity *i, const struct txn_change *c, stru
     k->created_ms = s.created_ms;
     k->expires_ms = s.expires_ms;
     k->idle_ms = s.idle_ms;
-    atomic_init(&k->used_ms, fresh ? s.created_ms : 0);
+    atomic_init(&k->used_ms, !fresh ? 0 : s.second_ms > s.created_ms ? s.second_ms : s.created_ms);
     put_newer(i, i->sessions, k);
     return OK;
 }

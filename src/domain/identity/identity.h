@@ -6,6 +6,7 @@
 #include "base/entity.h"
 #include "domain/identity/permission.h"
 #include "domain/identity/roles.h"
+#include "domain/mfa/mfa.h"
 #include "ipc/config.h"
 #include "ledger/ledger.h"
 
@@ -31,6 +32,7 @@ struct user { /* entity User, TABLE_USER, key by name */
     uint8_t invite[32]; /* FIELD_HIDDEN: SHA-256 of the one-time token that sets his password; zero for none */
     uint64_t invited_until_ms;
     uint8_t enrolled[32]; /* FIELD_HIDDEN: SHA-256 of the one-time token that he enrolled with last; zero for none */
+    struct mfa mfa;       /* FIELD_HIDDEN */
 };
 extern const struct entity user_entity;
 bool user_name_valid(struct view name);
@@ -50,13 +52,29 @@ RESULT user_password_used(const struct user *u, uint32_t history, struct arena *
 /* A new password, as its hash; the one of before goes into the history, and an invitation is over. */
 RESULT user_set_password(struct user *u, struct view hash, uint32_t history, uint64_t now_ms, struct arena *arena);
 
+/* What he can show beside his password: then a log-in asks for it. Recovery codes alone are none. */
+bool user_has_second(const struct user *u);
+
+/* Between the two steps of a log-in: says that the password of this user was right. Good for five minutes, and until he
+ * has signed in or has another password; nothing is stored. Opened without a look at any user, so that a forged one
+ * tells nothing. */
+#define TICKET_MS         (5ull * 60 * 1000)
+#define TICKET_PROOF_SIZE 32
+#define TICKET_TEXT_MAX   256
+RESULT ticket_make(const struct row_keys *keys, const struct user *u, uint64_t now_ms, struct writer *w);
+/* ERR_BAD_CREDENTIALS. */
+RESULT ticket_open(const struct row_keys *keys, struct view text, uint64_t now_ms, struct arena *arena,
+                   struct view *ret_user, uint8_t ret_proof[static TICKET_PROOF_SIZE]);
+RESULT ticket_fits(const struct row_keys *keys, const struct user *u, const uint8_t proof[static TICKET_PROOF_SIZE]);
+
 struct session {            /* entity Session, TABLE_SESSION, key by token hash */
     uint8_t token_hash[32]; /* FIELD_HIDDEN: HMAC(pepper, SHA-256(token)) */
     struct view user;
     uint64_t created_ms, expires_ms;
     uint64_t idle_ms; /* a duration: how long it may be unused; 0 = as long as it lasts */
     struct view source, user_agent;
-    bool cookie; /* a browser's: taken from its cookie alone, and from the same program */
+    bool cookie;        /* a browser's: taken from its cookie alone, and from the same program */
+    uint64_t second_ms; /* when a second factor was shown last; 0: never */
 };
 extern const struct entity session_entity;
 #define SESSION_AGENT_MAX 256
@@ -124,6 +142,9 @@ RESULT identity_put_user(const struct row_keys *keys, const struct user *user, c
                          struct arena *arena, struct txn_change *ret);
 RESULT identity_put_session(const struct row_keys *keys, const struct session *s, struct arena *arena,
                             struct txn_change *ret);
+/* The session again, with a second factor that was shown now. ERR_NOT_FOUND. */
+RESULT identity_renew_session(struct identity *i, const uint8_t token_hash[static 32], uint64_t now_ms,
+                              struct arena *arena, struct txn_change *ret);
 RESULT identity_remove_session(struct identity *i, const struct row_keys *keys, const uint8_t token_hash[static 32],
                                struct arena *arena, struct txn_change *ret);
 /* What ends a user's sessions: all that are over, and the oldest, until at most keep are left. Not more than fit one

@@ -1,5 +1,7 @@
-/* How sessions end: one, the oldest of a user, or all that are over. */
+/* How sessions go on after a second factor, and how they end: one, the oldest of a user, or all that are over. */
 #include "domain/identity/tables.h"
+
+#define SESSION_BYTES_MAX 2048
 
 RESULT tables_copy(const struct known *k, const struct entity *e, struct arena *arena, void *ret)
 {
@@ -40,6 +42,31 @@ RESULT identity_remove_session(struct identity *i, const struct row_keys *keys, 
     table_enter();
     const struct known *k = table_find(i->sessions, VIEW(token_hash, 32));
     enum err e = k ? removal(k, arena, ret) : ERR_NOT_FOUND;
+    table_leave();
+    return e;
+}
+
+static RESULT renewed(const struct known *k, uint64_t now_ms, struct arena *arena, struct txn_change *ret)
+{
+    AUTO_WRITER w = writer_new(SESSION_BYTES_MAX);
+    struct txn_change c = {.table = TABLE_SESSION, .expect = k->version, .version = k->version + 1};
+    struct session s = {0};
+    TRY(tables_copy(k, &session_entity, arena, &s));
+    s.second_ms = now_ms;
+    memcpy(c.old_commitment, k->commitment, sizeof c.old_commitment);
+    TRY(entity_encode(&session_entity, &s, &w));
+    TRY(arena_copy(arena, VIEW(k->row_key, k->row_key_len), &c.key));
+    TRY(arena_copy(arena, writer_view_of(&w), &c.value));
+    *ret = c;
+    return OK;
+}
+
+RESULT identity_renew_session(struct identity *i, const uint8_t token_hash[static 32], uint64_t now_ms,
+                              struct arena *arena, struct txn_change *ret)
+{
+    table_enter();
+    const struct known *k = table_find(i->sessions, VIEW(token_hash, 32));
+    enum err e = k ? renewed(k, now_ms, arena, ret) : ERR_NOT_FOUND;
     table_leave();
     return e;
 }

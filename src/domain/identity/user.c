@@ -28,6 +28,7 @@ static const struct field user_fields[] = {
     FIELD(14, struct user, password_history, TEXTS, CONFIG_PASSWORD_HISTORY_MAX, .flags = FIELD_HIDDEN),
     FIELD(15, struct user, invite, FIXED, 32, .flags = FIELD_HIDDEN),
     FIELD(16, struct user, invited_until_ms, TIME, 0, .flags = FIELD_READ_ONLY),
+    FIELD(17, struct user, mfa, ENTITY, 0, .flags = FIELD_HIDDEN, .nested = &mfa_entity),
 };
 const struct entity user_entity = ENTITY("User", 0x0501, 1, struct user, user_fields);
 
@@ -48,6 +49,11 @@ bool user_name_valid(struct view name)
 bool user_may_login(const struct user *u, uint64_t now_ms)
 {
     return u->state == USER_ACTIVE || (u->state == USER_LOCKED && u->locked_until_ms <= now_ms);
+}
+
+bool user_has_second(const struct user *u)
+{
+    return mfa_totp_ready(&u->mfa);
 }
 
 bool user_login_failed(struct user *u, const struct config_passwords *rules, uint64_t now_ms)

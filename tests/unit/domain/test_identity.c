@@ -91,6 +91,28 @@ static enum err use(const uint8_t hash[static 32], uint64_t now)
     return identity_session(people, hash, now, arena, &s, &u);
 }
 
+static void test_a_session_that_is_renewed_goes_on(void **state)
+{
+    (void)state;
+    char token[SESSION_TOKEN_SIZE];
+    uint8_t hash[32];
+    struct txn_change c;
+    struct session s;
+    struct user u;
+    const uint64_t now = 1790000000000u;
+    const struct user someone = alice();
+    assert_int_equal(put_user(&someone, NULL), OK);
+    sign_in("alice", now, token, hash);
+    assert_int_equal(use(hash, now + 29 * MINUTE), OK);
+    assert_int_equal(identity_renew_session(people, hash, now + 40 * MINUTE, arena, &c), OK);
+    assert_int_equal(commit(&c, 1), OK);
+    assert_int_equal(identity_session(people, hash, now + 60 * MINUTE, arena, &s, &u), OK);
+    assert_int_equal(s.second_ms, now + 40 * MINUTE);
+    assert_int_equal(s.expires_ms, now + 8 * HOUR);
+    memset(hash, 9, sizeof hash);
+    assert_int_equal(identity_renew_session(people, hash, now, arena, &c), ERR_NOT_FOUND);
+}
+
 /* --- users */
 
 static void test_user_comes_back_as_it_was(void **state)
@@ -515,6 +537,7 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(test_##name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
+        T(a_session_that_is_renewed_goes_on),
         T(user_comes_back_as_it_was),
         T(lost_race_is_a_conflict),
         T(late_news_do_not_count),

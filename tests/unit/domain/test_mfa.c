@@ -1,6 +1,6 @@
 /* What would break for the user: his second factor does not work, or somebody gets in without it. */
 #include "../ledger/ledger_test.h"
-#include "domain/mfa/mfa.h"
+#include "domain/identity/identity.h"
 
 #define NOW 1790000000000ull
 
@@ -169,9 +169,46 @@ static void kept_and_never_printed(void **state)
     writer_free(&wire);
 }
 
+/* --- tickets */
+
+static void tickets_are_good_for_one_log_in(void **state)
+{
+    (void)state;
+    struct user u = {.id = {1, 2, 3}, .name = VIEW_STR("alice"), .password_hash = VIEW_STR("a hash")}, bob = u;
+    AUTO_WRITER w = writer_new(TICKET_TEXT_MAX);
+    uint8_t proof[TICKET_PROOF_SIZE];
+    struct view name;
+    const uint64_t now = 1790000000000u;
+    assert_int_equal(ticket_make(rig->keys, &u, now, &w), OK);
+    struct view text = writer_view_of(&w);
+    assert_int_equal(ticket_open(rig->keys, text, now + TICKET_MS - 1, arena, &name, proof), OK);
+    assert_true(view_eq(name, u.name));
+    assert_int_equal(ticket_fits(rig->keys, &u, proof), OK);
+    assert_int_equal(ticket_open(rig->keys, text, now + TICKET_MS, arena, &name, proof), ERR_BAD_CREDENTIALS);
+    bob.id[0] ^= 1; /* removed and made anew under the same name */
+    assert_int_equal(ticket_fits(rig->keys, &bob, proof), ERR_BAD_CREDENTIALS);
+    bob = u;
+    bob.password_hash = VIEW_STR("another");
+    assert_int_equal(ticket_fits(rig->keys, &bob, proof), ERR_BAD_CREDENTIALS);
+    user_login_succeeded(&u, now + 1);
+    assert_int_equal(ticket_fits(rig->keys, &u, proof), ERR_BAD_CREDENTIALS);
+    for (size_t i = 0; i <= text.len; i++) {
+        uint8_t changed[TICKET_TEXT_MAX];
+        memcpy(changed, text.ptr, text.len);
+        assert_int_equal(ticket_open(rig->keys, VIEW(changed, i < text.len ? i : 0), now, arena, &name, proof),
+                         ERR_BAD_CREDENTIALS);
+        if (i < text.len)
+            changed[i] ^= 1;
+        if (i < text.len)
+            assert_int_equal(ticket_open(rig->keys, VIEW(changed, text.len), now, arena, &name, proof),
+                             ERR_BAD_CREDENTIALS);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(tickets_are_good_for_one_log_in),
         cmocka_unit_test(set_up_only_once_confirmed),
         cmocka_unit_test(no_code_twice),
         cmocka_unit_test(clocks_may_drift_one_step),

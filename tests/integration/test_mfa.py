@@ -1,0 +1,316 @@
+"""Second factors over the real server, with oathtool for the authenticator app and zbarimg for its camera."""
+import concurrent.futures
+import os
+import re
+import subprocess
+import time
+import urllib.parse
+
+import pytest
+
+import server as holdfast
+from server import PASSWORD
+
+STEP = 30
+
+
+def app(secret, at=None):
+    """What an authenticator app shows at that time (seconds since 1970)."""
+    when = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(time.time() if at is None else at))
+    return subprocess.run(["oathtool", "--totp", "-b", "-N", when, secret], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def scanned(image):
+    r = subprocess.run(["zbarimg", "--quiet", "--raw", image], capture_output=True, text=True, check=False)
+    assert r.returncode == 0, r.stderr
+    return r.stdout.strip()
+
+
+def early():
+    """Not at the end of a step, so that a code of this one and of the next are told apart for sure."""
+    while time.time() % STEP > STEP - 8:
+        time.sleep(0.5)
+    return time.time()
+
+
+@pytest.fixture
+def person(desk):
+    """A new user with the password alone: (name, his API)."""
+    person.count = getattr(person, "count", 0) + 1
+    name = f"person-{person.count}"
+    desk.admin.ok("POST", "/api/v1/users", {"name": name, "password": PASSWORD, "roles": ["viewer"]})
+    return name, desk.api(desk.login(name))
+
+
+def set_up(api):
+    """One-time passwords by the API: (secret, recovery codes); the code of the step before now is used up."""
+    begun = api.ok("POST", "/api/v1/me/mfa/totp", {"password": PASSWORD})
+    made = api.ok("POST", "/api/v1/me/mfa/totp/confirm", {"code": app(begun["secret"], early() - STEP)})
+    return begun["secret"], made["recovery_codes"]
+
+
+def ticket(desk, name):
+    a = desk.api().ok("POST", "/api/v1/login", {"name": name, "password": PASSWORD})
+    assert a["mfa_required"] and "token" not in a, a
+    return a
+
+
+def second(desk, t, **shown):
+    return desk.api().call("POST", "/api/v1/login/second", {"ticket": t["ticket"], **shown})
+
+
+def records(desk, kind, name):
+    found = desk.admin.ok("GET", f"/api/v1/audit/records?type={kind}&limit=50")["records"]
+    return [r["what"] for r in found if r["what"].get("resource") == f"user:{name}"]
+
+
+def test_an_app_reads_the_code_and_signs_in(desk, person, tmp_path):
+    name, api = person
+    begun = api.ok("POST", "/api/v1/me/mfa/totp", {"password": PASSWORD})
+    picture = tmp_path / "code.svg"
+    svg = begun["svg"]
+    assert "<script" not in svg and "href" not in svg
+    picture.write_text(svg)
+    png = tmp_path / "code.png"
+    subprocess.run(["rsvg-convert", "--width", "600", "--output", png, picture], check=True, timeout=30)
+    uri = scanned(png)
+    assert uri == begun["uri"]
+    parts = urllib.parse.urlsplit(uri)
+    query = dict(urllib.parse.parse_qsl(parts.query))
+    assert parts.scheme == "otpauth" and parts.netloc == "totp" and urllib.parse.unquote(parts.path) == f"/Holdfast:{name}"
+    assert query["secret"] == begun["secret"] and query["issuer"] == "Holdfast"
+    # Until the first code was shown, the password alone is enough.
+    assert "token" in desk.api().ok("POST", "/api/v1/login", {"name": name, "password": PASSWORD})
+    other = desk.api(desk.login(name))
+    api.refused("wrong-code", "POST", "/api/v1/me/mfa/totp/confirm", {"code": "000000"})
+    made = api.ok("POST", "/api/v1/me/mfa/totp/confirm", {"code": app(query["secret"], early() - STEP)})
+    assert len(made["recovery_codes"]) == 10
+    assert other.call("GET", "/api/v1/session").status == 401, "a session that showed the password alone went on"
+    t = ticket(desk, name)
+    assert t["methods"] == ["totp", "recovery_code"]
+    a = second(desk, t, totp=app(query["secret"]))
+    assert a.status == 200 and desk.api(a.json["token"]).ok("GET", "/api/v1/session")["name"] == name
+    assert [w["detail"] for w in records(desk, "AUTHENTICATION_SUCCESS", name)][0] == "one-time password"
+    assert records(desk, "SECOND_FACTOR_ASKED", name) and records(desk, "SECOND_FACTOR_ADDED", name)
+    assert query["secret"] not in desk.log(2000)
+
+
+def test_neither_a_code_nor_a_ticket_works_twice(desk, person):
+    name, api = person
+    secret, _ = set_up(api)
+    code, t, late = app(secret, early()), ticket(desk, name), ticket(desk, name)
+    assert second(desk, t, totp=code).status == 200
+    again = second(desk, t, totp=app(secret, time.time() + STEP))
+    assert again.code == "bad-credentials", "the ticket of a log-in that is over was taken"
+    assert second(desk, late, totp=app(secret, time.time() + STEP)).code == "bad-credentials"
+    replay = second(desk, ticket(desk, name), totp=code)
+    assert replay.code == "bad-credentials", "a code was taken twice"
+    assert second(desk, ticket(desk, name), totp=app(secret, time.time() - STEP)).code == "bad-credentials", "an older code"
+    assert second(desk, ticket(desk, name), totp=app(secret, time.time() + STEP)).status == 200
+
+
+def test_one_of_many_at_once_gets_in(desk, person):
+    name, api = person
+    secret, codes = set_up(api)
+    for shown in ({"totp": app(secret, early())}, {"recovery_code": codes[0]}):
+        t = ticket(desk, name)
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            got = list(pool.map(lambda _, t=t, s=shown: second(desk, t, **s), range(4)))
+        assert sorted(a.status for a in got) == [200, 401, 401, 401], got
+
+
+def test_clocks_may_drift_by_one_step(desk, person):
+    name, api = person
+    secret, _ = set_up(api)
+    now = early()
+    for wrong in (now + 2 * STEP, now - 2 * STEP):
+        assert second(desk, ticket(desk, name), totp=app(secret, wrong)).code == "bad-credentials"
+    assert second(desk, ticket(desk, name), totp=app(secret, time.time() + STEP)).status == 200
+
+
+def test_a_wrong_code_and_a_ticket_that_is_none_look_the_same(desk, person):
+    name, api = person
+    secret, _ = set_up(api)
+    t = ticket(desk, name)["ticket"]
+    wrong = second(desk, {"ticket": t}, totp="000000")
+    changed = t[:60] + ("A" if t[60] != "A" else "B") + t[61:]
+    for other in (changed, "hft_", "hft_AAAA", "nothing", t + "A", t[:-4], desk.admin.token):
+        a = second(desk, {"ticket": other}, totp=app(secret))
+        assert (a.status, a.code, a.headers["www-authenticate"]) == (wrong.status, wrong.code, wrong.headers["www-authenticate"]), other
+        assert {k: v for k, v in a.json.items() if k != "requestId"} == {k: v for k, v in wrong.json.items() if k != "requestId"}
+
+
+def test_wrong_codes_lock_like_wrong_passwords(desk, person):
+    name, api = person
+    secret, codes = set_up(api)
+    t = ticket(desk, name)
+    for guess in range(5):
+        assert second(desk, t, totp=f"00000{guess}").code == "bad-credentials"
+    assert second(desk, t, totp=app(secret)).code == "bad-credentials"
+    assert second(desk, t, recovery_code=codes[0]).code == "bad-credentials"
+    desk.api().refused("bad-credentials", "POST", "/api/v1/login", {"name": name, "password": PASSWORD})
+    assert api.ok("GET", "/api/v1/session")["name"] == name, "who is signed in must not be thrown out by a stranger"
+    assert records(desk, "ACCOUNT_LOCKED", name)
+
+
+def test_the_right_password_alone_does_not_begin_the_count_anew(desk, person):
+    name, api = person
+    set_up(api)
+    for guess in range(5):
+        assert second(desk, ticket(desk, name), totp=f"00000{guess}").code == "bad-credentials"
+    desk.api().refused("bad-credentials", "POST", "/api/v1/login", {"name": name, "password": PASSWORD})
+
+
+def test_recovery_codes_stand_in_once_each(desk, person):
+    name, api = person
+    _, codes = set_up(api)
+    shown = codes[3].upper().replace("-", "")
+    a = second(desk, ticket(desk, name), recovery_code=shown)
+    assert a.status == 200
+    assert second(desk, ticket(desk, name), recovery_code=codes[3]).code == "bad-credentials"
+    again = desk.api(a.json["token"])
+    assert again.ok("GET", "/api/v1/me/mfa")["recovery_codes"] == 9
+    new = again.ok("POST", "/api/v1/me/mfa/recovery")["recovery_codes"]
+    assert len(new) == 10 and not set(new) & set(codes)
+    assert second(desk, ticket(desk, name), recovery_code=codes[0]).code == "bad-credentials"
+
+
+def test_a_browser_gets_its_cookie_in_the_second_step(desk, person):
+    name, api = person
+    _, codes = set_up(api)
+    body = {"ticket": ticket(desk, name)["ticket"], "recovery_code": codes[0], "cookie": True}
+    desk.api().refused("cross-site", "POST", "/api/v1/login/second", body, headers={"Sec-Fetch-Site": "cross-site"})
+    a = desk.api().call("POST", "/api/v1/login/second", body, headers={"Sec-Fetch-Site": "same-origin"})
+    assert a.status == 200 and "token" not in a.json and "HttpOnly" in a.headers["set-cookie"]
+
+
+def test_a_ticket_ends_with_the_password(desk, person):
+    name, api = person
+    secret, _ = set_up(api)
+    t = ticket(desk, name)
+    desk.admin.ok("PATCH", f"/api/v1/users/{name}", {"password": "An0ther-one-of-them!"})
+    assert second(desk, t, totp=app(secret)).code == "bad-credentials"
+
+
+def test_a_new_password_waits_for_the_second_factor(desk, person):
+    name, api = person
+    secret, _ = set_up(api)
+    fresh = "Fr3sh-and-long-enough!"
+    a = desk.api().ok("POST", "/api/v1/login", {"name": name, "password": PASSWORD, "new_password": fresh})
+    assert a["mfa_required"]
+    t = ticket(desk, name)  # the old one is still good
+    assert second(desk, t, totp="000000", new_password=fresh).code == "bad-credentials"
+    ticket(desk, name)
+    assert second(desk, t, totp=app(secret, early()), new_password=fresh).status == 200
+    desk.api().refused("bad-credentials", "POST", "/api/v1/login", {"name": name, "password": PASSWORD})
+    assert desk.api().ok("POST", "/api/v1/login", {"name": name, "password": fresh})["mfa_required"]
+
+
+def test_a_stolen_session_can_neither_add_nor_remove_one(new_server):
+    clock = holdfast.Clock()
+    s = new_server(clock=clock)
+    s.start(); s.init(); s.serving(); s.enrol()
+    s.admin = s.api(s.login())
+    s.admin.ok("POST", "/api/v1/users", {"name": "eve", "password": PASSWORD, "roles": ["viewer"]})
+    api = s.api(s.login("eve"))
+    api.refused("bad-credentials", "POST", "/api/v1/me/mfa/totp", {"password": "Not-the-r1ght-one"})
+    secret, codes = set_up(api)
+    clock.shift("front", 6 * 60 * 1000)
+    now = time.time() + 360
+    for method, path, body in (("DELETE", "/totp", None), ("POST", "/recovery", None), ("POST", "/totp", {"password": PASSWORD})):
+        a = api.refused("step-up-required", method, "/api/v1/me/mfa" + path, body)
+        challenge = a.headers["www-authenticate"]
+        assert a.status == 401 and 'error="insufficient_user_authentication"' in challenge and 'max_age="300"' in challenge
+    assert api.ok("GET", "/api/v1/session")["name"] == "eve", "a session that is too old for one thing is good for others"
+    api.refused("bad-credentials", "POST", "/api/v1/me/step-up", {"totp": "000000"})
+    code = app(secret, now)
+    api.ok("POST", "/api/v1/me/step-up", {"totp": code})
+    api.refused("bad-credentials", "POST", "/api/v1/me/step-up", {"totp": code})
+    api.refused("exists", "POST", "/api/v1/me/mfa/totp", {"password": PASSWORD})
+    api.ok("DELETE", "/api/v1/me/mfa/totp")
+    assert "token" in s.api().ok("POST", "/api/v1/login", {"name": "eve", "password": PASSWORD})
+    assert api.ok("GET", "/api/v1/me/mfa")["recovery_codes"] == 0
+    api.refused("no-second-factor", "POST", "/api/v1/me/mfa/recovery")
+
+
+def test_an_invitation_stands_in_for_the_password_alone(desk, person):
+    name, api = person
+    secret, _ = set_up(api)
+    token = desk.admin.ok("PATCH", f"/api/v1/users/{name}", {"invite": True})["invite"]
+    fresh = "Fr3sh-and-long-enough!"
+    a = desk.api().ok("POST", "/api/v1/invitation", {"name": name, "token": token, "password": fresh})
+    assert a["mfa_required"] and "token" not in a
+    assert api.call("GET", "/api/v1/session").status == 401
+    assert second(desk, a, totp=app(secret, early())).status == 200
+
+
+def test_who_lost_his_phone_is_helped_by_who_may_more(desk, person):
+    name, api = person
+    set_up(api)
+    api.refused("forbidden", "DELETE", f"/api/v1/users/{name}/mfa")
+    desk.admin.ok("POST", "/api/v1/users", {"name": f"helper-{name}", "password": PASSWORD, "roles": ["security_admin"]})
+    helper = desk.api(desk.login(f"helper-{name}"))
+    helper.refused("forbidden", "DELETE", "/api/v1/users/admin/mfa")
+    desk.admin.ok("DELETE", f"/api/v1/users/{name}/mfa")
+    assert api.call("GET", "/api/v1/session").status == 401
+    assert "token" in desk.api().ok("POST", "/api/v1/login", {"name": name, "password": PASSWORD})
+    assert records(desk, "SECOND_FACTORS_RESET", name)
+
+
+def test_both_survive_a_restart(new_server):
+    s = new_server()
+    s.start(); s.init(); s.serving(); s.enrol()
+    api = s.api(s.login())
+    secret, codes = set_up(api)
+    code = app(secret, early())
+    assert second(s, ticket(s, "admin"), totp=code).status == 200
+    t = ticket(s, "admin")
+    s.stop(); s.start(); s.unseal(); s.serving()
+    assert second(s, t, totp=code).code == "bad-credentials", "a code worked again after a restart"
+    assert second(s, t, recovery_code=codes[0]).status == 200
+
+
+def test_the_command_line_shows_a_code_that_a_phone_reads(desk, person, tmp_path):
+    name, _ = person
+    profile = tmp_path / "profile"
+    profile.mkdir(mode=0o700)
+    where = ("--address", f"https://localhost:{desk.port}", "--cacert", desk.data / "tls" / "server.crt")
+    env = {"HOLDFAST_ADDR": f"https://localhost:{desk.port}", "HOLDFAST_CACERT": str(desk.data / "tls" / "server.crt")}
+    desk.cli("login", name, *where, "--password-file", desk.home / "password", "--yes", profile=profile)
+    e = {k: v for k, v in os.environ.items() if not k.startswith("HOLDFAST_")}
+    e.update(env, HOLDFAST_HOME=str(profile))
+    p = subprocess.Popen([holdfast.PROGRAM, "mfa", "totp", "--password-file", str(desk.home / "password"), "--code-file", "-"],
+                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=e, start_new_session=True)
+    shown = []
+    while not shown or "or type" not in shown[-1]:
+        shown.append(p.stdout.readline())
+        assert shown[-1], p.stderr.read()
+    uri = scanned(drawn(shown[:-1], tmp_path))
+    secret = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(uri).query))["secret"]
+    assert secret == shown[-1].split()[-1]
+    out, err = p.communicate(app(secret, early() - STEP) + "\n", timeout=20)
+    assert p.returncode == 0, err
+    codes = out.split()
+    assert len(codes) == 10 and all(re.fullmatch(r"[a-z2-9]{5}(-[a-z2-9]{5}){2}", c) for c in codes)
+    login = ("login", name, "--password-file", desk.home / "password", "--code")
+    desk.cli(*login, "000000", code=3, profile=profile, env=env)
+    desk.cli(*login, app(secret, early()), profile=profile, env=env)
+    assert desk.cli_json("mfa", "list", profile=profile, env=env)["recovery_codes"] == 10
+    desk.cli("mfa", "verify", "--code", codes[0], profile=profile, env=env)
+    assert len(desk.cli("mfa", "recovery", "--yes", profile=profile, env=env).stdout.split()) == 10
+    desk.cli("mfa", "remove", "totp", "--yes", profile=profile, env=env)
+    assert "totp" not in desk.cli_json("mfa", "list", profile=profile, env=env)
+
+
+def drawn(lines, folder):
+    """The blocks of a terminal as a picture: two modules to a character, light where a block is."""
+    rows = [re.sub(r"\x1b\[[0-9;]*m", "", line).rstrip("\n") for line in lines]
+    rows = [r for r in rows if r]
+    assert all("\x1b[97;40m" in line for line in lines if line.strip()), "colours of the terminal decide what is dark"
+    scale, pixels = 6, []
+    for row in rows:
+        for blocks in ("█▀", "█▄"):
+            pixels += [" ".join(("1" if c in blocks else "0") for c in row for _ in range(scale))] * scale
+    path = folder / "terminal.pgm"
+    path.write_text(f"P2\n{len(rows[0]) * scale} {len(pixels)}\n1\n" + "\n".join(pixels) + "\n")
+    return path
