@@ -73,6 +73,7 @@ RESULT hyperliquid_intent_end(struct hl_walk *w)
     TRY(check_size(w, d));
     if (d->trigger)
         intent->order_type = d->market ? VIEW_STR("trigger-market") : VIEW_STR("trigger-limit");
+    intent->price_binds = intent->has_price && !d->market;
     if (intent->has_price && intent->has_size) {
         if (decimal_mul(intent->price, intent->size, &intent->notional) != OK)
             return hyperliquid_refuse(w, ERR_OUT_OF_RANGE, "price times size is too large");

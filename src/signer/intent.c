@@ -13,6 +13,7 @@ static bool intent_same(const struct intent *a, const struct intent *b)
     return a->class == b->class && a->formable == b->formable && a->lasting == b->lasting && a->side == b->side &&
            view_eq(a->endpoint, b->endpoint) && view_eq(a->symbol, b->symbol) &&
            view_eq(a->order_type, b->order_type) && view_eq(a->destination, b->destination) &&
+           a->price_binds == b->price_binds && a->other_size == b->other_size &&
            decimal_same(a->has_size, a->size, b->has_size, b->size) &&
            decimal_same(a->has_price, a->price, b->has_price, b->price) &&
            decimal_same(a->has_notional, a->notional, b->has_notional, b->notional);

@@ -31,6 +31,9 @@ struct intent {
     enum intent_side side;
     struct view order_type; /* as the venue writes it, lower case; empty if none */
     bool has_size, has_price, has_notional;
+    bool price_binds; /* the type of the order is said, and is one whose price the venue holds to */
+    bool
+        other_size; /* an amount in quote currency, or "all", is said, maybe beside a size: which counts is not known */
     struct decimal size; /* in the venue's unit for that symbol, never negative */
     struct decimal price;
     struct decimal notional; /* price × size, or what the request states in quote currency */

@@ -73,6 +73,7 @@ static RESULT leg_take(struct judging *j, const struct venue_param *p, enum para
         break;
     case ROLE_QUOTE_SIZE:
         leg->quoted = amount(value, p->scale, &in->notional);
+        in->other_size = in->other_size || !leg->quoted || !decimal_is_zero(in->notional);
         break;
     case ROLE_PRICE:
         if (amount(value, p->scale, &d))
@@ -81,6 +82,7 @@ static RESULT leg_take(struct judging *j, const struct venue_param *p, enum para
     case ROLE_CLOSE_ALL:
         if (!view_is_any_case(value, "true"))
             return OK;
+        in->other_size = true;
         break;
     case ROLE_DESTINATION:
         in->destination = value;
@@ -125,6 +127,17 @@ static bool order_complete(const struct venue *v, const struct leg *leg)
     return true;
 }
 
+/* A price that stands beside a market order is one that the venue may ignore, and so is that of an amendment, which
+ * does not say of what type its order is. */
+static bool price_binds(const struct venue *v, const struct leg *leg)
+{
+    const struct venue_order_type *t = venue_order_type_of(v, leg->venue_type);
+    for (size_t i = 0; t && i < t->needs.count; i++)
+        if (t->need_bits[i] & ROLE_BIT(ROLE_PRICE))
+            return !(leg->roles & ROLE_BIT(ROLE_PRICE_RULE)); /* else the venue finds a price of its own */
+    return false;
+}
+
 static void notional_set(const struct venue_endpoint *e, struct leg *leg)
 {
     struct intent *in = &leg->intent;
@@ -133,8 +146,9 @@ static void notional_set(const struct venue_endpoint *e, struct leg *leg)
         return;
     }
     struct decimal product;
-    bool known = in->has_size && in->has_price && decimal_mul(in->size, in->price, &product) == OK;
-    in->has_notional = leg->quoted || known;
+    bool both = in->has_size && in->has_price;
+    bool known = both && decimal_mul(in->size, in->price, &product) == OK;
+    in->has_notional = both ? known : leg->quoted;
     if (known && (!leg->quoted || decimal_cmp(product, in->notional) > 0))
         in->notional = product;
 }
@@ -168,6 +182,7 @@ static RESULT leg_add(struct judging *j, const struct venue_endpoint *e, struct 
         return problem_set(j->why, ERR_BAD_VALUE, "type", "an order of this type needs a size, a price or a trigger");
     if (!fits || (!complete && kind == FORMABLE))
         return OK;
+    in->price_binds = price_binds(j->venue, leg);
     notional_set(e, leg);
     TRY(add_each_symbol(j, *in));
     if (!e->also_cancels)

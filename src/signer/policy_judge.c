@@ -160,7 +160,7 @@ static const struct policy_size *size_limit(const struct policy_doc *d, struct v
 static bool size_ok(struct judgement *j, const struct intent *in)
 {
     const struct policy_doc *d = j->doc;
-    if (d->max_size.count == 0 || (in->class == INTENT_AMEND && !in->has_size))
+    if (d->max_size.count == 0 || (in->class == INTENT_AMEND && !in->has_size && !in->other_size))
         return true;
     const struct policy_size *limit = size_limit(d, in->symbol);
     if (!limit)
@@ -170,6 +170,10 @@ static bool size_ok(struct judgement *j, const struct intent *in)
     snprintf(rule, sizeof(rule), "/max_size/%zu", (size_t)(limit - (const struct policy_size *)d->max_size.items));
     if (!in->has_size)
         return refuse(j, ERR_POLICY_REFUSED, rule, "the order for %.*s does not state its size, which is limited",
+                      SHOW(in->symbol));
+    if (in->other_size)
+        return refuse(j, ERR_POLICY_REFUSED, rule,
+                      "the order for %.*s states its size in two ways, and which of them counts is the venue's matter",
                       SHOW(in->symbol));
     if (decimal_cmp(in->size, limit->limit) > 0)
         return refuse(j, ERR_POLICY_REFUSED, rule, "the size is above %.*s, the limit for %.*s", SHOW(limit->size),
@@ -191,7 +195,7 @@ static RESULT notional_of(const struct policy_doc *d, const struct intent *in, s
 {
     const struct decimal *price = reference(d, in->symbol);
     bool stated = in->has_notional && !in->has_price && !in->has_size;
-    bool bounded = stated || (in->has_notional && in->has_price && in->side == SIDE_BUY);
+    bool bounded = stated || (in->has_notional && in->has_price && in->price_binds && in->side == SIDE_BUY);
     struct decimal kept = in->has_notional ? in->notional : (struct decimal){0};
     if (!stated && price && in->has_size) {
         struct decimal product;

@@ -66,6 +66,8 @@ static void each_order_is_an_intent(void **state)
     decimal_is(i.items[0].size, "2");
     decimal_is(i.items[0].notional, "21");
     assert_true(view_is(i.items[1].order_type, "trigger-market"));
+    assert_true(i.items[0].price_binds);
+    assert_false(i.items[1].price_binds); /* it fills at the market */
     decimal_is(i.items[1].notional, "1.5");
     assert_true(view_is(i.items[2].order_type, "trigger-limit"));
 }

@@ -12,6 +12,7 @@ static const struct intent buy = {.class = INTENT_ORDER,
                                   .endpoint = {(const uint8_t *)"POST /api/v3/order", 18},
                                   .has_size = true,
                                   .has_price = true,
+                                  .price_binds = true,
                                   .has_notional = true,
                                   .size = {2, 0},
                                   .price = {50, 0},
@@ -105,6 +106,11 @@ static void test_sizes(void **state)
     expect("{" ALL ",\"max_size\":[{\"symbol\":\"*\",\"size\":\"9\"}]}", in, ERR_POLICY_REFUSED, "/max_size/0");
     in.class = INTENT_AMEND;
     expect("{" ALL ",\"max_size\":[{\"symbol\":\"*\",\"size\":\"9\"}]}", in, OK, "");
+    in.other_size = true;
+    expect("{" ALL ",\"max_size\":[{\"symbol\":\"*\",\"size\":\"9\"}]}", in, ERR_POLICY_REFUSED, "/max_size/0");
+    in = buy; /* a size within the limit, and another one beside it */
+    in.other_size = true;
+    expect("{" ALL ",\"max_size\":[{\"symbol\":\"*\",\"size\":\"9\"}]}", in, ERR_POLICY_REFUSED, "/max_size/0");
 }
 
 static void test_notional(void **state)
@@ -124,9 +130,15 @@ static void test_notional(void **state)
     in.price = DEC(1, 0);
     in.notional = DEC(2, 0);
     expect(AT_MOST_REF("999", "500"), in, ERR_POLICY_REFUSED, "/max_notional");
-    /* market orders */
-    in.has_price = in.has_notional = false;
+    /* market orders, and what states a price that its type does not bind the venue to */
     in.side = SIDE_BUY;
+    expect(AT_MOST("2"), in, OK, "");
+    in.price_binds = false;
+    expect(AT_MOST("1000000"), in, ERR_POLICY_REFUSED, "/max_notional");
+    expect(AT_MOST_REF("999", "500"), in, ERR_POLICY_REFUSED, "/max_notional");
+    expect(AT_MOST_REF("1000", "500"), in, OK, "");
+    expect("{" ALL ",\"windows\":[{\"seconds\":60,\"notional\":\"1000\"}]}", in, ERR_POLICY_REFUSED, "/windows/0");
+    in.has_price = in.has_notional = false;
     expect(AT_MOST("1000000"), in, ERR_POLICY_REFUSED, "/max_notional");
     expect(AT_MOST_REF("1000", "500"), in, OK, "");
     expect(AT_MOST_REF("999", "500"), in, ERR_POLICY_REFUSED, "/max_notional");

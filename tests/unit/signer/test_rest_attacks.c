@@ -23,6 +23,12 @@ static const char small[] =
 static const char phemex_trader[] = "{\"classes\":[\"read\",\"cancel\",\"amend\",\"order\"]}";
 static const char phemex_orders[] = "{\"classes\":[\"read\",\"order\"]}";
 static const char phemex_blocked[] = "{\"classes\":[\"cancel\",\"order\"],\"blocked_symbols\":[\"DOGEUSDT\"]}";
+static const char phemex_notional[] =
+    "{\"classes\":[\"read\",\"cancel\",\"amend\",\"order\"],\"max_notional\":\"100\"}";
+static const char phemex_window[] =
+    "{\"classes\":[\"read\",\"cancel\",\"amend\",\"order\"],\"windows\":[{\"seconds\":86400,\"notional\":\"100\"}]}";
+static const char phemex_small[] =
+    "{\"classes\":[\"read\",\"cancel\",\"order\"],\"max_size\":[{\"symbol\":\"*\",\"size\":\"0.01\"}]}";
 static const char mover[] = "{\"classes\":[\"withdraw\"],\"destinations\":[\"0xaa\"]}";
 
 #define ORDER   "symbol=BTCUSDT&side=SELL&type=LIMIT&timeInForce=GTC&quantity=1&price=9"
@@ -74,7 +80,36 @@ static const struct {
     {"LIMIT_MAKER that becomes LIMIT", BINANCE, "POST", "/api/v3/order", "",
      "symbol=BTCUSDT&side=BUY&type=LIMIT_MAKER&quantity=1&price=9", makers, ERR_AMBIGUOUS_SIGNATURE},
     {"a size that vanishes before a quote amount", BINANCE, "POST", "/api/v3/order", "",
-     "symbol=BTCUSDT&side=BUY&type=MARKET&quantity=1&quoteOrderQty=999999", small, ERR_AMBIGUOUS_SIGNATURE},
+     "symbol=BTCUSDT&side=BUY&type=MARKET&quantity=1&quoteOrderQty=999999", small, ERR_POLICY_REFUSED},
+    /* a price or a size that the venue may ignore bounds nothing */
+    {"a market order beside a low price", "phemex", "POST", "/g-orders", "",
+     "{\"symbol\":\"BTCUSDT\",\"side\":\"Buy\",\"ordType\":\"Market\",\"orderQtyRq\":\"1000\",\"priceRp\":\"0.01\"}",
+     phemex_notional, ERR_POLICY_REFUSED},
+    {"the same in a window", "phemex", "POST", "/g-orders", "",
+     "{\"symbol\":\"BTCUSDT\",\"side\":\"Buy\",\"ordType\":\"Market\",\"orderQtyRq\":\"1000\",\"priceRp\":\"0.01\"}",
+     phemex_window, ERR_POLICY_REFUSED},
+    {"an order of a type that there is not", "phemex", "POST", "/g-orders", "",
+     "{\"symbol\":\"BTCUSDT\",\"side\":\"Buy\",\"ordType\":\"Bogus\",\"orderQtyRq\":\"1000\",\"priceRp\":\"0.01\"}",
+     phemex_notional, ERR_POLICY_REFUSED},
+    {"a stop that fills at the market", "phemex", "POST", "/g-orders", "",
+     "{\"symbol\":\"BTCUSDT\",\"side\":\"Buy\",\"ordType\":\"Stop\",\"stopPxRp\":\"9\",\"orderQtyRq\":\"1000\","
+     "\"priceRp\":\"0.01\"}",
+     phemex_notional, ERR_POLICY_REFUSED},
+    {"an amendment of an order of unknown type", "phemex", "PUT", "/g-orders/replace",
+     "symbol=BTCUSDT&orderID=a&orderQtyRq=1000&priceRp=0.01", "", phemex_notional, ERR_POLICY_REFUSED},
+    {"a limit order within the notional", "phemex", "POST", "/g-orders", "", "{" G_ORDER "}", phemex_notional, OK},
+    {"a spot order by its quote amount, beside a small size", "phemex", "POST", "/spot/orders", "",
+     "{\"symbol\":\"sBTCUSDT\",\"side\":\"Buy\",\"qtyType\":\"ByQuote\",\"ordType\":\"Market\","
+     "\"quoteQtyEv\":100000000000000,\"baseQtyEv\":0}",
+     phemex_small, ERR_POLICY_REFUSED},
+    {"a spot order by its size, beside no quote amount", "phemex", "POST", "/spot/orders", "",
+     "{\"symbol\":\"sBTCUSDT\",\"side\":\"Buy\",\"qtyType\":\"ByBase\",\"ordType\":\"Limit\",\"priceEp\":900000000,"
+     "\"quoteQtyEv\":0,\"baseQtyEv\":1000000}",
+     phemex_small, OK},
+    {"a close of all beside a small size", "phemex", "POST", "/g-orders", "",
+     "{\"symbol\":\"BTCUSDT\",\"side\":\"Sell\",\"ordType\":\"Stop\",\"stopPxRp\":\"9\",\"orderQtyRq\":\"0\","
+     "\"closeOnTrigger\":true}",
+     phemex_small, ERR_POLICY_REFUSED},
     {"a size that gets smaller only", BINANCE, "POST", "/api/v3/order", "",
      "symbol=BTCUSDT&side=BUY&type=LIMIT&quantity=0.99&price=9", small, OK},
     {"a size above the limit", BINANCE, "POST", "/api/v3/order", "",
