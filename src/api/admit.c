@@ -97,13 +97,13 @@ static enum http_outcome refuse_known(struct http_request *req, const struct api
 {
     struct record_object what;
 
-    if (!entry->proven && !anonymous_budget(api_of(req)))
+    if (entry->quiet || (!entry->proven && !anonymous_budget(api_of(req))))
         return answer_stranger(req, entry->error);
     if (object_of(req, entry->known, view_str(req->route->name), &what) != OK)
         return http_answer_error(req, ERR_NO_MEMORY);
     if (err_http(entry->error) == 401)
         (void)!http_answer_header(req, "WWW-Authenticate", "Bearer realm=\"holdfast\"");
-    return api_refuse(req, event_of(entry->error), &what, entry->error, NULL);
+    return api_refuse(req, entry->event ? entry->event : event_of(entry->error), &what, entry->error, NULL);
 }
 
 /* What a key is for (KEY-2). */

@@ -38,16 +38,28 @@ static void stand(const struct standing *s, struct api_caller *ret)
     ret->access = r.access;
 }
 
-static RESULT as_key(struct http_request *req, const struct api_key *key, struct api_caller *ret)
+static struct rules_source source_of(const struct http_request *req)
 {
+    struct rules_source s = {.is_unix = req->peer.is_unix, .uid = (uint32_t)req->peer.uid};
+
+    memcpy(s.address, req->peer.address, sizeof s.address);
+    return s;
+}
+
+/* The same for every way in that ends at a key. What its rules refuse does not count. */
+static RESULT as_key(struct http_request *req, const struct api_key *key, struct api_entry *ret)
+{
+    struct rules_source from = source_of(req);
     struct standing s;
 
     standing_of_key(api_of(req)->shared->identity, key, req->wall_ms, &s);
     if (s.broken != RULE_GRANTED)
         return s.broken == RULE_KEY_EXPIRED ? ERR_KEY_EXPIRED : ERR_KEY_DISABLED;
-    stand(&s, ret);
-    ret->key_id = key->id;
-    return OK;
+    stand(&s, &ret->caller);
+    ret->caller.key_id = key->id;
+    if (!api_key_allows(key, &from, view_str(http_method_name(req->method)), req->path))
+        return ERR_FORBIDDEN;
+    return key_limits_spend(req, key->id, ret);
 }
 
 static RESULT by_key(struct http_request *req, struct view text, struct api_entry *ret)
@@ -64,7 +76,7 @@ static RESULT by_key(struct http_request *req, struct view text, struct api_entr
         TRY(printed(req->arena, "key:", found.key.id, &ret->caller.actor));
         ret->known = ret->caller.actor;
         ret->proven = true;
-        return as_key(req, &found.key, &ret->caller);
+        return as_key(req, &found.key, ret);
     }
     /* Which key was named is recorded; the answer does not say whether there is one. */
     if (api_keys_find(t->shared->api_keys, view_str(parts.id), req->arena, &found) == OK)
@@ -89,7 +101,7 @@ static RESULT by_uid(struct http_request *req, struct api_entry *ret)
     TRY(e);
     ret->caller.way = WAY_PEER;
     ret->caller.actor = ret->known;
-    return as_key(req, &found.key, &ret->caller);
+    return as_key(req, &found.key, ret);
 }
 
 /* --- sessions */
@@ -152,7 +164,7 @@ static RESULT as_user(struct http_request *req, struct view name, struct api_cal
     return OK;
 }
 
-static RESULT as_token_key(struct http_request *req, struct view id, struct api_caller *ret)
+static RESULT as_token_key(struct http_request *req, struct view id, struct api_entry *ret)
 {
     struct api_key_found f;
 
@@ -180,7 +192,7 @@ static RESULT by_token(struct http_request *req, struct view text, struct api_en
     c->actor = ret->known;
     c->token = t;
     if (view_starts(c->actor, "key:"))
-        return as_token_key(req, VIEW(c->actor.ptr + 4, c->actor.len - 4), c);
+        return as_token_key(req, VIEW(c->actor.ptr + 4, c->actor.len - 4), ret);
     return as_user(req, VIEW(c->actor.ptr + 5, c->actor.len - 5), c);
 }
 

@@ -67,8 +67,13 @@ struct api_entry {
     struct api_caller caller;
     enum err error;    /* why nobody was found although something was shown */
     struct view known; /* the actor that was named, where the proof failed: for the record */
+    uint16_t event;    /* of the refusal's record; 0: what the error says */
+    bool quiet;        /* this refusal leaves no record: one like it did just now */
 };
 void auth_find(struct http_request *req, struct api_entry *ret);
+
+/* key_limits.c: one request of this key: OK, ERR_RATE_LIMITED, ERR_USAGE_EXCEEDED, ERR_KEY_DISABLED. Sets headers. */
+RESULT key_limits_spend(struct http_request *req, struct view id, struct api_entry *entry);
 
 /* change.c */
 void change_hand_over(struct api_thread *t);

@@ -91,7 +91,14 @@ static RESULT fill_key(struct work *w, const struct key_create *q)
                               .expires_ms = now + (q->expires_days ? q->expires_days : KEY_DAYS_DEFAULT) * DAY_MS,
                               .proof_key = q->proof_key,
                               .unix_uid = q->unix_uid,
-                              .has_unix_uid = q->unix_uid != 0};
+                              .has_unix_uid = q->unix_uid != 0,
+                              .per_hour = q->per_hour ? q->per_hour : LIMITS_PER_HOUR,
+                              .per_day = q->per_day ? q->per_day : LIMITS_PER_DAY,
+                              .burst = q->burst ? q->burst : LIMITS_BURST,
+                              .allowed_networks = q->allowed_networks,
+                              .blocked_networks = q->blocked_networks,
+                              .allowed_endpoints = q->allowed_endpoints,
+                              .blocked_endpoints = q->blocked_endpoints};
     return people_environments_get(&q->environments, &w->key.secret_environments);
 }
 

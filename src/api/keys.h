@@ -10,6 +10,8 @@ struct key_view {
     uint64_t created, expires, rotated, last_used, grace_until;
     struct view proof_key;
     uint32_t unix_uid;
+    uint32_t per_hour, per_day, burst;
+    struct text_list allowed_networks, blocked_networks, allowed_endpoints, blocked_endpoints;
 };
 extern const struct entity key_view_entity, key_page_entity, key_query_entity, key_create_entity, key_rotate_entity,
     key_verify_entity, key_verdict_entity;
@@ -31,6 +33,8 @@ struct key_create {
     struct text_list roles, credentials, environments;
     uint32_t expires_days, unix_uid;
     struct view proof_key;
+    uint32_t per_hour, per_day, burst;
+    struct text_list allowed_networks, blocked_networks, allowed_endpoints, blocked_endpoints;
 };
 #define KEY_DAYS_DEFAULT 90
 #define KEY_DAYS_MAX     366
@@ -40,13 +44,14 @@ struct key_rotate {
 };
 
 struct key_verify {
-    struct view key, permission;
+    struct view key, permission, source, method, path;
 };
 struct key_verdict {
     bool valid, grace;
     struct view reason, id, name, owner, environment, usage;
     struct text_list roles, permissions;
     uint64_t expires;
+    uint32_t left_hour, left_day, retry_after;
 };
 
 /* text: the key itself, in the answers that show it once; else empty. */
@@ -59,6 +64,8 @@ const char *key_usage_name(uint8_t usage);
 RESULT key_rights(struct identity *identity, const struct api_key *k, struct rights *ret);
 /* The environments in which it may sign, as bits: its own, while its owner has it. */
 uint8_t key_signs_in(struct identity *identity, const struct api_key *k);
+/* What a refusal by a limit is called in the record. */
+uint16_t key_limit_event(const struct limits_state *s);
 /* Nobody makes, or is shown, a key that may do more than he may himself. */
 bool key_is_within(struct identity *identity, const struct api_key *k, const struct rights *of);
 

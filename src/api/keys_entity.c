@@ -35,6 +35,16 @@ static const struct field view_fields[] = {
     FIELD(16, struct key_view, grace_until, TIME, 0, .doc = "Until then the key before the rotation works, too."),
     FIELD(17, struct key_view, proof_key, TEXT, 64),
     FIELD(18, struct key_view, unix_uid, U32, 0),
+    FIELD(19, struct key_view, per_hour, U32, 0, .doc = "Requests in an hour of UTC."),
+    FIELD(20, struct key_view, per_day, U32, 0, .doc = "Requests in a day of UTC."),
+    FIELD(21, struct key_view, burst, U32, 0,
+          .doc = "Requests at once; the room for more comes back at the hourly rate."),
+    FIELD(22, struct key_view, allowed_networks, TEXTS, RULES_MAX,
+          .doc = "From there alone; from everywhere if left out."),
+    FIELD(23, struct key_view, blocked_networks, TEXTS, RULES_MAX, .doc = "Never from there."),
+    FIELD(24, struct key_view, allowed_endpoints, TEXTS, RULES_MAX,
+          .doc = "For these alone, and what lies below; for all if left out."),
+    FIELD(25, struct key_view, blocked_endpoints, TEXTS, RULES_MAX, .doc = "Never for these: a block beats an allow."),
 };
 const struct entity key_view_entity = ENTITY("KeyView", 0x0720, 1, struct key_view, view_fields);
 
@@ -78,6 +88,18 @@ static const struct field create_fields[] = {
     FIELD(11, struct key_create, proof_key, TEXT, 64, .check = api_key_proof_valid,
           .rule = "a base64 Ed25519 public key of 32 bytes",
           .doc = "Told to people; what is demanded stands in a credential's policy."),
+    FIELD(12, struct key_create, per_hour, U32, LIMITS_MAX, .doc = "Requests in an hour of UTC; 1000 if left out."),
+    FIELD(13, struct key_create, per_day, U32, LIMITS_MAX, .doc = "Requests in a day of UTC; 10000 if left out."),
+    FIELD(14, struct key_create, burst, U32, LIMITS_MAX,
+          .doc = "Requests at once; the room for more comes back at the hourly rate; 100 if left out."),
+    FIELD(15, struct key_create, allowed_networks, TEXTS, RULES_MAX, .check = rules_network_valid,
+          .rule = RULES_NETWORK_TEXT, .doc = "From there alone; from everywhere if left out."),
+    FIELD(16, struct key_create, blocked_networks, TEXTS, RULES_MAX, .check = rules_network_valid,
+          .rule = RULES_NETWORK_TEXT, .doc = "Never from there."),
+    FIELD(17, struct key_create, allowed_endpoints, TEXTS, RULES_MAX, .check = rules_endpoint_valid,
+          .rule = RULES_ENDPOINT_TEXT, .doc = "For these alone, and what lies below; for all if left out."),
+    FIELD(18, struct key_create, blocked_endpoints, TEXTS, RULES_MAX, .check = rules_endpoint_valid,
+          .rule = RULES_ENDPOINT_TEXT, .doc = "Never for these: a block beats an allow."),
 };
 const struct entity key_create_entity = ENTITY("KeyCreate", 0x0723, 1, struct key_create, create_fields);
 
@@ -87,16 +109,27 @@ static const struct field rotate_fields[] = {
 };
 const struct entity key_rotate_entity = ENTITY("KeyRotate", 0x0724, 1, struct key_rotate, rotate_fields);
 
+static bool source_valid(struct view v)
+{
+    struct rules_source s;
+    return rules_source_parse(v, &s) == OK;
+}
+
 static const struct field verify_fields[] = {
     FIELD(1, struct key_verify, key, TEXT, 128, .flags = FIELD_REQUIRED | FIELD_WRITE_ONLY, .min = 1),
     FIELD(2, struct key_verify, permission, TEXT, 32, .doc = "Also ask for this one, such as market:read."),
+    FIELD(3, struct key_verify, source, TEXT, 64, .check = source_valid, .rule = "an address, or unix:UID",
+          .doc = "Where the request came from that the key was shown with."),
+    FIELD(4, struct key_verify, method, TEXT, 16, .doc = "Its method."),
+    FIELD(5, struct key_verify, path, TEXT, 1024, .doc = "Its path, decoded."),
 };
 const struct entity key_verify_entity = ENTITY("KeyVerify", 0x0725, 1, struct key_verify, verify_fields);
 
 static const struct field verdict_fields[] = {
     FIELD(1, struct key_verdict, valid, BOOL, 0, .flags = FIELD_PRINT_ZERO),
     FIELD(2, struct key_verdict, reason, TEXT, 32, .flags = FIELD_PRINT_ZERO,
-          .doc = "VALID, NOT_FOUND, INSUFFICIENT_PERMISSIONS, DISABLED or EXPIRED."),
+          .doc = "VALID, NOT_FOUND, DISABLED, EXPIRED, FORBIDDEN, INSUFFICIENT_PERMISSIONS, USAGE_EXCEEDED or "
+                 "RATE_LIMITED."),
     FIELD(3, struct key_verdict, id, TEXT, API_KEY_ID_LEN),
     FIELD(4, struct key_verdict, name, TEXT, API_KEY_NAME_MAX),
     FIELD(5, struct key_verdict, owner, TEXT, USER_NAME_MAX),
@@ -106,6 +139,9 @@ static const struct field verdict_fields[] = {
     FIELD(9, struct key_verdict, permissions, TEXTS, 0),
     FIELD(10, struct key_verdict, expires, TIME, 0),
     FIELD(11, struct key_verdict, grace, BOOL, 0, .doc = "It is the key from before a rotation."),
+    FIELD(12, struct key_verdict, left_hour, U32, 0, .doc = "Requests that are left in this hour."),
+    FIELD(13, struct key_verdict, left_day, U32, 0, .doc = "Requests that are left in this day."),
+    FIELD(14, struct key_verdict, retry_after, U32, 0, .doc = "Seconds, where waiting helps."),
 };
 const struct entity key_verdict_entity = ENTITY("KeyVerdict", 0x0726, 1, struct key_verdict, verdict_fields);
 
@@ -128,7 +164,14 @@ RESULT key_view_fill(const struct api_key *k, struct view text, uint64_t now_ms,
                              .last_used = k->last_used_ms,
                              .grace_until = k->old_until_ms > now_ms ? k->old_until_ms : 0,
                              .proof_key = k->proof_key,
-                             .unix_uid = k->has_unix_uid ? k->unix_uid : 0};
+                             .unix_uid = k->has_unix_uid ? k->unix_uid : 0,
+                             .per_hour = k->per_hour,
+                             .per_day = k->per_day,
+                             .burst = k->burst,
+                             .allowed_networks = k->allowed_networks,
+                             .blocked_networks = k->blocked_networks,
+                             .allowed_endpoints = k->allowed_endpoints,
+                             .blocked_endpoints = k->blocked_endpoints};
     return people_environments_put(k->secret_environments, arena, &ret->environments);
 }
 

@@ -1,65 +1,128 @@
-/* For the desk's own APIs: is this key good, whose is it, and may it (KEY-6)? */
+/* For the desk's own APIs: is this key good, whose is it, and may it (KEY-6)? What the key's rules can't be judged by,
+ * since it was not said, they refuse. A verification counts as one of the key's requests. */
 #include "api/keys.h"
 #include "api/routes.h"
+
+enum verdict {
+    VALID,
+    NOT_FOUND, /* malformed, unknown and wrong look the same */
+    DISABLED,
+    EXPIRED,
+    FORBIDDEN,
+    INSUFFICIENT_PERMISSIONS,
+    USAGE_EXCEEDED,
+    RATE_LIMITED,
+};
+
+static const struct {
+    const char *reason;
+    enum err error;
+    uint16_t event; /* 0: as the limit says */
+} verdicts[] = {
+    [VALID] = {"VALID", OK, EVENT_API_KEY_AUTHENTICATED},
+    [NOT_FOUND] = {"NOT_FOUND", ERR_BAD_CREDENTIALS, EVENT_API_KEY_INVALID},
+    [DISABLED] = {"DISABLED", ERR_KEY_DISABLED, EVENT_API_KEY_INVALID},
+    [EXPIRED] = {"EXPIRED", ERR_KEY_EXPIRED, EVENT_API_KEY_EXPIRED},
+    [FORBIDDEN] = {"FORBIDDEN", ERR_FORBIDDEN, EVENT_PERMISSION_DENIED},
+    [INSUFFICIENT_PERMISSIONS] = {"INSUFFICIENT_PERMISSIONS", ERR_FORBIDDEN, EVENT_PERMISSION_DENIED},
+    [USAGE_EXCEEDED] = {"USAGE_EXCEEDED", ERR_USAGE_EXCEEDED, 0},
+    [RATE_LIMITED] = {"RATE_LIMITED", ERR_RATE_LIMITED, 0},
+};
 
 struct asking {
     struct http_request *req;
     struct key_verify q;
+    struct api_key_parts parts;
     struct api_key_found found;
-    struct key_verdict verdict;
-    uint16_t event;
+    struct limits_state limits;
+    enum verdict verdict;
+    struct key_verdict answer;
 };
 
-static const struct {
-    enum err error;
-    const char *reason;
-    uint16_t event;
-} verdicts[] = {
-    {OK, "VALID", EVENT_API_KEY_AUTHENTICATED},
-    {ERR_KEY_EXPIRED, "EXPIRED", EVENT_API_KEY_EXPIRED},
-    {ERR_KEY_DISABLED, "DISABLED", EVENT_API_KEY_INVALID},
-    {ERR_FORBIDDEN, "INSUFFICIENT_PERMISSIONS", EVENT_PERMISSION_DENIED},
-};
+/* --- the verdict */
 
-static void decide(struct asking *a, enum err e)
+static RESULT find(struct asking *a, enum verdict *ret)
 {
-    a->verdict.reason = VIEW_STR("NOT_FOUND"); /* malformed, unknown and wrong look the same */
-    a->event = EVENT_API_KEY_INVALID;
+    struct api_shared *s = api_of(a->req)->shared;
+    enum err e = api_key_parse(a->q.key, &a->parts);
+    if (e == OK)
+        e = api_keys_verify(s->api_keys, people_keys(a->req), &a->parts, people_now(a->req), a->req->arena, &a->found);
+    if (e == ERR_KEY_MALFORMED)
+        e = ERR_BAD_CREDENTIALS;
     for (size_t i = 0; i < ARRAY_LEN(verdicts); i++) {
         if (verdicts[i].error != e)
             continue;
-        a->verdict.reason = view_str(verdicts[i].reason);
-        a->event = verdicts[i].event;
+        *ret = (enum verdict)i;
+        return OK;
     }
-    a->verdict.valid = e == OK;
+    return e;
 }
 
-static RESULT judge(struct asking *a, const struct api_key_parts *parts)
+static bool rules_allow(const struct asking *a)
 {
-    struct api_shared *s = api_of(a->req)->shared;
-    struct arena *arena = a->req->arena;
-    struct rights now;
+    struct rules_source from = {0};
+    bool said = a->q.source.len && rules_source_parse(a->q.source, &from) == OK;
+    return api_key_allows(&a->found.key, said ? &from : NULL, a->q.method, a->q.path);
+}
+
+static bool lacks_permission(const struct asking *a, const struct rights *now)
+{
     enum permission wanted;
-    TRY(api_keys_verify(s->api_keys, people_keys(a->req), parts, people_now(a->req), arena, &a->found));
-    TRY(key_rights(s->identity, &a->found.key, &now));
-    TRY(people_permissions(now.permissions, arena, &a->verdict.permissions));
-    if (a->q.permission.len &&
-        (permission_find(a->q.permission, &wanted) != OK || !permission_has(now.permissions, wanted)))
-        return ERR_FORBIDDEN;
+    return a->q.permission.len &&
+           (permission_find(a->q.permission, &wanted) != OK || !permission_has(now->permissions, wanted));
+}
+
+static enum verdict spend(struct asking *a)
+{
+    struct api_keys *keys = api_of(a->req)->shared->api_keys;
+    enum err e = api_keys_spend(keys, a->found.key.id, people_now(a->req), &a->limits, NULL);
+    if (e == OK)
+        return VALID;
+    return e == ERR_RATE_LIMITED ? RATE_LIMITED : e == ERR_USAGE_EXCEEDED ? USAGE_EXCEEDED : NOT_FOUND;
+}
+
+static RESULT judge(struct asking *a)
+{
+    struct rights now;
+    TRY(find(a, &a->verdict));
+    if (a->verdict != VALID)
+        return OK;
+    enum err e = key_rights(api_of(a->req)->shared->identity, &a->found.key, &now);
+    if (e != OK && e != ERR_KEY_DISABLED)
+        return e;
+    if (e == OK)
+        TRY(people_permissions(now.permissions, a->req->arena, &a->answer.permissions));
+    if (e != OK)
+        a->verdict = DISABLED;
+    else if (!rules_allow(a))
+        a->verdict = FORBIDDEN;
+    else
+        a->verdict = lacks_permission(a, &now) ? INSUFFICIENT_PERMISSIONS : spend(a);
     return OK;
 }
+
+/* --- the answer */
 
 static void describe(struct asking *a)
 {
     const struct api_key *k = &a->found.key;
-    a->verdict.id = k->id;
-    a->verdict.name = k->name;
-    a->verdict.owner = k->owner;
-    a->verdict.environment = view_str(key_environment_name(k->environment));
-    a->verdict.usage = view_str(key_usage_name(k->usage));
-    a->verdict.roles = k->roles;
-    a->verdict.expires = k->expires_ms;
-    a->verdict.grace = a->found.by_old;
+    struct key_verdict *v = &a->answer;
+    v->valid = a->verdict == VALID;
+    v->reason = view_str(verdicts[a->verdict].reason);
+    /* Only who has the right secret of a key that works is told about it. */
+    if (a->verdict == NOT_FOUND || a->verdict == DISABLED || a->verdict == EXPIRED)
+        return;
+    v->id = k->id;
+    v->name = k->name;
+    v->owner = k->owner;
+    v->environment = view_str(key_environment_name(k->environment));
+    v->usage = view_str(key_usage_name(k->usage));
+    v->roles = k->roles;
+    v->expires = k->expires_ms;
+    v->grace = a->found.by_old;
+    v->left_hour = a->limits.left_hour;
+    v->left_day = a->limits.left_day;
+    v->retry_after = a->limits.wait_seconds;
 }
 
 static enum http_outcome recorded(struct api_change *c)
@@ -67,39 +130,37 @@ static enum http_outcome recorded(struct api_change *c)
     struct asking *a = c->context;
     if (c->txn.result != OK)
         return api_change_failed(c);
-    return http_answer_entity(a->req, 200, &key_verdict_entity, &a->verdict);
+    return http_answer_entity(a->req, 200, &key_verdict_entity, &a->answer);
 }
 
-static RESULT record(struct asking *a, const struct api_key_parts *parts, enum err e, struct api_change **ret)
+static RESULT record(struct asking *a, struct api_change **ret)
 {
-    struct record_object what = {.resource = VIEW_STR("key"), .detail = a->verdict.reason};
+    enum err e = verdicts[a->verdict].error;
+    uint16_t event = verdicts[a->verdict].event ? verdicts[a->verdict].event : key_limit_event(&a->limits);
+    struct record_object what = {.resource = VIEW_STR("key"), .detail = a->answer.reason};
     if (e != OK)
         what.error = view_str(err_code(e));
-    if (parts->id[0])
-        TRY(people_named(a->req->arena, "key:", view_str(parts->id), &what.resource));
+    if (a->parts.id[0])
+        TRY(people_named(a->req->arena, "key:", view_str(a->parts.id), &what.resource));
     TRY(api_change_new(a->req, ret));
-    return api_change_record(*ret, a->event, e == OK ? OUTCOME_DONE : OUTCOME_REFUSED, &what, (struct view){0});
+    return api_change_record(*ret, event, e == OK ? OUTCOME_DONE : OUTCOME_REFUSED, &what, (struct view){0});
 }
 
 static enum http_outcome verify_post(struct http_request *req)
 {
     struct asking *a = arena_alloc(req->arena, sizeof *a);
-    struct api_key_parts parts = {0};
     struct api_change *c = NULL;
     struct problem why;
     if (!a)
         return http_answer_error(req, ERR_NO_MEMORY);
-    a->req = req;
+    *a = (struct asking){.req = req};
     if (http_request_entity(req, &a->q, &why) != OK)
         return http_answer_problem(req, &why);
-    enum err e = api_key_parse(a->q.key, &parts);
-    if (e == OK)
-        e = judge(a, &parts);
-    decide(a, e);
-    /* Only who has the right secret is told about the key. */
-    if (e == OK || e == ERR_FORBIDDEN)
+    enum err e = judge(a);
+    if (e == OK) {
         describe(a);
-    e = record(a, &parts, e, &c);
+        e = record(a, &c);
+    }
     if (e != OK)
         return http_answer_error(req, e);
     c->then = recorded;
@@ -111,6 +172,6 @@ static const struct route routes[] = {
     ROUTE(HTTP_POST, "/api/v1/keys/verify", PERMISSION_MEV_API, verify_post, .name = "key-verify",
           .summary = "Is this API key valid, whose is it, and what may it do", .tag = "keys",
           .ways = WAY_SESSION | WAY_API_KEY | WAY_PEER | WAY_TOKEN, .event = EVENT_API_KEY_AUTHENTICATED,
-          .request = &key_verify_entity, .response = &key_verdict_entity, .body_limit = 1024),
+          .request = &key_verify_entity, .response = &key_verdict_entity, .body_limit = 4096),
 };
 const struct route_table keys_verify_routes = {routes, ARRAY_LEN(routes)};

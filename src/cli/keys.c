@@ -30,6 +30,13 @@ static const struct column columns[] = {
     {"last_used", "Last used"},
     {"unix_uid", "Unix user id"},
     {"proof_key", "Proof key"},
+    {"per_hour", "Requests an hour"},
+    {"per_day", "Requests a day"},
+    {"burst", "Requests at once"},
+    {"allowed_networks", "Only from"},
+    {"blocked_networks", "Never from"},
+    {"allowed_endpoints", "Only for"},
+    {"blocked_endpoints", "Never for"},
 };
 
 static const char *path_of(struct cli *c, const char *verb)
@@ -97,6 +104,17 @@ static RESULT put_proof_key(struct cli *c, struct writer *body)
     return OK;
 }
 
+static void put_policy(struct writer *body, const struct args *a)
+{
+    fields_json_number(body, a, "per-hour", "per_hour");
+    fields_json_number(body, a, "per-day", "per_day");
+    fields_json_number(body, a, "burst", "burst");
+    fields_json_texts(body, a, "allow-network", "allowed_networks");
+    fields_json_texts(body, a, "block-network", "blocked_networks");
+    fields_json_texts(body, a, "allow-endpoint", "allowed_endpoints");
+    fields_json_texts(body, a, "block-endpoint", "blocked_endpoints");
+}
+
 RESULT keys_create(struct cli *c)
 {
     AUTO_WRITER body = writer_new(65536);
@@ -121,6 +139,7 @@ RESULT keys_create(struct cli *c)
     fields_json_texts(&body, a, "credential", "credentials");
     fields_json_texts(&body, a, "access", "environments");
     json_u64(&body, "expires_days", life / DAY_SECONDS);
+    put_policy(&body, a);
     TRY(put_unix_user(c, &body));
     TRY(put_proof_key(c, &body));
     json_close(&body, '}');

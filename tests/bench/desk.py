@@ -66,7 +66,8 @@ class Server:
         self.run("enrol", "admin", "--enrolment-file", "token", "--password-file", "password", "--yes")
 
     def key(self, name, role, usage, *words):
-        return json.loads(self.run("key", "create", name, "--role", role, "--usage", usage, *words, "-o", "json"))["key"]
+        return json.loads(self.run("key", "create", name, "--role", role, "--usage", usage, "--per-hour", "1000000000",
+                                   "--per-day", "1000000000", "--burst", "1000000000", *words, "-o", "json"))["key"]
 
     def prepare(self):
         """A Hyperliquid credential for each of the bots, who share a key, one secret with a key for a reader."""

@@ -51,9 +51,13 @@ def trader(server):
     return {"HOLDFAST_TOKEN": server.trader_token}
 
 
+# More than any test asks; what limits do is tested by itself.
+UNLIMITED = ("--per-hour", "1000000000", "--per-day", "1000000000", "--burst", "1000000000")
+
+
 def make_key(server, name, *more, credential="exchange/*"):
     return server.cli_json("key", "create", name, "--environment", "production", "--role", "trader", "--usage",
-                           "execute_only", "--credential", credential, *more, env=trader(server))
+                           "execute_only", "--credential", credential, *UNLIMITED, *more, env=trader(server))
 
 
 def order(venue, **more):

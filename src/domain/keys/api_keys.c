@@ -23,6 +23,8 @@ struct known {
     uint32_t uid;
     bool has_uid;
     _Atomic uint64_t used_ms;
+    struct limits limits;
+    struct limits_used used;
     struct view owner; /* in plain */
     size_t len;
     uint8_t plain[]; /* the entity, encoded */
@@ -86,6 +88,7 @@ static struct known *known_new(const struct api_key *key, const struct txn_chang
     /* A revoked key gives its Unix user back. */
     k->has_uid = key->has_unix_uid && key->status != KEY_REVOKED;
     k->uid = key->unix_uid;
+    k->limits = (struct limits){key->per_hour, key->per_day, key->burst};
     k->len = c->value.len;
     memcpy(k->plain, c->value.ptr, c->value.len);
     k->owner = VIEW(k->plain + (key->owner.len ? key->owner.ptr - c->value.ptr : 0), key->owner.len);
@@ -103,13 +106,15 @@ struct before {
     uint64_t used_ms;
 };
 
-static struct before look_before(struct api_keys *k, struct view id, uint64_t version)
+/* What was used goes on counting. A request that is counted in this very moment may be missed. */
+static struct before look_before(struct api_keys *k, struct known *key)
 {
     struct before b = {.newer = true};
     table_enter();
-    struct known *known = table_find(k->keys, id);
+    struct known *known = table_find(k->keys, table_key(key));
     if (known) {
-        b = (struct before){.newer = known->version < version, .had_uid = known->has_uid, .uid = known->uid};
+        limits_carry(&key->used, &known->used);
+        b = (struct before){.newer = known->version < key->version, .had_uid = known->has_uid, .uid = known->uid};
         b.used_ms = atomic_load_explicit(&known->used_ms, memory_order_relaxed);
     }
     table_leave();
@@ -128,7 +133,7 @@ static bool uid_is_of(struct api_keys *k, uint32_t uid, struct view id)
 static void put_key(struct api_keys *k, struct known *key, struct by_uid *uid)
 {
     struct view id = table_key(key);
-    struct before b = look_before(k, id, key->version);
+    struct before b = look_before(k, key);
     if (!b.newer) {
         table_value_free(k->keys, key);
         table_value_free(k->uids, uid);
@@ -379,6 +384,26 @@ RESULT api_keys_by_uid(struct api_keys *k, uint32_t uid, uint64_t now_ms, struct
 {
     table_enter();
     enum err e = by_uid_inside(k, uid, now_ms, arena, ret);
+    table_leave();
+    return e;
+}
+
+RESULT api_keys_spend(struct api_keys *k, struct view id, uint64_t now_ms, struct limits_state *ret,
+                      struct limits *ret_limits)
+{
+    static const enum err errors[] = {[LIMITS_WITHIN] = OK,
+                                      [LIMITS_BURSTING] = ERR_RATE_LIMITED,
+                                      [LIMITS_HOUR_USED] = ERR_RATE_LIMITED,
+                                      [LIMITS_DAY_USED] = ERR_USAGE_EXCEEDED};
+    enum err e = ERR_NOT_FOUND;
+    table_enter();
+    struct known *known = table_find(k->keys, id);
+    if (known) {
+        limits_take(&known->used, &known->limits, now_ms, ret);
+        e = errors[ret->verdict];
+        if (ret_limits)
+            *ret_limits = known->limits;
+    }
     table_leave();
     return e;
 }

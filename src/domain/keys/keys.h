@@ -5,6 +5,8 @@
 #include "base/entity.h"
 #include "domain/identity/permission.h"
 #include "domain/identity/roles.h"
+#include "domain/keys/limits.h"
+#include "domain/keys/rules.h"
 #include "ledger/ledger.h"
 
 /* hfk_<env>_<id 16><secret 43… with its own separator '_'><check 6>: "hfk_live_<16 base62>_<43 base62><6 base62
@@ -53,12 +55,17 @@ struct api_key {             /* entity ApiKey, TABLE_KEY, key by id */
     struct view proof_key;       /* base64 Ed25519 public key of the bot, for people; what counts is in the policy */
     uint32_t unix_uid;           /* with has_unix_uid: the Unix user that is this bot (SGN-10) */
     bool has_unix_uid;
+    uint32_t per_hour, per_day, burst;                                                         /* struct limits */
+    struct text_list allowed_networks, blocked_networks, allowed_endpoints, blocked_endpoints; /* rules.h */
 };
 extern const struct entity api_key_entity;
 uint8_t api_key_status_at(const struct api_key *k, uint64_t now_ms); /* what has expired says so by itself */
 /* One of its patterns is this credential's path, or covers it. */
 bool api_key_signs_with(const struct api_key *k, struct view path);
 bool api_key_names(const struct text_list *patterns, struct view path);
+
+/* Its rules (rules.h) allow this request. */
+bool api_key_allows(const struct api_key *k, const struct rules_source *from, struct view method, struct view path);
 
 struct api_keys; /* memory table (liburcu); look-ups from any thread */
 RESULT api_keys_new(struct api_keys **ret);
@@ -79,6 +86,10 @@ struct api_key_found {
  * with the right secret). */
 RESULT api_keys_verify(struct api_keys *k, const struct row_keys *keys, const struct api_key_parts *parts,
                        uint64_t now_ms, struct arena *arena, struct api_key_found *ret);
+/* Counts one request of a key whose secret was right: ERR_NOT_FOUND, ERR_RATE_LIMITED (this hour, or too many at once),
+ * ERR_USAGE_EXCEEDED (this day). *ret is filled but for ERR_NOT_FOUND; *ret_limits (may be NULL) are its limits. */
+RESULT api_keys_spend(struct api_keys *k, struct view id, uint64_t now_ms, struct limits_state *ret,
+                      struct limits *ret_limits);
 RESULT api_keys_find(struct api_keys *k, struct view id, struct arena *arena, struct api_key_found *ret);
 /* The key of a Unix user: ERR_NOT_FOUND, ERR_KEY_EXPIRED, ERR_KEY_DISABLED. */
 RESULT api_keys_by_uid(struct api_keys *k, uint32_t uid, uint64_t now_ms, struct arena *arena,

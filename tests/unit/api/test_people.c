@@ -1084,6 +1084,83 @@ static void keys_are_verified_for_others(void **state)
     assert_int_equal(rig_records(rig, EVENT_API_KEY_AUTHENTICATED), 1);
 }
 
+static int verify(const char *token, const char *key, const char *more)
+{
+    char body[512];
+    (void)snprintf(body, sizeof body, "{\"key\":\"%s\"%s}", key, more);
+    return ask("POST", "/api/v1/keys/verify", token, body);
+}
+
+/* A bot that runs wild is slowed down, is told when to come back, and fills no log. */
+static void keys_keep_to_their_limits(void **state)
+{
+    char admin[64], alice[64], key[API_KEY_TEXT_SIZE], id[32];
+    (void)state;
+    rig->now_ms += 24 * HOUR - rig->now_ms % (24 * HOUR);
+    enrol(admin);
+    add_user(admin, "alice", "trader");
+    assert_int_equal(log_in("alice", PASSWORD, alice), 200);
+    make_key(alice, ",\"per_hour\":3,\"per_day\":5,\"burst\":5", key, id);
+    for (int left = 2; left >= 0; left--) {
+        char wanted[32];
+        (void)snprintf(wanted, sizeof wanted, "\"hour\";r=%d;t=", left);
+        assert_int_equal(ask("GET", "/api/v1/session", key, NULL), 200);
+        assert_true(says(wanted) && says("RateLimit-Policy: \"hour\";q=3;w=3600, \"day\";q=5;w=86400"));
+    }
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(ask("GET", "/api/v1/session", key, NULL), 429);
+        assert_true(says("rate-limited") && says("Retry-After: "));
+    }
+    assert_int_equal(rig_records(rig, EVENT_RATE_LIMIT_HOURLY), 1);
+    assert_int_equal(verify(admin, key, ""), 200);
+    assert_true(says("RATE_LIMITED") && says("\"retry_after\"") && says(id));
+    rig->now_ms += HOUR;
+    assert_int_equal(log_in("carol", PASSWORD, admin), 200);
+    assert_int_equal(log_in("alice", PASSWORD, alice), 200);
+    /* A change of the key is no way round them. */
+    assert_int_equal(key_step(alice, id, "/suspend", NULL), 200);
+    assert_int_equal(key_step(admin, id, "/reactivate", NULL), 200);
+    assert_int_equal(verify(admin, key, ""), 200);
+    assert_true(says("\"VALID\"") && says("\"left_hour\":2") && says("\"left_day\":1"));
+    assert_int_equal(ask("GET", "/api/v1/session", key, NULL), 200);
+    assert_int_equal(ask("GET", "/api/v1/session", key, NULL), 429);
+    assert_true(says("usage-exceeded"));
+    assert_int_equal(ask("GET", "/api/v1/session", key, NULL), 429);
+    assert_int_equal(rig_records(rig, EVENT_RATE_LIMIT_DAILY), 1);
+    assert_int_equal(verify(admin, key, ""), 200);
+    assert_true(says("USAGE_EXCEEDED"));
+    make_key(alice, "", key, id);
+    assert_true(says("\"per_hour\":1000") && says("\"per_day\":10000") && says("\"burst\":100"));
+}
+
+/* A stolen key is worth nothing elsewhere, and nothing for what it was not made for. */
+static void keys_keep_to_their_rules(void **state)
+{
+    char admin[64], alice[64], key[API_KEY_TEXT_SIZE], id[32];
+    (void)state;
+    enrol(admin);
+    add_user(admin, "alice", "trader");
+    assert_int_equal(log_in("alice", PASSWORD, alice), 200);
+    make_key(alice, ",\"allowed_networks\":[\"192.0.2.0/24\"]", key, id);
+    assert_int_equal(ask("GET", "/api/v1/session", key, NULL), 403); /* over the Unix socket */
+    assert_int_equal(verify(admin, key, ""), 200);
+    assert_true(says("\"FORBIDDEN\"") && says("\"valid\":false"));
+    assert_int_equal(verify(admin, key, ",\"source\":\"192.0.3.1\""), 200);
+    assert_true(says("\"FORBIDDEN\""));
+    assert_int_equal(verify(admin, key, ",\"source\":\"192.0.2.1\""), 200);
+    assert_true(says("\"VALID\""));
+    assert_int_equal(verify(admin, key, ",\"source\":\"192.0.2.0/24\""), 400);
+    make_key(alice,
+             ",\"allowed_networks\":[\"unix\"],\"allowed_endpoints\":[\"* /api/v1\"],"
+             "\"blocked_endpoints\":[\"GET /api/v1/keys\"]",
+             key, id);
+    assert_int_equal(ask("GET", "/api/v1/session", key, NULL), 200);
+    assert_int_equal(ask("GET", "/api/v1/keys", key, NULL), 403);
+    assert_int_equal(key_step(key, id, "/rotate", NULL), 200);
+    assert_int_equal(new_key(alice, "production", "trader", ",\"allowed_networks\":[\"192.0.2.1/24\"]"), 400);
+    assert_int_equal(new_key(alice, "production", "trader", ",\"blocked_endpoints\":[\"/api\"]"), 400);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -1122,6 +1199,8 @@ int main(void)
         T(keys_follow_their_owner),
         T(keys_of_others_are_invisible),
         T(keys_are_verified_for_others),
+        T(keys_keep_to_their_limits),
+        T(keys_keep_to_their_rules),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

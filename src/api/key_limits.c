@@ -1,0 +1,58 @@
+/* What each request of a key costs it: counted, and told in the headers of the answer
+ * (draft-ietf-httpapi-ratelimit-headers). */
+#include "api/inside.h"
+#include "api/keys.h"
+
+static void item(struct writer *w, const char *name, uint32_t left, uint32_t seconds)
+{
+    writer_printf(w, "%s\"%s\";r=%u;t=%u", w->len ? ", " : "", name, (unsigned)left, (unsigned)seconds);
+}
+
+static void policy(struct writer *w, const char *name, uint32_t limit, unsigned seconds)
+{
+    writer_printf(w, "%s\"%s\";q=%u;w=%u", w->len ? ", " : "", name, (unsigned)limit, seconds);
+}
+
+/* Headers help; an answer without them is right too. */
+static void tell(struct http_request *req, const struct limits *l, const struct limits_state *s)
+{
+    char left[128], limits[128];
+    struct writer a = writer_fixed(left, sizeof left - 1), b = writer_fixed(limits, sizeof limits - 1);
+    if (l->per_hour) {
+        item(&a, "hour", s->left_hour, s->hour_seconds);
+        policy(&b, "hour", l->per_hour, 3600);
+    }
+    if (l->per_day) {
+        item(&a, "day", s->left_day, s->day_seconds);
+        policy(&b, "day", l->per_day, 86400);
+    }
+    if (a.len == 0 || writer_done(&a) != OK || writer_done(&b) != OK)
+        return;
+    left[a.len] = limits[b.len] = '\0';
+    (void)!http_answer_header(req, "RateLimit", left);
+    (void)!http_answer_header(req, "RateLimit-Policy", limits);
+}
+
+uint16_t key_limit_event(const struct limits_state *s)
+{
+    static const uint16_t events[] = {[LIMITS_BURSTING] = EVENT_RATE_LIMIT_EXCEEDED,
+                                      [LIMITS_HOUR_USED] = EVENT_RATE_LIMIT_HOURLY,
+                                      [LIMITS_DAY_USED] = EVENT_RATE_LIMIT_DAILY};
+    return events[s->verdict];
+}
+
+RESULT key_limits_spend(struct http_request *req, struct view id, struct api_entry *entry)
+{
+    struct limits_state s = {0};
+    struct limits l = {0};
+    enum err e = api_keys_spend(api_of(req)->shared->api_keys, id, req->wall_ms, &s, &l);
+    if (e == ERR_NOT_FOUND)
+        return ERR_KEY_DISABLED; /* it was distrusted in this moment */
+    tell(req, &l, &s);
+    if (e == OK)
+        return OK;
+    api_retry_after(req, s.wait_seconds);
+    entry->event = key_limit_event(&s);
+    entry->quiet = !s.first; /* a loop that does not stop fills no log */
+    return e;
+}
