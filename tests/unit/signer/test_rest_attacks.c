@@ -16,6 +16,7 @@ static const char blocked[] = "{\"classes\":[\"read\",\"cancel\",\"order\"],\"bl
                               "}";
 static const char makers[] = "{\"classes\":[\"read\",\"cancel\",\"order\"],\"order_types\":[\"limit_maker\"]," EXCEPT
                              "}";
+static const char limits[] = "{\"classes\":[\"read\",\"cancel\",\"order\"],\"order_types\":[\"limit\"]," EXCEPT "}";
 static const char spot_only[] = "{\"classes\":[\"read\",\"cancel\",\"order\"],\"endpoints\":[\"* /api/v3/*\"]," EXCEPT
                                 "}";
 static const char small[] =
@@ -42,6 +43,8 @@ static const struct {
 } rows[] = {
     {"an honest order", BINANCE, "POST", "/api/v3/order", "", ORDER, trader, OK},
     {"an honest cancel", BINANCE, "DELETE", "/api/v3/order", "symbol=BTCUSDT&orderId=1", "", trader, OK},
+    {"an honest order with the client's label", BINANCE, "POST", "/api/v3/order", "",
+     ORDER "&strategyId=37463720&strategyType=1000000", limits, OK},
     /* funds */
     {"a withdrawal", BINANCE, "POST", "/sapi/v1/capital/withdraw/apply", "", "coin=BTC&address=0xaa&amount=1", trader,
      ERR_MOVES_FUNDS},
@@ -189,6 +192,10 @@ static const struct {
      small, ERR_POLICY_REFUSED},
     /* Phemex signs the path, but no method */
     {"an honest order", "phemex", "POST", "/g-orders", "", "{" G_ORDER "}", phemex_trader, OK},
+    {"an honest conditional order", "phemex", "POST", "/spot/orders", "",
+     "{\"symbol\":\"sBTCUSDT\",\"side\":\"Sell\",\"qtyType\":\"ByBase\",\"baseQtyEv\":100000,\"ordType\":\"Stop\","
+     "\"stopPxEp\":700000000,\"trigger\":\"ByLastPrice\"}",
+     phemex_trader, OK},
     {"an order in a query", "phemex", "PUT", "/g-orders/create", "symbol=BTCUSDT&orderQtyRq=1&ordType=Market&side=Buy",
      "", phemex_trader, OK},
     {"an order that cancels by its id", "phemex", "POST", "/g-orders", "", "{" G_ORDER ",\"clOrdID\":\"a\"}",
