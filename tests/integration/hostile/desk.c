@@ -205,6 +205,7 @@ struct desk *desk_new(void)
     assert_int_equal(arena_new(1u << 16, 512u << 20, &d->arena), OK);
     memset(d->admin_seed, 7, sizeof d->admin_seed);
     assert_int_equal(ed25519_public(d->admin_seed, q.administrator_key), OK);
+    d->venue = "binance";
     d->scheme = "binance-hmac";
     d->secret = SECRET;
     desk_start(d);
@@ -384,7 +385,7 @@ struct credential_row desk_put(struct desk *d, uint64_t version, const char *pol
     struct credential_descriptor c = {.id = {1},
                                       .version = version,
                                       .path = VIEW_STR("exchange/binance/main"),
-                                      .venue = VIEW_STR("binance"),
+                                      .venue = view_str(d->venue),
                                       .scheme = view_str(d->scheme),
                                       .policy = view_str(policy)};
     struct keeper_credential_put q = {0};

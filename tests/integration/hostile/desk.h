@@ -35,7 +35,7 @@ struct desk {
     struct keeper_init_done init;
     uint8_t admin_seed[32];
     uint64_t logged;
-    const char *scheme, *secret; /* of the credential that desk_put stores */
+    const char *venue, *scheme, *secret; /* of the credential that desk_put stores */
 };
 
 struct desk *desk_new(void); /* started, initialised, unsealed */

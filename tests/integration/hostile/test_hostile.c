@@ -125,6 +125,61 @@ static void a_read_that_is_a_cancel_elsewhere_is_refused(void **state)
     decides(d, &q, "ambiguous-signature");
 }
 
+/* Phemex signs path, query, expiry and body joined without a separator, and no method. */
+static void nothing_of_phemex_gives_more_than_the_policy(void **state)
+{
+#define G_ORDER "\"symbol\":\"BTCUSDT\",\"side\":\"Buy\",\"ordType\":\"Limit\",\"orderQtyRq\":\"1\",\"priceRp\":\"9\""
+#define SPOT                                                                                                           \
+    "\"symbol\":\"sBTCUSDT\",\"side\":\"Buy\",\"ordType\":\"Limit\",\"qtyType\":\"ByBase\",\"priceEp\":900000000"
+    static const struct {
+        const char *method, *path, *query, *body, *decision;
+    } tries[] = {
+        {"POST", "/g-orders", "", "{" G_ORDER "}", "ok"},
+        {"POST", "/spot/orders", "", "{" SPOT ",\"baseQtyEv\":100000000}", "ok"},
+        /* money out */
+        {"POST", "/exchange/wallets/createWithdraw", "", "{\"currency\":\"BTC\",\"address\":\"x\",\"amountEv\":1}",
+         "moves-funds"},
+        {"GET", "/exchange/wallets/confirm/withdraw", "code=a", "", "moves-funds"},
+        {"POST", "/assets/transfer", "", "{\"amountEv\":1,\"currency\":\"BTC\",\"moveOp\":1}", "moves-funds"},
+        {"POST", "/g-orders", "", "{" G_ORDER ",\"currency\":\"BTC\",\"address\":\"x\",\"amountEv\":1}",
+         "unknown-parameter"},
+        {"GET", "/spot/wallets", "currency=BTC&address=x&amountEv=1", "", "unknown-parameter"},
+        {"POST", "/g-orders/../exchange/wallets/createWithdraw", "",
+         "{\"currency\":\"BTC\",\"address\":\"x\",\"amountEv\":1}", "unknown-endpoint"},
+        /* shifted boundaries: between path and query, query and expiry, expiry and body */
+        {"POST", "/g-orders", "/all", "{" G_ORDER "}", "malformed"},
+        {"PUT", "/g-orders/create", "symbol=BTCUSDT&side=Buy&ordType=Market&orderQtyRq=1", "", "ambiguous-signature"},
+        {"DELETE", "/g-orders/cancel", "symbol=BTCUSDT&orderID=abc1795871514", "", "ambiguous-signature"},
+        {"PUT", "/g-orders/create", "symbol=BTCUSDT&side=Buy&orderQtyRq=1&clOrdID=4102444800x&ordType=Market", "",
+         "ambiguous-signature"},
+        {"POST", "/g-orders", "", "{" G_ORDER ",\"text\":\"4102444800{}\"}", "bad-value"},
+        /* the same thing twice */
+        {"POST", "/g-orders", "symbol=DOGEUSDT", "{" G_ORDER "}", "duplicate-parameter"},
+        {"POST", "/g-orders", "", "{" G_ORDER ",\"side\":\"Sell\"}", "duplicate-field"},
+        {"DELETE", "/g-orders/cancel", "symbol=BTCUSDT&orderID=a&orderID=b", "", "duplicate-parameter"},
+        /* a second size beside one that is allowed */
+        {"POST", "/spot/orders", "", "{" SPOT ",\"baseQtyEv\":100000000,\"baseQtyRq\":\"1000\"}", "policy-refused"},
+        {"POST", "/spot/orders", "", "{" SPOT ",\"baseQtyRq\":\"1\",\"baseQtyEv\":100000000000}", "policy-refused"},
+        {"POST", "/g-orders", "", "{" G_ORDER ",\"orderQty\":\"1000\"}", "unknown-parameter"},
+        {"POST", "/g-orders", "orderQtyRq=1000", "{" G_ORDER "}", "duplicate-parameter"},
+    };
+    struct desk *d = *state;
+    struct credential_row row;
+
+    d->venue = d->scheme = "phemex";
+    row = desk_put(
+        d, 1, "{\"classes\":[\"read\",\"cancel\",\"order\"],\"max_size\":[{\"symbol\":\"*\",\"size\":\"1\"}]}", NULL);
+    assert_int_equal(desk_load(d, &row), OK);
+    for (size_t i = 0; i < ARRAY_LEN(tries); i++) {
+        struct signer_sign q = desk_order();
+        q.method = view_str(tries[i].method);
+        q.request_path = view_str(tries[i].path);
+        q.query = view_str(tries[i].query);
+        q.body = view_str(tries[i].body);
+        decides(d, &q, tries[i].decision);
+    }
+}
+
 /* --- authority */
 
 static void a_policy_is_not_lowered_without_an_administrator(void **state)
@@ -397,6 +452,7 @@ int main(void)
         T(no_message_gives_the_secret),
         T(nothing_signs_a_withdrawal),
         T(a_read_that_is_a_cancel_elsewhere_is_refused),
+        T(nothing_of_phemex_gives_more_than_the_policy),
         T(a_policy_is_not_lowered_without_an_administrator),
         T(an_old_policy_stays_dead_also_after_a_power_cut),
         T(nonces_and_windows_survive_a_power_cut),
