@@ -18,14 +18,14 @@ QUICK = "argon2: {passes: 1, memory_kib: 8192}\n"
 class Server:
     """A server of its own. `start` and `stop` as often as wanted; `initialise` once."""
 
-    def __init__(self, build, home, config=QUICK):
-        self.build, self.home = build, home
+    def __init__(self, build, home, config=QUICK, port=0):
+        self.build, self.home, self.port = build, home, port
         self.socket = home / "data/run/api.sock"
         self.env = dict(os.environ, HOLDFAST_DATA_DIR=str(home / "data"), HOLDFAST_HOME=str(home / "profile"),
                         HOLDFAST_ADDR=f"unix:{self.socket}")
         (home / "data").mkdir(mode=0o700)
         (home / "profile").mkdir(mode=0o700)
-        self.write("holdfast.yaml", f"data_dir: {home}/data\nvenues_dir: {ROOT}/spec/venues\nlisten: 127.0.0.1:0\n{config}")
+        self.write("holdfast.yaml", f"data_dir: {home}/data\nvenues_dir: {ROOT}/spec/venues\nlisten: 127.0.0.1:{port}\n{config}")
         for name in ("unseal", "approval", "password"):
             self.write(name, PASSWORD)
         self.process = None

@@ -5,12 +5,16 @@ sign_hyperliquid_median_vs_ccxt  one bot over the Unix socket: median time of a 
                                  beside ccxt's own in-process signing of the same order. Below 1 is faster than ccxt.
 sign_hyperliquid_rate_vs_ccxt    signatures a second with 16 bots, each with a key of its own, since a nonce is a millisecond of
                                  its key: more than 1,000 a second with one key would run away from the clock.
-secret_read_vs_nginx             reads of one secret with 128 connections, durable record included, beside nginx serving a
-                                 static file of the same size over a Unix socket.
+secret_read_vs_nginx             reads of one secret with 128 connections over TLS 1.3, as services on other hosts read them,
+                                 durable record included, beside nginx serving a static file of the same size the same way,
+                                 with the same certificate; wrk is the client.
+secret_read_unix_vs_nginx        the same over a Unix socket, where nginx has next to nothing to do.
 """
 import json
 import pathlib
+import re
 import shutil
+import socket
 import statistics
 import subprocess
 import sys
@@ -25,14 +29,21 @@ ORDER = ('{"type":"order","orders":[{"a":39,"b":false,"p":"69919.8","s":"49.8974
          '"t":{"limit":{"tif":"Gtc"}}}],"grouping":"na"}')
 
 
-def nginx(home, size):
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def nginx(home, size, port):
     (home / "file").write_text("x" * size)
     config = home / "nginx.conf"
     config.write_text(f"""daemon off; pid {home}/nginx.pid; error_log {home}/nginx.log; worker_processes 2;
 events {{ worker_connections 1024; }}
-http {{ access_log off; keepalive_requests 100000000; server {{ listen unix:{home}/nginx.sock; root {home}; }} }}
+http {{ access_log off; keepalive_requests 100000000; root {home}; server {{ listen unix:{home}/nginx.sock; }}
+server {{ listen 127.0.0.1:{port} ssl; ssl_protocols TLSv1.3; ssl_certificate {home}/data/tls/server.crt;
+ssl_certificate_key {home}/data/tls/server.key; }} }}
 """)
-    home.chmod(0o755)
     process = subprocess.Popen(["nginx", "-c", config, "-p", home], stderr=subprocess.DEVNULL)
     until = time.monotonic() + 10
     while not (home / "nginx.sock").exists():
@@ -42,6 +53,14 @@ http {{ access_log off; keepalive_requests 100000000; server {{ listen unix:{hom
     return process
 
 
+def wrk(port, path, *headers):
+    out = subprocess.check_output(["wrk", "-t2", "-c128", f"-d{SECONDS}s", *[w for h in headers for w in ("-H", h)],
+                                   f"https://127.0.0.1:{port}{path}"], text=True)
+    if "Non-2xx" in out or "Socket errors" in out:
+        sys.exit("bench: wrk: " + out)
+    return float(re.search(r"Requests/sec:\s+([\d.]+)", out)[1])
+
+
 def ccxt():
     return json.loads(subprocess.check_output(["node", ROOT / "tests/bench/ccxt_sign.js", "400"], text=True))
 
@@ -49,13 +68,15 @@ def ccxt():
 def measure(server, home):
     sign = request("POST", "/api/v1/sign", server.bot, json.dumps(
         {"credential": "exchange/hyperliquid/bot@@", "network": "mainnet"})[:-1] + ',"params":' + ORDER + "}")
-    read = request("GET", "/api/v1/secrets/data/bench/secret?reason=bench", server.reader)
-    web, static = nginx(home, 64), request("GET", "/file")
+    path = "/api/v1/secrets/data/bench/secret?reason=bench"
+    read = request("GET", path, server.reader)
+    port = free_port()
+    web, static = nginx(home, 64, port), request("GET", "/file")
 
     def loaded(socket, body, connections, seconds=SECONDS):
         return load(BUILD, socket, body, connections, seconds, home)
 
-    rows = {"median": [], "ccxt_median": [], "rate": [], "ccxt_rate": [], "secret": [], "nginx": []}
+    rows = {"median": [], "ccxt_median": [], "rate": [], "ccxt_rate": [], "secret": [], "nginx": [], "secret_tls": [], "nginx_tls": []}
     try:
         for number in range(ROUNDS):
             # Briefly: one credential's nonces rise by a millisecond each, and may not run far ahead of the clock.
@@ -66,6 +87,8 @@ def measure(server, home):
             rows["rate"].append(loaded(server.socket, sign, BOTS)["rate"])
             rows["secret"].append(loaded(server.socket, read, 128)["rate"])
             rows["nginx"].append(loaded(home / "nginx.sock", static, 128)["rate"])
+            rows["secret_tls"].append(wrk(server.port, path, f"Authorization: Bearer {server.reader}"))
+            rows["nginx_tls"].append(wrk(port, "/file"))
             print(f"round {number + 1}: " + ", ".join(f"{k} {v[-1]:.0f}" for k, v in rows.items()), file=sys.stderr)
     finally:
         web.terminate()
@@ -75,7 +98,8 @@ def measure(server, home):
 
 def main():
     home = pathlib.Path(tempfile.mkdtemp(prefix="server-", dir=DIRECTORY))
-    server = Server(BUILD, home)
+    server = Server(BUILD, home, port=free_port())
+    home.chmod(0o755)
     try:
         server.start()
         server.prepare()
@@ -86,7 +110,8 @@ def main():
     print(json.dumps({
         "sign_hyperliquid_median_vs_ccxt": result(m["median"], m["ccxt_median"], "us"),
         "sign_hyperliquid_rate_vs_ccxt": result(m["rate"], m["ccxt_rate"], "signatures/s"),
-        "secret_read_vs_nginx": result(m["secret"], m["nginx"], "reads/s"),
+        "secret_read_vs_nginx": result(m["secret_tls"], m["nginx_tls"], "reads/s"),
+        "secret_read_unix_vs_nginx": result(m["secret"], m["nginx"], "reads/s"),
     }))
 
 
