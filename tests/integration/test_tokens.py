@@ -170,7 +170,10 @@ def test_of_many_at_once_one_refresh_wins_and_then_all_is_over(desk):
                                                           {"refresh_token": got["refresh_token"]}), range(8)))
     good = [a for a in answers if a.status == 200]
     assert len(good) == 1, answers
-    assert {a.code for a in answers if a.status != 200} <= {"token-reused", "token-revoked"}
+    # Whoever lost too often in a row is told to come again, and is judged then.
+    assert {a.code for a in answers if a.status != 200} <= {"token-reused", "token-revoked", "busy"}
+    again = desk.api().call("POST", "/api/v1/tokens/refresh", {"refresh_token": got["refresh_token"]})
+    assert again.code in ("token-reused", "token-revoked"), again
     refused(desk, good[0].json["access_token"], "token-revoked")
 
 
