@@ -131,7 +131,9 @@ static enum http_outcome list_get(struct http_request *req)
         return people_refuse(req, "sessions:", q.user, "the sessions of others need users:manage");
     if (!q.all && user.len == 0)
         return people_problem(req, ERR_MISSING_FIELD, "?user", "Say whose sessions: a key has none.");
-    enum err e = fill_page(req, &q, q.all ? (struct view){0} : user, &page);
+    if (q.all)
+        user = (struct view){0};
+    enum err e = fill_page(req, &q, user, &page);
     if (e == ERR_MALFORMED || e == ERR_BAD_VALUE)
         return people_problem(req, ERR_BAD_VALUE, "?after", "An id is 32 hex digits.");
     return e == OK ? http_answer_entity(req, 200, &page_entity, &page) : http_answer_error(req, e);

@@ -173,7 +173,7 @@ static bool is_sought(void *context, void *value)
     struct seek *s = context;
     const struct known *k = value;
     struct view name = table_key(value), key = VIEW(k->row_key, k->row_key_len);
-    uint8_t hash[32];
+    uint8_t hash[32] = {0};
     if (k->version == 0 || name.len > sizeof s->name)
         return true;
     if (s->row)
