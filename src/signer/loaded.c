@@ -144,12 +144,13 @@ RESULT signer_check(struct signer *s, struct view descriptor, struct problem *wh
     AUTO(arena_free) struct arena *arena = NULL;
     AUTO(policy_free) struct policy *policy = NULL;
     struct credential_descriptor d;
-    const struct venue *v;
+    const struct venue *v = NULL;
 
     TRY(arena_new(4096, 1u << 20, &arena));
     TRY(entity_decode(&credential_descriptor_entity, descriptor, arena, &d));
     TRY(check_venue(s, &d, &v, why));
-    return policy_parse(d.policy, &policy, why);
+    TRY(policy_parse(d.policy, &policy, why));
+    return scheme_find(d.scheme)->declared ? policy_check_endpoints(policy, v, why) : OK;
 }
 
 /* What was reserved before counts as used; a window that has passed since begins anew by itself. */

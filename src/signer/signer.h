@@ -40,7 +40,8 @@ void signer_changed(struct signer *s, const struct keeper_event_credential *e);
 /* Puts an unwrapped credential in memory. The bundle is copied into guarded memory. ERR_UNKNOWN_VENUE,
  * ERR_WRONG_KEY_FOR_VENUE, ERR_BAD_POLICY, ERR_CONTRADICTORY_POLICY. */
 RESULT signer_load(struct signer *s, struct view descriptor, const struct keeper_unwrapped *u, struct problem *why);
-/* Everything that can be checked without the key. */
+/* Everything that can be checked without the key: what signer_load() checks, and the endpoints of the policy, which a
+ * later declaration of the venue may have no more. */
 RESULT signer_check(struct signer *s, struct view descriptor, struct problem *why);
 RESULT signer_venues_list(const struct signer *s, struct arena *arena, struct signer_venues *ret);
 

@@ -1,4 +1,5 @@
-/* A venue's declaration as the REST schemes read it. Only venue*.c, rest*.c and judge*.c include this. */
+/* A venue's declaration as the REST schemes read it. Only venue*.c, rest*.c, judge*.c and policy_venue.c
+ * include this. */
 #ifndef HOLDFAST_SIGNER_VENUE_MODEL_H
 #define HOLDFAST_SIGNER_VENUE_MODEL_H
 

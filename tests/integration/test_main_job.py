@@ -264,6 +264,11 @@ def test_wrong_credentials_are_refused_when_they_are_stored(trading, change, cod
     assert f"code:  {code}\n" in r.stderr, r.stderr
 
 
+def test_an_endpoint_that_no_request_can_have_is_refused_when_it_is_stored(trading):
+    r = job.store(trading, "binance", "exchange/wrong/main", code=2, policy={"endpoints": ["POST /nowhere"]})
+    assert "code:  contradictory-policy\n" in r.stderr and "/endpoints/0" in r.stderr, r.stderr
+
+
 def test_nobody_reads_a_secret_back_over_any_route(trading):
     """Every address with every kind of caller, over the network and over the local socket: no answer holds a part of a
     venue's secret. Neither do the store's files, nor the log."""

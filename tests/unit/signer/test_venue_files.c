@@ -40,6 +40,35 @@ static void test_shipped(void **state)
     }
 }
 
+/* A misspelt endpoint would refuse what the administrator meant to allow, and only when the bot trades. */
+static void test_policy_endpoints(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *venue, *policy, *where; /* "": good */
+    } rows[] = {
+        {"binance", "{}", ""},
+        {"binance", "{\"endpoints\":[\"GET /api/v3/account\"]}", ""},
+        {"binance", "{\"classes\":[\"order\"],\"endpoints\":[\"* /api/v3/order\",\"order.place\"]}", ""},
+        {"binance", "{\"classes\":[\"order\"],\"endpoints\":[\"GET /api/v3/account\"]}", "/endpoints/0"},
+        {"binance", "{\"endpoints\":[\"GET /api/v3/*\",\"POST /nowhere\"]}", "/endpoints/1"},
+        {"binance", "{\"endpoints\":[\"GET /spot/wallets\"]}", "/endpoints/0"},
+        {"phemex", "{\"endpoints\":[\"GET /spot/wallets\"]}", ""},
+        {"phemex", "{\"classes\":[\"order\"],\"endpoints\":[\"DELETE /g-orders*\"]}", "/endpoints/0"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct venue *v = rest_venue(rows[i].venue);
+        struct policy *p = NULL;
+        struct problem why = {0};
+        assert_int_equal(policy_parse(T(rows[i].policy), &p, &why), OK);
+        enum err expected = rows[i].where[0] ? ERR_CONTRADICTORY_POLICY : OK;
+        if (policy_check_endpoints(p, v, &why) != expected || strcmp(why.where, rows[i].where) != 0)
+            fail_msg("%s: at '%s', should be at '%s'", rows[i].policy, why.where, rows[i].where);
+        policy_free(p);
+        venue_free(v);
+    }
+}
+
 /* What moves funds must say so: the class is what the default policy refuses by. */
 static void test_classes(void **state)
 {
@@ -130,7 +159,7 @@ static void test_refused(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_shipped), cmocka_unit_test(test_classes),
-                                       cmocka_unit_test(test_refused)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_shipped), cmocka_unit_test(test_policy_endpoints),
+                                       cmocka_unit_test(test_classes), cmocka_unit_test(test_refused)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
