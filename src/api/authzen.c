@@ -97,9 +97,9 @@ static RESULT judge(struct http_request *req, const struct question *q, struct v
 {
     struct explain_asked asked = {.permission = q->action, .level = q->level};
     struct explanation x = {0};
-    struct explain_subject who;
-    struct decide_what what;
-    struct view identity;
+    struct explain_subject who = {0};
+    struct decide_what what = {0};
+    struct view identity = {0};
     TRY(named(req->arena, q->subject_type, q->subject_id, &identity));
     TRY(named(req->arena, q->resource_type, q->resource_id, &asked.resource));
     enum err e = explain_subject(req, identity, &who);
@@ -121,7 +121,7 @@ static RESULT judge(struct http_request *req, const struct question *q, struct v
 static RESULT evaluate(struct http_request *req, const json_t *own, const json_t *all, struct verdict *ret,
                        struct problem *why)
 {
-    struct question q;
+    struct question q = {0};
     *why = (struct problem){0};
     enum err e = read_question(own, all, &q, why);
     if (e == OK)

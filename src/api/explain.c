@@ -208,8 +208,8 @@ static bool may_ask(struct http_request *req, struct view identity)
 static enum http_outcome explain_get(struct http_request *req)
 {
     struct query q = {0};
-    struct explain_subject who;
-    struct decide_what what;
+    struct explain_subject who = {0};
+    struct decide_what what = {0};
     struct explanation x = {0};
     struct problem why;
     if (http_request_query(req, &q, &why) != OK)
@@ -256,7 +256,7 @@ static RESULT note(struct looking *l, const char *prefix, struct view name, cons
 static RESULT look_at_users(struct looking *l, struct view after)
 {
     const struct users_range range = {.after = after, .limit = l->limit};
-    struct explain_subject who;
+    struct explain_subject who = {0};
     struct entity_list found;
     TRY(identity_users_page(api_of(l->req)->shared->identity, &range, l->req->arena, &found));
     const struct user *u = found.items;
@@ -274,7 +274,7 @@ static RESULT look_at_users(struct looking *l, struct view after)
 static RESULT look_at_keys(struct looking *l, struct view after)
 {
     const struct api_keys_range range = {.after = after, .limit = l->limit};
-    struct explain_subject who;
+    struct explain_subject who = {0};
     struct entity_list found;
     TRY(api_keys_page(api_of(l->req)->shared->api_keys, &range, l->req->arena, &found));
     const struct api_key *k = found.items;

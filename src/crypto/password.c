@@ -111,13 +111,13 @@ static RESULT fastest_ms(const struct clock *clock, struct argon2_cost cost, uin
 RESULT argon2_calibrate(const struct clock *clock, uint32_t target_ms, struct argon2_cost *ret)
 {
     struct argon2_cost cost = {.passes = 1, .memory_kib = CALIBRATE_MOST_KIB};
-    uint64_t one;
+    uint64_t one = 1;
     TRY(fastest_ms(clock, cost, &one));
     while (one > target_ms && cost.memory_kib > CALIBRATE_LEAST_KIB) {
         cost.memory_kib = cost.memory_kib / 2 > CALIBRATE_LEAST_KIB ? cost.memory_kib / 2 : CALIBRATE_LEAST_KIB;
         TRY(fastest_ms(clock, cost, &one));
     }
-    uint64_t passes = target_ms / one;
+    uint64_t passes = one ? target_ms / one : target_ms;
     cost.passes = passes < 1 ? 1 : passes > ARGON2_MAX_PASSES ? ARGON2_MAX_PASSES : (uint32_t)passes;
     if (cost.memory_kib == CALIBRATE_LEAST_KIB && cost.passes < 2)
         cost.passes = 2;
