@@ -124,6 +124,8 @@ def test_no_entity_takes_nonsense(desk, document):
             continue
         for raw, codes in ((b"{", {"bad-json"}), (b"[1]", {"wrong-type"}), (b'{"zzz":1}', {"unknown-field"}),
                            (b"\xff\xfe", {"bad-json", "bad-utf8"}), (b'{"a\x00":1}', {"bad-json", "nul-byte"})):
+            if address.startswith("/access/"):  # AuthZEN lets a question say more than we look at
+                codes = codes | {"missing-field"}
             a = api.call(method, address, raw=raw)
             if operation["x-permission"] in ("mev:execute", "orders:place", "positions:manage") and a.status == 403:
                 continue
