@@ -19,7 +19,8 @@ static struct known *known_new(struct view table_name, const struct txn_change *
         return NULL;
     k->version = c->version;
     memcpy(k->commitment, c->commitment, sizeof k->commitment);
-    memcpy(k->row_key, c->key.ptr, c->key.len);
+    if (c->key.len)
+        memcpy(k->row_key, c->key.ptr, c->key.len);
     k->row_key_len = c->key.len;
     k->len = c->value.len;
     if (c->value.len)
