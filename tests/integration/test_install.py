@@ -11,12 +11,16 @@ import server as holdfast
 from server import as_user
 
 
+def install(below):
+    subprocess.run(["meson", "install", "-C", holdfast.BUILD, "--no-rebuild", "--quiet", "--destdir", below], check=True)
+    found = list(below.glob("**/bin/holdfast"))
+    assert len(found) == 1, f"holdfast was not installed below {below}"
+    return found[0].parents[1]
+
+
 @pytest.fixture
 def installed(tmp_path):
-    subprocess.run(["meson", "install", "-C", holdfast.BUILD, "--no-rebuild", "--quiet", "--destdir", tmp_path], check=True)
-    found = list(tmp_path.glob("**/bin/holdfast"))
-    assert len(found) == 1, f"holdfast was not installed below {tmp_path}"
-    return found[0].parents[1]
+    return install(tmp_path)
 
 
 def test_installed_tree_serves_and_knows_its_venues(installed, new_server, monkeypatch):
@@ -88,7 +92,7 @@ def as_the_unit(settings):
 
 
 @pytest.fixture
-def service(installed, new_server):
+def service(installed, new_server, monkeypatch):
     """A server with directories, limits and privileges of the unit, and its user."""
     assert os.getuid() == 0, "only root can become the service's user and the bots'"
     settings = settings_of((installed / UNIT).read_text())
@@ -100,6 +104,9 @@ def service(installed, new_server):
         os.chown(path, SERVER_UID, SERVER_UID)
     s.unix_socket = str(run / "api.sock")
     s.config.update({"data_dir": s.data, "unix_socket": s.unix_socket})
+    # Where the service's user can go: a checkout may lie in somebody's home.
+    monkeypatch.setattr(holdfast, "PROGRAM", install(s.home / "installed") / "bin" / "holdfast")
+    del s.config["venues_dir"]
     s.write_config()
     s.start(prefix=as_the_unit(settings))
     return s
