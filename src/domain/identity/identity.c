@@ -3,36 +3,10 @@
 
 #include <strings.h>
 
-#define PLAIN_MAX    (16u * 1024)
-#define SCRATCH_SIZE (64u * 1024)
-
 static void forget(void *value)
 {
     struct known *k = value;
     wipe(k->plain, k->len);
-}
-
-static struct known *known_new(struct view table_name, const struct txn_change *c)
-{
-    struct known *k = c->key.len <= STORE_KEY_MAX ? table_value_new(sizeof *k + c->value.len, table_name) : NULL;
-    if (!k)
-        return NULL;
-    k->version = c->version;
-    memcpy(k->commitment, c->commitment, sizeof k->commitment);
-    if (c->key.len)
-        memcpy(k->row_key, c->key.ptr, c->key.len);
-    k->row_key_len = c->key.len;
-    k->len = c->value.len;
-    if (c->value.len)
-        memcpy(k->plain, c->value.ptr, c->value.len);
-    return k;
-}
-
-static RESULT encoded(const struct entity *e, const void *object, struct arena *arena, struct view *ret)
-{
-    AUTO_WRITER w = writer_new(PLAIN_MAX);
-    TRY(entity_encode(e, object, &w));
-    return arena_copy(arena, writer_view_of(&w), ret);
 }
 
 /* As long as most rows are. */
@@ -49,9 +23,9 @@ static RESULT make_nobody(struct identity *i)
                            .created_ms = 1,
                            .last_login_ms = 1,
                            .password_changed_ms = 1};
-    TRY(arena_new(2048, SCRATCH_SIZE, &arena));
-    TRY(encoded(&user_entity, &u, arena, &c.value));
-    i->nobody = known_new(u.name, &c);
+    TRY(arena_new(2048, TABLES_SCRATCH, &arena));
+    TRY(tables_encoded(&user_entity, &u, arena, &c.value));
+    i->nobody = tables_known(u.name, &c);
     return i->nobody ? OK : ERR_NO_MEMORY;
 }
 
@@ -85,219 +59,6 @@ void identity_free(struct identity *i)
 struct roles *identity_roles(struct identity *i)
 {
     return i->roles;
-}
-
-/* --- into the tables */
-
-static bool is_newer(struct table *t, struct view name, uint64_t version)
-{
-    table_enter();
-    const struct known *k = table_find(t, name);
-    bool newer = !k || k->version < version;
-    table_leave();
-    return newer;
-}
-
-/* What was counted since the row was read is not in it. A row without failures is one of a log-in, or of somebody who
- * unlocked him: there the count begins anew. */
-static void carry_failures(struct table *t, struct known *k)
-{
-    table_enter();
-    const struct known *before = table_find(t, table_key(k));
-    if (before && !before->gone && k->failed) {
-        k->failed = before->failed > k->failed ? before->failed : k->failed;
-        k->locked_until_ms = k->locked_until_ms ? k->locked_until_ms : before->locked_until_ms;
-    }
-    table_leave();
-}
-
-static void put_newer(struct identity *i, struct table *t, struct known *k)
-{
-    pthread_mutex_lock(&i->lock);
-    carry_failures(t, k);
-    if (is_newer(t, table_key(k), k->version))
-        table_put(t, k);
-    else
-        table_value_free(t, k);
-    pthread_mutex_unlock(&i->lock);
-}
-
-/* A change says which row, and not whose it is. */
-struct seek {
-    struct view row_key;
-    uint8_t name[USER_NAME_MAX];
-    size_t name_len;
-    bool found;
-};
-
-static bool compare_row(void *context, void *value)
-{
-    struct seek *s = context;
-    const struct known *k = value;
-    if (!view_eq(VIEW(k->row_key, k->row_key_len), s->row_key))
-        return true;
-    struct view name = table_key(k);
-    memcpy(s->name, name.ptr, name.len);
-    s->name_len = name.len;
-    s->found = true;
-    return false;
-}
-
-static RESULT drop_user(struct identity *i, const struct txn_change *c)
-{
-    const struct txn_change mark = {.version = c->expect + 1, .key = c->key};
-    struct seek s = {.row_key = c->key};
-    table_enter();
-    table_visit(i->users, compare_row, &s);
-    table_leave();
-    if (!s.found)
-        return OK;
-    struct known *k = known_new(VIEW(s.name, s.name_len), &mark);
-    if (!k) {
-        (void)!table_remove(i->users, VIEW(s.name, s.name_len));
-        return ERR_NO_MEMORY;
-    }
-    k->gone = true;
-    put_newer(i, i->users, k);
-    return OK;
-}
-
-/* A text of the value that k has a copy of. */
-static struct view inside(const struct known *k, const struct txn_change *c, struct view text)
-{
-    return text.len ? VIEW(k->plain + (text.ptr - c->value.ptr), text.len) : (struct view){0};
-}
-
-static void note_roles(struct known *k, const struct user *u, struct view plain)
-{
-    for (size_t n = 0; n < u->roles.count && n < USER_ROLES_MAX; n++) {
-        struct view role = u->roles.items[n];
-        k->roles[n].at = (uint16_t)(role.ptr - plain.ptr); /* PLAIN_MAX is less than that */
-        k->roles[n].len = (uint16_t)role.len;
-        k->role_count++;
-    }
-}
-
-static RESULT apply_user(struct identity *i, const struct txn_change *c, struct arena *scratch)
-{
-    struct user u = {0};
-    TRY(entity_decode(&user_entity, c->value, scratch, &u));
-    struct known *k = known_new(u.name, c);
-    if (!k) { /* better nobody than one with the rights of before */
-        (void)!table_remove(i->users, u.name);
-        return ERR_NO_MEMORY;
-    }
-    k->email = inside(k, c, u.email);
-    k->disabled = u.state == USER_DISABLED;
-    k->environments = u.environments;
-    note_roles(k, &u, c->value);
-    k->failed = u.failed_attempts;
-    k->locked_until_ms = u.state == USER_LOCKED ? u.locked_until_ms : 0;
-    put_newer(i, i->users, k);
-    return OK;
-}
-
-static RESULT apply_session(struct identity *i, const struct txn_change *c, struct arena *scratch, bool fresh)
-{
-    struct session s = {0};
-    TRY(entity_decode(&session_entity, c->value, scratch, &s));
-    struct known *k = known_new(VIEW_OF(s.token_hash), c);
-    if (!k)
-        return ERR_NO_MEMORY;
-    k->name = inside(k, c, s.user);
-    k->created_ms = s.created_ms;
-    k->expires_ms = s.expires_ms;
-    k->idle_ms = s.idle_ms;
-    atomic_init(&k->used_ms, !fresh ? 0 : s.second_ms > s.created_ms ? s.second_ms : s.created_ms);
-    put_newer(i, i->sessions, k);
-    return OK;
-}
-
-static RESULT drop_session(struct identity *i, const struct txn_change *c)
-{
-    struct seek s = {.row_key = c->key};
-    table_enter();
-    table_visit(i->sessions, compare_row, &s);
-    table_leave();
-    if (s.found)
-        (void)!table_remove(i->sessions, VIEW(s.name, s.name_len)); /* somebody else was faster: gone all the same */
-    return OK;
-}
-
-static RESULT apply(struct identity *i, const struct txn_change *c, struct arena *scratch, bool fresh)
-{
-    if (c->table == TABLE_USER)
-        return c->remove ? drop_user(i, c) : apply_user(i, c, scratch);
-    if (c->table == TABLE_SESSION)
-        return c->remove ? drop_session(i, c) : apply_session(i, c, scratch, fresh);
-    return roles_applied(i->roles, c);
-}
-
-RESULT identity_applied(struct identity *i, const struct txn_change *change)
-{
-    AUTO(arena_free) struct arena *scratch = NULL;
-    TRY(arena_new(2048, SCRATCH_SIZE, &scratch));
-    return apply(i, change, scratch, true);
-}
-
-/* --- from the store */
-
-static RESULT take_loaded(void *context, const struct txn_change *row, struct arena *scratch)
-{
-    return apply(context, row, scratch, false);
-}
-
-RESULT identity_load(struct identity *i, struct store *reader, const struct row_keys *keys, size_t *ret_damaged,
-                     struct problem *why)
-{
-    struct ledger_load users = {.keys = keys, .table = TABLE_USER, .take = take_loaded, .context = i};
-    struct ledger_load sessions = users;
-    size_t damaged_users = 0, damaged_sessions = 0, damaged_roles = 0;
-    sessions.table = TABLE_SESSION;
-    TRY(roles_load(i->roles, reader, keys, &damaged_roles, why));
-    TRY(ledger_load(reader, &users, &damaged_users, why));
-    TRY(ledger_load(reader, &sessions, &damaged_sessions, why));
-    *ret_damaged = damaged_roles + damaged_users + damaged_sessions;
-    return OK;
-}
-
-/* --- rows that are found to be damaged */
-
-struct accused {
-    const uint8_t *row;
-    bool found;
-    uint8_t name[USER_NAME_MAX > 32 ? USER_NAME_MAX : 32];
-    size_t name_len;
-};
-
-static bool is_accused(void *context, void *value)
-{
-    struct accused *a = context;
-    const struct known *k = value;
-    struct view name = table_key(value);
-    uint8_t hash[32];
-    row_hash(VIEW(k->row_key, k->row_key_len), hash);
-    if (memcmp(hash, a->row, sizeof hash) != 0 || name.len > sizeof a->name)
-        return true;
-    memcpy(a->name, name.ptr, name.len);
-    a->name_len = name.len;
-    a->found = true;
-    return false;
-}
-
-void identity_distrust(struct identity *i, uint16_t table, const uint8_t row[static 32])
-{
-    struct accused a = {.row = row};
-    struct table *t = table == TABLE_USER ? i->users : i->sessions;
-    if (table == TABLE_ROLE)
-        roles_distrust(i->roles, row);
-    if (table != TABLE_USER && table != TABLE_SESSION)
-        return;
-    table_enter();
-    table_visit(t, is_accused, &a);
-    table_leave();
-    if (a.found)
-        (void)!table_remove(t, VIEW(a.name, a.name_len)); /* gone already: as well */
 }
 
 /* --- users */
@@ -504,15 +265,6 @@ RESULT identity_session(struct identity *i, const uint8_t token_hash[static 32],
 
 /* --- changes */
 
-static RESULT named(const struct row_keys *keys, uint16_t table, struct view name, struct arena *arena,
-                    struct view *ret)
-{
-    uint8_t bytes[STORE_KEY_MAX];
-    struct writer w = writer_fixed(bytes, sizeof bytes);
-    TRY(row_key_exact(keys, table, name, &w));
-    return arena_copy(arena, writer_view_of(&w), ret);
-}
-
 RESULT identity_put_user(const struct row_keys *keys, const struct user *user, const struct user_found *before,
                          struct arena *arena, struct txn_change *ret)
 {
@@ -520,8 +272,8 @@ RESULT identity_put_user(const struct row_keys *keys, const struct user *user, c
     c.version = c.expect + 1;
     if (before)
         memcpy(c.old_commitment, before->commitment, sizeof c.old_commitment);
-    TRY(named(keys, TABLE_USER, user->name, arena, &c.key));
-    TRY(encoded(&user_entity, user, arena, &c.value));
+    TRY(tables_named(keys, TABLE_USER, user->name, arena, &c.key));
+    TRY(tables_encoded(&user_entity, user, arena, &c.value));
     *ret = c;
     return OK;
 }
@@ -530,8 +282,8 @@ RESULT identity_put_session(const struct row_keys *keys, const struct session *s
                             struct txn_change *ret)
 {
     struct txn_change c = {.table = TABLE_SESSION, .version = 1};
-    TRY(named(keys, TABLE_SESSION, VIEW_OF(s->token_hash), arena, &c.key));
-    TRY(encoded(&session_entity, s, arena, &c.value));
+    TRY(tables_named(keys, TABLE_SESSION, VIEW_OF(s->token_hash), arena, &c.key));
+    TRY(tables_encoded(&session_entity, s, arena, &c.value));
     *ret = c;
     return OK;
 }
@@ -541,7 +293,7 @@ RESULT identity_remove_user(const struct row_keys *keys, const struct user_found
 {
     struct txn_change c = {.table = TABLE_USER, .remove = true, .expect = before->version};
     memcpy(c.old_commitment, before->commitment, sizeof c.old_commitment);
-    TRY(named(keys, TABLE_USER, before->user.name, arena, &c.key));
+    TRY(tables_named(keys, TABLE_USER, before->user.name, arena, &c.key));
     *ret = c;
     return OK;
 }

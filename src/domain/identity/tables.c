@@ -1,7 +1,40 @@
-/* How sessions go on after a second factor, and how they end: one, the oldest of a user, or all that are over. */
+/* Rows as the memory tables keep them; how sessions go on after a second factor, and how they end: one, the oldest of a
+ * user, or all that are over. */
 #include "domain/identity/tables.h"
 
 #define SESSION_BYTES_MAX 2048
+
+struct known *tables_known(struct view table_name, const struct txn_change *c)
+{
+    struct known *k = c->key.len <= STORE_KEY_MAX ? table_value_new(sizeof *k + c->value.len, table_name) : NULL;
+    if (!k)
+        return NULL;
+    k->version = c->version;
+    memcpy(k->commitment, c->commitment, sizeof k->commitment);
+    if (c->key.len)
+        memcpy(k->row_key, c->key.ptr, c->key.len);
+    k->row_key_len = c->key.len;
+    k->len = c->value.len;
+    if (c->value.len)
+        memcpy(k->plain, c->value.ptr, c->value.len);
+    return k;
+}
+
+RESULT tables_encoded(const struct entity *e, const void *object, struct arena *arena, struct view *ret)
+{
+    AUTO_WRITER w = writer_new(TABLES_PLAIN_MAX);
+    TRY(entity_encode(e, object, &w));
+    return arena_copy(arena, writer_view_of(&w), ret);
+}
+
+RESULT tables_named(const struct row_keys *keys, uint16_t table, struct view name, struct arena *arena,
+                    struct view *ret)
+{
+    uint8_t bytes[STORE_KEY_MAX];
+    struct writer w = writer_fixed(bytes, sizeof bytes);
+    TRY(row_key_exact(keys, table, name, &w));
+    return arena_copy(arena, writer_view_of(&w), ret);
+}
 
 RESULT tables_copy(const struct known *k, const struct entity *e, struct arena *arena, void *ret)
 {

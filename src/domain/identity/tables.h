@@ -39,6 +39,14 @@ struct identity {
     _Atomic uint64_t first_ms; /* when a session was first looked up: what was loaded counts as used then */
 };
 
+#define TABLES_PLAIN_MAX (16u * 1024)
+#define TABLES_SCRATCH   (64u * 1024)
+/* A value of a table with a copy of the change's row; NULL: no memory. */
+struct known *tables_known(struct view table_name, const struct txn_change *c);
+/* An object as its row has it, and the key of a row; in arena. */
+RESULT tables_encoded(const struct entity *e, const void *object, struct arena *arena, struct view *ret);
+RESULT tables_named(const struct row_keys *keys, uint16_t table, struct view name, struct arena *arena,
+                    struct view *ret);
 /* What is kept of a row, in arena. Inside a section of the table. */
 RESULT tables_copy(const struct known *k, const struct entity *e, struct arena *arena, void *ret);
 /* When the session was used last, as far as this run knows. Inside a section of the table. */

@@ -1,0 +1,96 @@
+/* Who am I, and what may I do: for whoever has been let in, whichever way. */
+#include "api/people.h"
+#include "api/routes.h"
+#include "base/fields.h"
+#include "base/text.h"
+
+struct whoami {
+    struct view actor, way, name, key_id, secret_level;
+    struct text_list roles, permissions, environments;
+    uint64_t created, expires;
+};
+static const struct field whoami_fields[] = {
+    FIELD(1, struct whoami, actor, TEXT, 96, .flags = FIELD_PRINT_ZERO, .doc = "As the record calls the caller."),
+    FIELD(2, struct whoami, way, TEXT, 32, .flags = FIELD_PRINT_ZERO, .doc = "session, api-key, unix-user or token."),
+    FIELD(3, struct whoami, name, TEXT, API_KEY_NAME_MAX, .flags = FIELD_PRINT_ZERO, .doc = "Of the user or the key."),
+    FIELD(4, struct whoami, key_id, TEXT, API_KEY_ID_LEN),
+    FIELD(5, struct whoami, roles, TEXTS, 0, .flags = FIELD_PRINT_ZERO),
+    FIELD(6, struct whoami, permissions, TEXTS, 0, .flags = FIELD_PRINT_ZERO,
+          .doc = "All that the roles grant together, less what any of them denies."),
+    FIELD(7, struct whoami, secret_level, TEXT, 16, .flags = FIELD_PRINT_ZERO,
+          .doc = "none, read, write, admin or emergency."),
+    FIELD(8, struct whoami, environments, TEXTS, 0, .flags = FIELD_PRINT_ZERO,
+          .doc = "Whose secrets the caller may touch."),
+    FIELD(9, struct whoami, created, TIME, 0),
+    FIELD(10, struct whoami, expires, TIME, 0),
+};
+static const struct entity whoami_entity = ENTITY("WhoAmI", 0x0703, 1, struct whoami, whoami_fields);
+
+static const char *const levels[] = {"none", "read", "write", "admin", "emergency"};
+
+static RESULT of_session(struct http_request *req, struct whoami *w)
+{
+    struct session s;
+    struct user u;
+    uint8_t hash[32];
+    TRY(hex_get(api_caller_of(req)->session_id, hash, sizeof hash));
+    TRY(identity_session(api_of(req)->shared->identity, hash, people_now(req), req->arena, &s, &u));
+    w->way = VIEW_STR("session");
+    w->name = u.name;
+    w->roles = u.roles;
+    w->created = s.created_ms;
+    w->expires = s.expires_ms;
+    return OK;
+}
+
+static RESULT of_key(struct http_request *req, struct whoami *w)
+{
+    const struct api_caller *caller = api_caller_of(req);
+    struct api_key_found f;
+    TRY(api_keys_find(api_of(req)->shared->api_keys, caller->key_id, req->arena, &f));
+    w->way = caller->token ? VIEW_STR("token") : caller->way == WAY_PEER ? VIEW_STR("unix-user") : VIEW_STR("api-key");
+    w->name = f.key.name;
+    w->key_id = f.key.id;
+    w->roles = f.key.roles;
+    w->created = f.key.created_ms;
+    w->expires = f.key.expires_ms;
+    return OK;
+}
+
+static RESULT of_token(struct http_request *req, struct whoami *w)
+{
+    const struct token_accepted *t = api_caller_of(req)->token;
+    struct user_found f;
+    TRY(identity_user(api_of(req)->shared->identity, people_caller_name(req), req->arena, &f));
+    w->way = VIEW_STR("token");
+    w->name = f.user.name;
+    w->roles = f.user.roles;
+    w->created = t->issued_ms;
+    w->expires = t->expires_ms;
+    return OK;
+}
+
+static enum http_outcome session_get(struct http_request *req)
+{
+    const struct api_caller *caller = api_caller_of(req);
+    struct whoami w = {.actor = caller->actor};
+    enum err e = caller->way == WAY_SESSION ? of_session(req, &w)
+                 : caller->key_id.len       ? of_key(req, &w)
+                                            : of_token(req, &w);
+    if (e == OK)
+        e = people_permissions(caller->permissions, req->arena, &w.permissions);
+    if (e == OK)
+        e = people_environments_put(caller->access.environments, req->arena, &w.environments);
+    if (e != OK)
+        return http_answer_error(req, e);
+    w.secret_level = view_str(levels[caller->access.level < ARRAY_LEN(levels) ? caller->access.level : 0]);
+    return http_answer_entity(req, 200, &whoami_entity, &w);
+}
+
+static const struct route routes[] = {
+    ROUTE(HTTP_GET, "/api/v1/session", PERMISSION_AUTHENTICATED, session_get, .name = "session",
+          .summary = "Who am I, and what may I do", .tag = "session",
+          .ways = WAY_SESSION | WAY_API_KEY | WAY_PEER | WAY_TOKEN, .durability = DURABLE_NONE,
+          .response = &whoami_entity),
+};
+const struct route_table whoami_routes = {routes, ARRAY_LEN(routes)};
