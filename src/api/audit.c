@@ -6,7 +6,6 @@
 
 #include "base/json.h"
 
-#define WAYS           (WAY_API_KEY | WAY_SESSION | WAY_PEER | WAY_TOKEN)
 #define TAIL_DEFAULT   20
 #define EXPORT_DEFAULT 500
 #define EXPORT_BYTES   ((size_t)8 << 20)
@@ -305,7 +304,7 @@ static enum http_outcome audit_verifier(struct http_request *req)
 /* --- the addresses */
 
 #define AUDIT_ROW(address, handler, ...)                                                                               \
-    ROUTE(HTTP_GET, "/api/v1/audit/" address, PERMISSION_AUDIT_VIEW, handler, .tag = "audit", .ways = WAYS,            \
+    ROUTE(HTTP_GET, "/api/v1/audit/" address, PERMISSION_AUDIT_VIEW, handler, .tag = "audit", .ways = WAYS_ALL,        \
           .durability = DURABLE_NONE, __VA_ARGS__)
 
 static const struct route rows[] = {

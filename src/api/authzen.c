@@ -289,15 +289,14 @@ static enum http_outcome configuration_get(struct http_request *req)
     return http_answer_json(req, 200);
 }
 
-#define WAYS  (WAY_SESSION | WAY_API_KEY | WAY_PEER | WAY_TOKEN)
 #define FLAGS (ROUTE_ANY_BODY | ROUTE_ECHO_ID)
 
 static const struct route routes[] = {
     ROUTE(HTTP_POST, "/access/v1/evaluation", PERMISSION_MEV_API, evaluation_post, .name = "access-evaluation",
-          .summary = "AuthZEN: may this subject do this action on this resource", .tag = "roles", .ways = WAYS,
+          .summary = "AuthZEN: may this subject do this action on this resource", .tag = "roles", .ways = WAYS_ALL,
           .flags = FLAGS, .durability = DURABLE_NONE, .media = "application/json", .body_limit = BODY_LIMIT),
     ROUTE(HTTP_POST, "/access/v1/evaluations", PERMISSION_MEV_API, evaluations_post, .name = "access-evaluations",
-          .summary = "AuthZEN: up to 256 of these questions at once", .tag = "roles", .ways = WAYS, .flags = FLAGS,
+          .summary = "AuthZEN: up to 256 of these questions at once", .tag = "roles", .ways = WAYS_ALL, .flags = FLAGS,
           .durability = DURABLE_NONE, .media = "application/json", .body_limit = BODY_LIMIT),
     ROUTE(HTTP_GET, "/.well-known/authzen-configuration", PERMISSION_PUBLIC, configuration_get,
           .name = "authzen-configuration", .summary = "AuthZEN: where evaluations are asked for", .tag = "roles",

@@ -6,7 +6,6 @@
 #include "api/routes.h"
 #include "domain/secrets/secrets.h"
 
-#define WAYS     (WAY_API_KEY | WAY_SESSION | WAY_PEER | WAY_TOKEN)
 #define PUT_BODY ((size_t)128 * 1024)
 
 static const uint8_t nothing[32];
@@ -356,7 +355,7 @@ static enum http_outcome credentials_release(struct http_request *req)
  * administrators' signature at the keeper, which is what really decides. */
 
 #define CREDENTIAL_ROW(method, address, permission, handler, ...)                                                      \
-    ROUTE(method, "/api/v1/" address, permission, handler, .tag = "credentials", .ways = WAYS, __VA_ARGS__)
+    ROUTE(method, "/api/v1/" address, permission, handler, .tag = "credentials", .ways = WAYS_ALL, __VA_ARGS__)
 
 static const struct route rows[] = {
     CREDENTIAL_ROW(HTTP_GET, "import-key", PERMISSION_AUTHENTICATED, credentials_import_key, .name = "import-key",

@@ -317,14 +317,12 @@ static enum http_outcome who_can_get(struct http_request *req)
     return e == OK ? http_answer_entity(req, 200, &page_entity, &l.page) : http_answer_error(req, e);
 }
 
-#define WAYS (WAY_SESSION | WAY_API_KEY | WAY_PEER | WAY_TOKEN)
-
 static const struct route routes[] = {
     ROUTE(HTTP_GET, "/api/v1/explain", PERMISSION_AUTHENTICATED, explain_get, .name = "explain",
-          .summary = "May this identity do this, and which rule says so", .tag = "roles", .ways = WAYS,
+          .summary = "May this identity do this, and which rule says so", .tag = "roles", .ways = WAYS_ALL,
           .durability = DURABLE_NONE, .query = &explain_entity, .response = &explanation_entity),
     ROUTE(HTTP_GET, "/api/v1/who-can", PERMISSION_USERS_MANAGE, who_can_get, .name = "who-can",
-          .summary = "Which users and API keys may do this, and why", .tag = "roles", .ways = WAYS,
+          .summary = "Which users and API keys may do this, and why", .tag = "roles", .ways = WAYS_ALL,
           .durability = DURABLE_NONE, .query = &who_entity, .response = &page_entity),
 };
 const struct route_table explain_routes = {routes, ARRAY_LEN(routes)};

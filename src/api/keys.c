@@ -375,28 +375,26 @@ static enum http_outcome list_get(struct http_request *req)
 
 /* --- routes */
 
-#define WAYS (WAY_SESSION | WAY_API_KEY | WAY_PEER | WAY_TOKEN)
-
 static const struct route routes[] = {
     ROUTE(HTTP_POST, "/api/v1/keys", PERMISSION_AUTHENTICATED, create_post, .name = "key-create",
           .summary = "Create an API key; the answer shows it, once", .tag = "keys", .ways = WAY_SESSION,
           .event = EVENT_API_KEY_CREATED, .request = &key_create_entity, .response = &key_view_entity, .status = 201),
     ROUTE(HTTP_GET, "/api/v1/keys", PERMISSION_AUTHENTICATED, list_get, .name = "key-list",
-          .summary = "List API keys: one's own, or all with users:manage", .tag = "keys", .ways = WAYS,
+          .summary = "List API keys: one's own, or all with users:manage", .tag = "keys", .ways = WAYS_ALL,
           .durability = DURABLE_NONE, .query = &key_query_entity, .response = &key_page_entity),
     ROUTE(HTTP_GET, "/api/v1/keys/{id}", PERMISSION_AUTHENTICATED, one_get, .name = "key-show",
-          .summary = "Show one API key", .tag = "keys", .ways = WAYS, .durability = DURABLE_NONE,
+          .summary = "Show one API key", .tag = "keys", .ways = WAYS_ALL, .durability = DURABLE_NONE,
           .response = &key_view_entity),
     ROUTE(HTTP_POST, "/api/v1/keys/{id}/rotate", PERMISSION_AUTHENTICATED, rotate_post, .name = "key-rotate",
-          .summary = "Replace a key's secret; the old one works on for grace_seconds", .tag = "keys", .ways = WAYS,
+          .summary = "Replace a key's secret; the old one works on for grace_seconds", .tag = "keys", .ways = WAYS_ALL,
           .event = EVENT_KEY_ROTATED, .request = &key_rotate_entity, .response = &key_view_entity),
     ROUTE(HTTP_POST, "/api/v1/keys/{id}/suspend", PERMISSION_AUTHENTICATED, suspend_post, .name = "key-suspend",
-          .summary = "Suspend a key until it is reactivated", .tag = "keys", .ways = WAYS, .event = EVENT_KEY_SUSPENDED,
-          .response = &key_view_entity),
+          .summary = "Suspend a key until it is reactivated", .tag = "keys", .ways = WAYS_ALL,
+          .event = EVENT_KEY_SUSPENDED, .response = &key_view_entity),
     ROUTE(HTTP_POST, "/api/v1/keys/{id}/reactivate", PERMISSION_USERS_MANAGE, reactivate_post, .name = "key-reactivate",
-          .summary = "Put a suspended key back into use", .tag = "keys", .ways = WAYS, .event = EVENT_KEY_REACTIVATED,
-          .response = &key_view_entity),
+          .summary = "Put a suspended key back into use", .tag = "keys", .ways = WAYS_ALL,
+          .event = EVENT_KEY_REACTIVATED, .response = &key_view_entity),
     ROUTE(HTTP_DELETE, "/api/v1/keys/{id}", PERMISSION_AUTHENTICATED, revoke_delete, .name = "key-revoke",
-          .summary = "Revoke a key for good", .tag = "keys", .ways = WAYS, .event = EVENT_KEY_REVOKED),
+          .summary = "Revoke a key for good", .tag = "keys", .ways = WAYS_ALL, .event = EVENT_KEY_REVOKED),
 };
 const struct route_table keys_routes = {routes, ARRAY_LEN(routes)};

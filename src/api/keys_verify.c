@@ -170,8 +170,8 @@ static enum http_outcome verify_post(struct http_request *req)
 
 static const struct route routes[] = {
     ROUTE(HTTP_POST, "/api/v1/keys/verify", PERMISSION_MEV_API, verify_post, .name = "key-verify",
-          .summary = "Is this API key valid, whose is it, and what may it do", .tag = "keys",
-          .ways = WAY_SESSION | WAY_API_KEY | WAY_PEER | WAY_TOKEN, .event = EVENT_API_KEY_AUTHENTICATED,
-          .request = &key_verify_entity, .response = &key_verdict_entity, .body_limit = 4096),
+          .summary = "Is this API key valid, whose is it, and what may it do", .tag = "keys", .ways = WAYS_ALL,
+          .event = EVENT_API_KEY_AUTHENTICATED, .request = &key_verify_entity, .response = &key_verdict_entity,
+          .body_limit = 4096),
 };
 const struct route_table keys_verify_routes = {routes, ARRAY_LEN(routes)};

@@ -378,7 +378,6 @@ static const struct route routes[] = {
         .event = EVENT_RECOVERY_CODES_MADE, .response = &codes_entity),
     ROUTE(HTTP_DELETE, "/api/v1/users/{name}/mfa", PERMISSION_USERS_MANAGE, reset_delete, .name = "user-mfa-reset",
           .summary = "Take a user's second factors off, who lost them; his sessions and tokens end", .tag = "mfa",
-          .ways = WAY_SESSION | WAY_API_KEY | WAY_PEER | WAY_TOKEN, .flags = ROUTE_STEP_UP,
-          .event = EVENT_SECOND_FACTORS_RESET),
+          .ways = WAYS_ALL, .flags = ROUTE_STEP_UP, .event = EVENT_SECOND_FACTORS_RESET),
 };
 const struct route_table mfa_routes = {routes, ARRAY_LEN(routes)};

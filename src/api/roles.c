@@ -307,23 +307,21 @@ static enum http_outcome one_delete(struct http_request *req)
     return holders.count ? answer_held(req, &holders) : commit(e);
 }
 
-#define WAYS (WAY_SESSION | WAY_API_KEY | WAY_PEER | WAY_TOKEN)
-
 static const struct route routes[] = {
     ROUTE(HTTP_GET, "/api/v1/roles", PERMISSION_USERS_MANAGE, list_get, .name = "role-list",
-          .summary = "List roles, built-in and defined", .tag = "roles", .ways = WAYS, .durability = DURABLE_NONE,
+          .summary = "List roles, built-in and defined", .tag = "roles", .ways = WAYS_ALL, .durability = DURABLE_NONE,
           .response = &page_entity),
     ROUTE(HTTP_POST, "/api/v1/roles", PERMISSION_USERS_MANAGE, create_post, .name = "role-create",
-          .summary = "Define a role", .tag = "roles", .ways = WAYS, .event = EVENT_ROLE_CREATED,
+          .summary = "Define a role", .tag = "roles", .ways = WAYS_ALL, .event = EVENT_ROLE_CREATED,
           .request = &create_entity, .response = &answer_entity, .status = 201, .body_limit = 8192),
     ROUTE(HTTP_GET, "/api/v1/roles/{name}", PERMISSION_USERS_MANAGE, one_get, .name = "role-show",
-          .summary = "Show one role", .tag = "roles", .ways = WAYS, .durability = DURABLE_NONE,
+          .summary = "Show one role", .tag = "roles", .ways = WAYS_ALL, .durability = DURABLE_NONE,
           .response = &answer_entity),
     ROUTE(HTTP_PUT, "/api/v1/roles/{name}", PERMISSION_USERS_MANAGE, one_put, .name = "role-change",
-          .summary = "Replace what a defined role grants and denies", .tag = "roles", .ways = WAYS,
+          .summary = "Replace what a defined role grants and denies", .tag = "roles", .ways = WAYS_ALL,
           .event = EVENT_ROLE_CHANGED, .request = &change_entity, .response = &answer_entity, .body_limit = 8192),
     ROUTE(HTTP_DELETE, "/api/v1/roles/{name}", PERMISSION_USERS_MANAGE, one_delete, .name = "role-delete",
-          .summary = "Delete a defined role that nobody has", .tag = "roles", .ways = WAYS,
+          .summary = "Delete a defined role that nobody has", .tag = "roles", .ways = WAYS_ALL,
           .event = EVENT_ROLE_DELETED),
 };
 const struct route_table roles_routes = {routes, ARRAY_LEN(routes)};

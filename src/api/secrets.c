@@ -2,7 +2,6 @@
 #include "api/routes.h"
 #include "api/secrets_routes.h"
 
-#define WAYS       (WAY_API_KEY | WAY_SESSION | WAY_PEER | WAY_TOKEN)
 #define VALUE_BODY ((size_t)448 * 1024) /* a value in which every byte is escaped */
 
 static const struct secret_action create = {EVENT_SECRET_STORED, ACCESS_WRITE};
@@ -230,7 +229,7 @@ static enum http_outcome secrets_about(struct http_request *req)
 /* --- the addresses. The verb stands before the name, which may be as long as it likes. */
 
 #define SECRET_ROW(method, address, handler, ...)                                                                      \
-    ROUTE(method, "/api/v1/secrets" address, PERMISSION_SECRETS_ACCESS, handler, .tag = "secrets", .ways = WAYS,       \
+    ROUTE(method, "/api/v1/secrets" address, PERMISSION_SECRETS_ACCESS, handler, .tag = "secrets", .ways = WAYS_ALL,   \
           __VA_ARGS__)
 
 static const struct route rows[] = {

@@ -275,14 +275,13 @@ static enum http_outcome revoke_post(struct http_request *req)
     return commit(e);
 }
 
-#define WAYS (WAY_SESSION | WAY_API_KEY | WAY_PEER | WAY_TOKEN)
-
 static const struct route routes[] = {
     ROUTE(HTTP_GET, "/api/v1/sessions", PERMISSION_AUTHENTICATED, list_get, .name = "session-list",
-          .summary = "List sessions: one's own, or others' with users:manage", .tag = "session", .ways = WAYS,
+          .summary = "List sessions: one's own, or others' with users:manage", .tag = "session", .ways = WAYS_ALL,
           .durability = DURABLE_NONE, .query = &query_entity, .response = &page_entity),
     ROUTE(HTTP_POST, "/api/v1/sessions/revoke", PERMISSION_AUTHENTICATED, revoke_post, .name = "session-revoke",
           .summary = "End one session, all but this, a user's or everybody's, and the tokens that came from them",
-          .tag = "session", .ways = WAYS, .event = EVENT_SESSION_ENDED, .request = &revoke_entity, .body_limit = 4096),
+          .tag = "session", .ways = WAYS_ALL, .event = EVENT_SESSION_ENDED, .request = &revoke_entity,
+          .body_limit = 4096),
 };
 const struct route_table sessions_routes = {routes, ARRAY_LEN(routes)};

@@ -6,7 +6,6 @@
 
 #include "base/json.h"
 
-#define WAYS      (WAY_API_KEY | WAY_SESSION | WAY_PEER | WAY_TOKEN)
 #define SIGN_BODY ((size_t)256 * 1024)
 
 struct signing {
@@ -328,7 +327,7 @@ static enum http_outcome sign(struct http_request *req)
 
 static const struct route rows[] = {
     ROUTE(
-        HTTP_POST, "/api/v1/sign", PERMISSION_AUTHENTICATED, sign, .name = "sign", .tag = "signing", .ways = WAYS,
+        HTTP_POST, "/api/v1/sign", PERMISSION_AUTHENTICATED, sign, .name = "sign", .tag = "signing", .ways = WAYS_ALL,
         .summary = "Have a request judged and signed. An API key must name the credential, be for its environment, and "
                    "hold mev:api, mev:execute or orders:place.",
         .event = EVENT_REQUEST_SIGNED, .request = &sign_wanted_entity, .response = &sign_answer_entity,

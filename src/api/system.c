@@ -211,8 +211,7 @@ static const struct route rows[] = {
           .summary = "Whether Holdfast serves: 200, or 503 with the reason", .tag = "system",
           .flags = ROUTE_WHEN_SEALED, .durability = DURABLE_NONE, .response = &health_entity),
     ROUTE(HTTP_GET, "/api/v1/status", PERMISSION_AUTHENTICATED, status_get, .name = "status",
-          .summary = "How Holdfast is, in figures; while sealed the same as health", .tag = "system",
-          .ways = WAY_API_KEY | WAY_SESSION | WAY_PEER | WAY_TOKEN, .flags = ROUTE_WHEN_SEALED,
-          .durability = DURABLE_NONE, .response = &status_entity),
+          .summary = "How Holdfast is, in figures; while sealed the same as health", .tag = "system", .ways = WAYS_ALL,
+          .flags = ROUTE_WHEN_SEALED, .durability = DURABLE_NONE, .response = &status_entity),
 };
 const struct route_table system_routes = {rows, ARRAY_LEN(rows)};

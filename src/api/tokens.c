@@ -365,8 +365,6 @@ static enum http_outcome jwks_get(struct http_request *req)
     return http_answer_body(req, 200, "application/jwk-set+json");
 }
 
-#define WAYS (WAY_SESSION | WAY_API_KEY | WAY_PEER | WAY_TOKEN)
-
 static const struct route routes[] = {
     ROUTE(HTTP_POST, "/api/v1/tokens", PERMISSION_AUTHENTICATED, create_post, .name = "token-create",
           .summary = "An access token for who asks; with a session also a refresh token", .tag = "tokens",
@@ -378,10 +376,10 @@ static const struct route routes[] = {
           .body_limit = 4096),
     ROUTE(HTTP_POST, "/api/v1/tokens/revoke", PERMISSION_AUTHENTICATED, tokens_revoke_post, .name = "token-revoke",
           .summary = "End tokens now: one's own, or as an administrator a user's or all since a time", .tag = "tokens",
-          .ways = WAYS, .event = EVENT_TOKEN_REVOKED, .request = &revoke_request_entity, .body_limit = 8192),
+          .ways = WAYS_ALL, .event = EVENT_TOKEN_REVOKED, .request = &revoke_request_entity, .body_limit = 8192),
     ROUTE(HTTP_GET, "/api/v1/tokens", PERMISSION_AUTHENTICATED, list_get, .name = "token-list",
-          .summary = "What refresh tokens stand for, by age", .tag = "tokens", .ways = WAYS, .durability = DURABLE_NONE,
-          .query = &grants_query_entity, .response = &grants_page_entity),
+          .summary = "What refresh tokens stand for, by age", .tag = "tokens", .ways = WAYS_ALL,
+          .durability = DURABLE_NONE, .query = &grants_query_entity, .response = &grants_page_entity),
     ROUTE(HTTP_GET, "/.well-known/jwks.json", PERMISSION_PUBLIC, jwks_get, .name = "jwks",
           .summary = "The keys to check access tokens with (RFC 7517)", .tag = "tokens", .durability = DURABLE_NONE,
           .media = "application/jwk-set+json"),

@@ -517,24 +517,22 @@ static enum http_outcome one_delete(struct http_request *req)
     return edit(req, e, e->before.user.name);
 }
 
-#define WAYS (WAY_SESSION | WAY_API_KEY | WAY_PEER | WAY_TOKEN)
-
 static const struct route routes[] = {
     ROUTE(HTTP_GET, "/api/v1/users", PERMISSION_USERS_MANAGE, list_get, .name = "user-list",
-          .summary = "List users by name, a page at a time; or search them", .tag = "users", .ways = WAYS,
+          .summary = "List users by name, a page at a time; or search them", .tag = "users", .ways = WAYS_ALL,
           .durability = DURABLE_NONE, .query = &query_entity, .response = &page_entity),
     ROUTE(HTTP_POST, "/api/v1/users", PERMISSION_USERS_MANAGE, create_post, .name = "user-create",
-          .summary = "Create a user with a first password, or an invitation to set one", .tag = "users", .ways = WAYS,
-          .event = EVENT_USER_CREATED, .request = &create_entity, .response = &answer_entity, .status = 201,
-          .body_limit = 16384),
+          .summary = "Create a user with a first password, or an invitation to set one", .tag = "users",
+          .ways = WAYS_ALL, .event = EVENT_USER_CREATED, .request = &create_entity, .response = &answer_entity,
+          .status = 201, .body_limit = 16384),
     ROUTE(HTTP_GET, "/api/v1/users/{name}", PERMISSION_USERS_MANAGE, one_get, .name = "user-show",
-          .summary = "Show one user", .tag = "users", .ways = WAYS, .durability = DURABLE_NONE,
+          .summary = "Show one user", .tag = "users", .ways = WAYS_ALL, .durability = DURABLE_NONE,
           .response = &answer_entity),
     ROUTE(HTTP_PATCH, "/api/v1/users/{name}", PERMISSION_USERS_MANAGE, one_patch, .name = "user-change",
-          .summary = "Change a user's roles, state, e-mail or password", .tag = "users", .ways = WAYS,
+          .summary = "Change a user's roles, state, e-mail or password", .tag = "users", .ways = WAYS_ALL,
           .event = EVENT_USER_CHANGED, .request = &patch_entity, .response = &answer_entity, .body_limit = 16384),
     ROUTE(HTTP_DELETE, "/api/v1/users/{name}", PERMISSION_USERS_MANAGE, one_delete, .name = "user-delete",
           .summary = "Remove a user; his sessions and tokens end, his API keys are revoked", .tag = "users",
-          .ways = WAYS, .event = EVENT_USER_DELETED),
+          .ways = WAYS_ALL, .event = EVENT_USER_DELETED),
 };
 const struct route_table users_routes = {routes, ARRAY_LEN(routes)};

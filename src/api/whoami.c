@@ -89,8 +89,7 @@ static enum http_outcome session_get(struct http_request *req)
 
 static const struct route routes[] = {
     ROUTE(HTTP_GET, "/api/v1/session", PERMISSION_AUTHENTICATED, session_get, .name = "session",
-          .summary = "Who am I, and what may I do", .tag = "session",
-          .ways = WAY_SESSION | WAY_API_KEY | WAY_PEER | WAY_TOKEN, .durability = DURABLE_NONE,
+          .summary = "Who am I, and what may I do", .tag = "session", .ways = WAYS_ALL, .durability = DURABLE_NONE,
           .response = &whoami_entity),
 };
 const struct route_table whoami_routes = {routes, ARRAY_LEN(routes)};
