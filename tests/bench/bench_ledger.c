@@ -1,8 +1,8 @@
 /* ledger_vs_sqlite_each, ledger_vs_sqlite_batch: durable transactions a second with 128 concurrent clients, each of one
- * new row and its record, against plain SQLite writing the same rows (tables, keys in the same order, bytes), sealed
- * and hashed by nobody: one commit each, and in batches of the size that the ledger showed. Both ratios hang on what a
- * sync costs: where it takes milliseconds both sides wait for it, where it takes microseconds they show their own work.
- */
+ * new row and its record, against plain SQLite writing the same rows (tables, order of keys, bytes), sealed and hashed
+ * by nobody: one commit each, and in batches of the size that the ledger showed. Both sides keep their write-ahead log
+ * short within the time measured. Where a sync takes milliseconds, the first ratio is the size of a batch; where it
+ * takes microseconds, no batch gains much, SQLite's own no more than ours. */
 #include "bench.h"
 
 #include "ledger/ledger.h"
@@ -17,7 +17,7 @@
 #define SECONDS 2.0
 #define VALUE   200
 
-static const char *const pragmas = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0;"
+static const char *const pragmas = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=1000;"
                                    "PRAGMA temp_store=MEMORY; PRAGMA secure_delete=FAST; PRAGMA cell_size_check=ON;"
                                    "PRAGMA mmap_size=0; PRAGMA cache_size=-32768;";
 
