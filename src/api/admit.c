@@ -1,4 +1,5 @@
 /* The way of every request: is Holdfast able to answer it, who asks, may he; then its handler. */
+#include "api/basic.h"
 #include "api/failure_table.h"
 #include "api/inside.h"
 #include "api/second.h"
@@ -169,7 +170,7 @@ static enum http_outcome identify(struct http_request *req)
         return http_answer_error(req, ERR_NO_MEMORY);
     auth_find(req, entry);
     req->caller = entry;
-    if (entry->error == OK && entry->caller.actor.len == 0)
+    if (entry->error == OK && entry->caller.actor.len == 0 && !entry->basic)
         return answer_stranger(req, ERR_UNAUTHENTICATED);
     if (entry->error != OK && entry->known.len == 0)
         return answer_stranger(req, entry->error);
@@ -193,7 +194,7 @@ enum http_outcome api_head(struct http_request *req)
     return identify(req); /* nobody's bodies are not read */
 }
 
-static enum http_outcome judge(struct http_request *req)
+enum http_outcome admit_judge(struct http_request *req)
 {
     const struct api_entry *entry = req->caller;
     const struct route *r = req->route;
@@ -229,7 +230,7 @@ enum http_outcome admit_now(struct http_request *req)
         return req->route->handler(req);
     if (is_stale(req) && identify(req) != HTTP_CONTINUE)
         return HTTP_ANSWER;
-    return judge(req);
+    return ((const struct api_entry *)req->caller)->basic ? basic_prove(req) : admit_judge(req);
 }
 
 enum http_outcome api_admit(struct http_request *req)
@@ -237,11 +238,12 @@ enum http_outcome api_admit(struct http_request *req)
     return may_wait(req) && admit_wait(req) ? HTTP_LATER : admit_now(req);
 }
 
-/* Strangers' refusals: everything that was refused before anybody was known. Public routes record their own. */
+/* Strangers' refusals: everything that was refused before anybody was known. Public routes record their own, and so
+ * does the proof of a password. */
 void api_ended(void *context, const struct http_request *req, const struct http_ended *how)
 {
     const struct api_entry *entry = req ? req->caller : NULL;
-    bool known = entry && entry->known.len;
+    bool known = entry && (entry->known.len || (entry->basic && entry->error == OK));
 
     if (!req || known || (req->route && is_public(req)) || how->status < 400 || how->status >= 500)
         return;

@@ -1,5 +1,6 @@
-/* Who asks: an API key, a session, an access token, or the Unix user at the other end of a local socket. Memory only.
- */
+/* Who asks: an API key, a session, an access token, or the Unix user at the other end of a local socket. Memory only; a
+ * password takes longer, and is looked at when the body is there. */
+#include "api/basic.h"
 #include "api/cookie.h"
 #include "api/failure_table.h"
 #include "api/inside.h"
@@ -11,6 +12,7 @@
 #include <string.h>
 
 #define BEARER "Bearer "
+#define BASIC  "Basic "
 
 static const struct row_keys *keys_of(const struct http_request *req)
 {
@@ -196,14 +198,41 @@ static RESULT by_token(struct http_request *req, struct view text, struct api_en
     return as_user(req, VIEW(c->actor.ptr + 5, c->actor.len - 5), c);
 }
 
+/* --- HTTP Basic */
+
+RESULT auth_user(const struct http_request *req, const struct user *u, enum way_in way, struct api_caller *ret)
+{
+    if (user_has_second(u))
+        return ERR_BASIC_REFUSED;
+    grant(api_of(req)->shared->identity, u, ret);
+    ret->way = way;
+    return OK;
+}
+
+static RESULT by_basic(struct http_request *req, struct view encoded, struct api_entry *ret)
+{
+    struct basic *b = arena_alloc(req->arena, sizeof *b);
+    struct api_key_parts parts;
+
+    if (!b)
+        return ERR_NO_MEMORY;
+    TRY(basic_read(req, encoded, b));
+    if (!basic_is_key(b)) {
+        ret->basic = b;
+        return basic_check_body(req);
+    }
+    TRY(api_key_parse(b->password, &parts));
+    return basic_names_key(b, parts.id) ? by_key(req, b->password, ret) : ERR_BAD_CREDENTIALS;
+}
+
 /* --- where it is shown */
 
 /* RFC 9110 §11.1: the scheme's name in any case. */
-static bool bearer(struct view v, struct view *ret)
+static bool with_scheme(struct view v, const char *scheme, struct view *ret)
 {
-    size_t n = sizeof BEARER - 1;
+    size_t n = strlen(scheme);
 
-    if (v.len <= n || strncasecmp((const char *)v.ptr, BEARER, n) != 0)
+    if (v.len <= n || strncasecmp((const char *)v.ptr, scheme, n) != 0)
         return false;
     *ret = VIEW(v.ptr + n, v.len - n);
     return true;
@@ -224,7 +253,9 @@ static RESULT shown(struct http_request *req, struct api_entry *ret)
         return by_key(req, key, ret);
     if (!has)
         return req->peer.is_unix ? by_uid(req, ret) : OK;
-    if (!bearer(authorization, &token))
+    if (with_scheme(authorization, BASIC, &token))
+        return by_basic(req, token, ret);
+    if (!with_scheme(authorization, BEARER, &token))
         return ERR_UNAUTHENTICATED;
     if (view_starts(token, "hfk_"))
         return by_key(req, token, ret);

@@ -43,6 +43,15 @@ bool cookie_is_own(const struct http_request *req)
     return http_header(req, "X-Holdfast-Request", &own);
 }
 
+bool cookie_is_foreign(const struct http_request *req)
+{
+    struct view site, origin;
+
+    if (http_header(req, "Sec-Fetch-Site", &site))
+        return !view_is(site, "same-origin") && !view_is(site, "none"); /* none: the address was typed in */
+    return http_header(req, "Origin", &origin) && !is_this_host(req, origin);
+}
+
 RESULT cookie_set(struct http_request *req, const char *token, uint64_t seconds)
 {
     char value[256];

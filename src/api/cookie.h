@@ -16,6 +16,9 @@ RESULT cookie_find(const struct http_request *req, struct view *ret_token);
  * which must be this host; where neither is there, the header X-Holdfast-Request, which no other site can set without
  * being asked, and nobody answers when a browser asks. */
 bool cookie_is_own(const struct http_request *req);
+/* Does a browser say that another site made it send this? Programs say nothing of the kind. For ways in that a browser
+ * takes along by itself, as it does a cookie, but that programs use as well. */
+bool cookie_is_foreign(const struct http_request *req);
 RESULT cookie_set(struct http_request *req, const char *token, uint64_t seconds);
 RESULT cookie_clear(struct http_request *req);
 

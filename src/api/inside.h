@@ -44,6 +44,7 @@ struct api_inside {
 
 /* admit.c */
 enum http_outcome admit_now(struct http_request *req);
+enum http_outcome admit_judge(struct http_request *req); /* once it is known who asks */
 /* admit_wait.c: puts a request off until Holdfast serves, or has not begun to for too long. False: no room. */
 bool admit_wait(struct http_request *req);
 bool admit_is_starting(const struct api_thread *t);
@@ -61,16 +62,21 @@ void sweep_free(struct sweep *s); /* when the ledger is closed */
 
 /* auth.c: who asks; *ret_id_known tells whether the key or session named exists. Anonymous is OK with an empty actor.
  */
+struct basic;
 struct api_entry {
     uint64_t seen; /* api_shared.applied when it was looked up */
     bool proven;   /* the secret was right, or it is the Unix user: but it may not be used, or not for this */
     struct api_caller caller;
-    enum err error;    /* why nobody was found although something was shown */
-    struct view known; /* the actor that was named, where the proof failed: for the record */
-    uint16_t event;    /* of the refusal's record; 0: what the error says */
-    bool quiet;        /* this refusal leaves no record: one like it did just now */
+    enum err error;      /* why nobody was found although something was shown */
+    struct view known;   /* the actor that was named, where the proof failed: for the record */
+    uint16_t event;      /* of the refusal's record; 0: what the error says */
+    struct basic *basic; /* a password that has yet to be proven, by basic_prove; else NULL */
+    bool quiet;          /* this refusal leaves no record: one like it did just now */
 };
 void auth_find(struct http_request *req, struct api_entry *ret);
+/* Somebody who is proven to be this user, by a way in that can't show a second factor: ERR_BASIC_REFUSED if he has to.
+ */
+RESULT auth_user(const struct http_request *req, const struct user *u, enum way_in way, struct api_caller *ret);
 
 /* key_limits.c: one request of this key: OK, ERR_RATE_LIMITED, ERR_USAGE_EXCEEDED, ERR_KEY_DISABLED. Sets headers. */
 RESULT key_limits_spend(struct http_request *req, struct view id, struct api_entry *entry);

@@ -109,7 +109,7 @@ enum http_outcome people_not_hashed(struct http_request *req, const struct passw
 struct view people_caller_name(const struct http_request *req)
 {
     const struct api_caller *c = api_caller_of(req);
-    if ((c->way != WAY_SESSION && c->way != WAY_TOKEN) || !view_starts(c->actor, "user:"))
+    if (!view_starts(c->actor, "user:"))
         return (struct view){0};
     return VIEW(c->actor.ptr + 5, c->actor.len - 5);
 }

@@ -4,7 +4,7 @@
 #include "http/route.h"
 
 /* For .ways of a route that anybody may use who says who he is, however he does: most of them. */
-#define WAYS_ALL (WAY_SESSION | WAY_API_KEY | WAY_PEER | WAY_TOKEN)
+#define WAYS_ALL (WAY_SESSION | WAY_API_KEY | WAY_PEER | WAY_TOKEN | WAY_BASIC)
 
 extern const struct route_table system_routes;
 extern const struct route_table openapi_routes;

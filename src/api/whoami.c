@@ -11,7 +11,8 @@ struct whoami {
 };
 static const struct field whoami_fields[] = {
     FIELD(1, struct whoami, actor, TEXT, 96, .flags = FIELD_PRINT_ZERO, .doc = "As the record calls the caller."),
-    FIELD(2, struct whoami, way, TEXT, 32, .flags = FIELD_PRINT_ZERO, .doc = "session, api-key, unix-user or token."),
+    FIELD(2, struct whoami, way, TEXT, 32, .flags = FIELD_PRINT_ZERO,
+          .doc = "session, api-key, unix-user, token or basic."),
     FIELD(3, struct whoami, name, TEXT, API_KEY_NAME_MAX, .flags = FIELD_PRINT_ZERO, .doc = "Of the user or the key."),
     FIELD(4, struct whoami, key_id, TEXT, API_KEY_ID_LEN),
     FIELD(5, struct whoami, roles, TEXTS, 0, .flags = FIELD_PRINT_ZERO),
@@ -57,16 +58,17 @@ static RESULT of_key(struct http_request *req, struct whoami *w)
     return OK;
 }
 
-static RESULT of_token(struct http_request *req, struct whoami *w)
+/* A user without a session: what says when it ends, if anything, is the token. */
+static RESULT of_user(struct http_request *req, struct whoami *w)
 {
     const struct token_accepted *t = api_caller_of(req)->token;
     struct user_found f;
     TRY(identity_user(api_of(req)->shared->identity, people_caller_name(req), req->arena, &f));
-    w->way = VIEW_STR("token");
+    w->way = t ? VIEW_STR("token") : VIEW_STR("basic");
     w->name = f.user.name;
     w->roles = f.user.roles;
-    w->created = t->issued_ms;
-    w->expires = t->expires_ms;
+    w->created = t ? t->issued_ms : 0;
+    w->expires = t ? t->expires_ms : 0;
     return OK;
 }
 
@@ -76,7 +78,7 @@ static enum http_outcome session_get(struct http_request *req)
     struct whoami w = {.actor = caller->actor};
     enum err e = caller->way == WAY_SESSION ? of_session(req, &w)
                  : caller->key_id.len       ? of_key(req, &w)
-                                            : of_token(req, &w);
+                                            : of_user(req, &w);
     if (e == OK)
         e = people_permissions(caller->permissions, req->arena, &w.permissions);
     if (e == OK)

@@ -38,7 +38,7 @@ def test_without_credentials_no_route_answers(desk, document):
 
 @pytest.mark.parametrize("header, value, status, code", [
     ("Authorization", "Bearer nonsense", 401, None),
-    ("Authorization", "Basic YWRtaW46YWRtaW4=", 401, None),
+    ("Authorization", "Basic bm9ib2R5OmFkbWlu", 401, "bad-credentials"),
     ("Authorization", "Bearer hfk_live_short", 401, "key-malformed"),
     ("Authorization", "Bearer hfk_live_0123456789abcdef_" + 49 * "A", 401, "key-malformed"),
     ("X-API-Key", "hfk_live_0123456789abcdef_" + 49 * "A", 401, "key-malformed"),

@@ -23,9 +23,9 @@ static struct rig_reply reply;
 
 static int set_up(void **state)
 {
-    static const struct route_table *const tables[] = {&login_routes,    &enrol_routes,      &invite_routes,
-                                                       &sessions_routes, &me_routes,         &users_routes,
-                                                       &keys_routes,     &keys_verify_routes};
+    static const struct route_table *const tables[] = {
+        &login_routes, &enrol_routes, &invite_routes,      &sessions_routes, &me_routes,
+        &users_routes, &keys_routes,  &keys_verify_routes, &logout_routes,   &whoami_routes};
     (void)state;
     all.count = 0;
     for (size_t i = 0; i < ARRAY_LEN(tables); i++)
