@@ -1,5 +1,5 @@
-/* Rows in SQLite. Each table of the store is one of SQLite's, clustered by key: measured on batches of 100 transactions
- * of 3 rows this is a tenth faster than one table with (table, key) as its key. */
+/* Rows in SQLite. Each table of the store is one of SQLite's: measured on batches of 100 transactions of 3 rows this is
+ * a tenth faster than one table with (table, key) as its key. */
 #include "store/sqlite.h"
 
 #include <errno.h>

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 #define SQLITE_APPLICATION_ID 0x486f6c64 /* "Hold" */
+#define SQLITE_TABLE_MAX      200
 
 enum sqlite_sql {
     SQL_GET,
@@ -61,6 +62,8 @@ struct sqlite_store {
 /* The error of a result code of SQLite's, kept for store_explain. OK for SQLITE_OK, SQLITE_ROW and SQLITE_DONE. */
 RESULT sqlite_error(struct sqlite_store *q, int code);
 RESULT sqlite_run(struct sqlite_store *q, enum sqlite_plain which);
+
+void sqlite_table(unsigned table, char out[static SQLITE_TABLE_MAX]); /* the SQL that makes it */
 
 /* Opens with further pragmas (NULL: none) after the usual ones. A test of what they are good for needs to see what
  * happens without them. */

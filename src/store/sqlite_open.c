@@ -7,9 +7,8 @@
 #include <unistd.h>
 
 /* The layout's number, and how many tables it has: a further table makes a further schema. */
-#define LAYOUT  1
-#define SCHEMA  (LAYOUT * 1000 + TABLE_COUNT - 1)
-#define SQL_MAX 200
+#define LAYOUT 1
+#define SCHEMA (LAYOUT * 1000 + TABLE_COUNT - 1)
 
 /* Bytes of write-ahead log from which it is started afresh, and from which its file is cut off too: a log that is
  * overwritten in place syncs faster than one that grows. */
@@ -110,23 +109,24 @@ void sqlite_void_commit(struct sqlite_store *q)
 
 /* --- the schema */
 
-static void sql_of_table(unsigned table, char out[static SQL_MAX])
+/* Rows of some hundred bytes, clustered by key, make a deep tree of few rows a page, whose pages split at each append:
+ * with keys and rows apart, a commit of signatures writes a third fewer pages. The index's rows are keys alone. */
+void sqlite_table(unsigned table, char out[static SQLITE_TABLE_MAX])
 {
-    snprintf(out, SQL_MAX,
-             "CREATE TABLE t%u (key BLOB NOT NULL PRIMARY KEY, version INTEGER NOT NULL, value BLOB NOT NULL) "
-             "STRICT, WITHOUT ROWID",
-             table);
+    snprintf(out, SQLITE_TABLE_MAX,
+             "CREATE TABLE t%u (key BLOB NOT NULL PRIMARY KEY, version INTEGER NOT NULL, value BLOB NOT NULL) STRICT%s",
+             table, table == TABLE_INDEX ? ", WITHOUT ROWID" : "");
 }
 
-/* Visits the file's own schema: context counts the rows that are one of our tables, word for word; any other ends it.
- */
+/* Visits the file's own schema, but for the indexes that SQLite makes by itself: context counts the rows that are one
+ * of our tables, word for word; any other ends it. */
 static int check_schema_row(void *context, int columns, char **texts, char **names)
 {
     (void)columns;
     (void)names;
-    char sql[SQL_MAX];
+    char sql[SQLITE_TABLE_MAX];
     for (unsigned table = 1; table < TABLE_COUNT; table++) {
-        sql_of_table(table, sql);
+        sqlite_table(table, sql);
         if (texts[0] && strcmp(texts[0], sql) == 0) {
             ++*(unsigned *)context;
             return 0;
@@ -138,7 +138,8 @@ static int check_schema_row(void *context, int columns, char **texts, char **nam
 static RESULT check_schema(struct sqlite_store *q, struct problem *why)
 {
     unsigned tables = 0;
-    int code = sqlite3_exec(q->db, "SELECT sql FROM sqlite_schema", check_schema_row, &tables, NULL);
+    int code = sqlite3_exec(q->db, "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL", check_schema_row, &tables,
+                            NULL);
     if (code == SQLITE_ABORT || (code == SQLITE_OK && tables != TABLE_COUNT - 1))
         return problem_set(why, ERR_TAMPERED, "store", "%s: its schema was changed by something other than Holdfast",
                            q->path);
@@ -164,9 +165,9 @@ static bool is_blank(const struct identity *id)
 
 static RESULT create_schema(struct sqlite_store *q)
 {
-    char sql[SQL_MAX];
+    char sql[SQLITE_TABLE_MAX];
     for (unsigned table = 1; table < TABLE_COUNT; table++) {
-        sql_of_table(table, sql);
+        sqlite_table(table, sql);
         TRY(exec(q, sql));
     }
     snprintf(sql, sizeof(sql), "PRAGMA application_id = %d; PRAGMA user_version = %d", SQLITE_APPLICATION_ID, SCHEMA);

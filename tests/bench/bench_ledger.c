@@ -6,8 +6,8 @@
 #include "bench.h"
 
 #include "ledger/ledger.h"
+#include "store/sqlite.h"
 
-#include <sqlite3.h>
 #include <stdatomic.h>
 #include <threads.h>
 #include <unistd.h>
@@ -242,13 +242,10 @@ static void plain_open(struct plain *p, const char *path)
     remove_files(path);
     sqlite3_open(path, &p->db);
     sql(p->db, pragmas);
-    for (int table = 1; table < TABLE_COUNT; table++) {
-        snprintf(text, sizeof text,
-                 "CREATE TABLE t%d (key BLOB NOT NULL PRIMARY KEY, version INTEGER NOT NULL, value BLOB NOT NULL) "
-                 "STRICT, WITHOUT ROWID",
-                 table);
+    for (unsigned table = 1; table < TABLE_COUNT; table++) {
+        sqlite_table(table, text);
         sql(p->db, text);
-        snprintf(text, sizeof text, "INSERT INTO t%d VALUES (?, 1, ?)", table);
+        snprintf(text, sizeof text, "INSERT INTO t%u VALUES (?, 1, ?)", table);
         sqlite3_prepare_v2(p->db, text, -1, &p->insert[table], NULL);
     }
 }
