@@ -1,5 +1,6 @@
 /* The way of every request: is Holdfast able to answer it, who asks, may he; then its handler. */
 #include "api/basic.h"
+#include "api/behind.h"
 #include "api/failure_table.h"
 #include "api/inside.h"
 #include "api/second.h"
@@ -153,6 +154,18 @@ static enum http_outcome refuse_way(struct http_request *req)
                       "this address does not take this kind of credential");
 }
 
+/* Who knows an id, or guesses one, is a stranger. The answer does not wait for his record, which would tell by its time
+ * whether there is such a key; and it costs the same for each. */
+static void record_stranger(struct http_request *req, struct api_entry *entry)
+{
+    struct record_object what = {
+        .resource = entry->named, .detail = entry->detail, .error = view_str(err_code(entry->error))};
+
+    entry->recorded = entry->named.len && anonymous_budget(api_of(req));
+    if (entry->recorded)
+        behind_refusal(req, entry->event, &what);
+}
+
 /* --- the two steps */
 
 static bool is_public(const struct http_request *req)
@@ -172,9 +185,10 @@ static enum http_outcome identify(struct http_request *req)
     req->caller = entry;
     if (entry->error == OK && entry->caller.actor.len == 0 && !entry->basic)
         return answer_stranger(req, ERR_UNAUTHENTICATED);
-    if (entry->error != OK && entry->known.len == 0)
-        return answer_stranger(req, entry->error);
-    return HTTP_CONTINUE;
+    if (entry->error == OK || entry->known.len)
+        return HTTP_CONTINUE;
+    record_stranger(req, entry);
+    return answer_stranger(req, entry->error);
 }
 
 /* Starting takes a moment, and whoever comes in it is not sent away. */
@@ -243,7 +257,7 @@ enum http_outcome api_admit(struct http_request *req)
 void api_ended(void *context, const struct http_request *req, const struct http_ended *how)
 {
     const struct api_entry *entry = req ? req->caller : NULL;
-    bool known = entry && (entry->known.len || (entry->basic && entry->error == OK));
+    bool known = entry && (entry->known.len || entry->recorded || (entry->basic && entry->error == OK));
 
     if (!req || known || (req->route && is_public(req)) || how->status < 400 || how->status >= 500)
         return;

@@ -64,27 +64,39 @@ static RESULT as_key(struct http_request *req, const struct api_key *key, struct
     return key_limits_spend(req, key->id, ret);
 }
 
+/* Unknown, wrong and suspended are refused alike: at once, with the same record behind the answer. */
+static void stranger(const struct api_key_shown *shown, struct api_entry *ret)
+{
+    static const char *const words[] = {[API_KEY_UNKNOWN] = "unknown id",
+                                        [API_KEY_WRONG] = "wrong secret",
+                                        [API_KEY_SUSPENDED_NOW] = "wrong secret, once too often",
+                                        [API_KEY_SUSPENDED_HERE] = "suspended"};
+
+    ret->named = ret->known;
+    ret->known = (struct view){0};
+    ret->detail = view_str(words[shown->why]);
+    ret->event = shown->why == API_KEY_SUSPENDED_NOW ? EVENT_API_KEY_SUSPENDED : EVENT_API_KEY_INVALID;
+}
+
 static RESULT by_key(struct http_request *req, struct view text, struct api_entry *ret)
 {
     struct api_thread *t = api_of(req);
+    struct rules_source from = source_of(req);
     struct api_key_parts parts;
+    struct api_key_shown shown = {.parts = &parts, .from = &from, .now_ms = req->wall_ms};
     struct api_key_found found;
     enum err e;
 
     TRY(api_key_parse(text, &parts));
-    e = api_keys_verify(t->shared->api_keys, keys_of(req), &parts, req->wall_ms, req->arena, &found);
-    if (e == OK) {
-        ret->caller.way = WAY_API_KEY;
-        TRY(printed(req->arena, "key:", found.key.id, &ret->caller.actor));
-        ret->known = ret->caller.actor;
-        ret->proven = true;
-        return as_key(req, &found.key, ret);
-    }
-    /* Which key was named is recorded; the answer does not say whether there is one. */
-    if (api_keys_find(t->shared->api_keys, view_str(parts.id), req->arena, &found) == OK)
-        TRY(printed(req->arena, "key:", found.key.id, &ret->known));
-    ret->proven = ret->known.len && (e == ERR_KEY_EXPIRED || e == ERR_KEY_DISABLED); /* only with the right secret */
-    return e;
+    TRY(printed(req->arena, "key:", view_str(parts.id), &ret->known));
+    e = api_keys_verify(t->shared->api_keys, keys_of(req), &shown, req->arena, &found);
+    if (e == ERR_BAD_CREDENTIALS)
+        stranger(&shown, ret);
+    ret->proven = e == OK || e == ERR_KEY_EXPIRED || e == ERR_KEY_DISABLED; /* only with the right secret */
+    TRY(e);
+    ret->caller.way = WAY_API_KEY;
+    ret->caller.actor = ret->known;
+    return as_key(req, &found.key, ret);
 }
 
 static RESULT by_uid(struct http_request *req, struct api_entry *ret)

@@ -134,3 +134,10 @@ void behind_lock(struct http_request *req, struct view name)
     r.what.resource = r.who.actor;
     begin(req, name, &r);
 }
+
+void behind_refusal(struct http_request *req, uint16_t type, const struct record_object *what)
+{
+    const struct record r = {.type = type, .outcome = OUTCOME_REFUSED, .what = *what};
+
+    begin(req, (struct view){0}, &r);
+}

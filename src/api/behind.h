@@ -7,5 +7,7 @@
 
 /* The lock of this user, as the tables have it, into his row, with its record. */
 void behind_lock(struct http_request *req, struct view name);
+/* A refusal, of this type. What `what` points to is copied. */
+void behind_refusal(struct http_request *req, uint16_t type, const struct record_object *what);
 
 #endif

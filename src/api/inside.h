@@ -67,11 +67,13 @@ struct api_entry {
     uint64_t seen; /* api_shared.applied when it was looked up */
     bool proven;   /* the secret was right, or it is the Unix user: but it may not be used, or not for this */
     struct api_caller caller;
-    enum err error;      /* why nobody was found although something was shown */
-    struct view known;   /* the actor that was named, where the proof failed: for the record */
-    uint16_t event;      /* of the refusal's record; 0: what the error says */
-    struct basic *basic; /* a password that has yet to be proven, by basic_prove; else NULL */
-    bool quiet;          /* this refusal leaves no record: one like it did just now */
+    enum err error;            /* why nobody was found although something was shown */
+    struct view known;         /* the actor that was named, where the proof failed: for the record */
+    uint16_t event;            /* of the refusal's record; 0: what the error says */
+    struct basic *basic;       /* a password that has yet to be proven, by basic_prove; else NULL */
+    bool quiet;                /* this refusal leaves no record: one like it did just now */
+    struct view named, detail; /* known is empty, and this was named: recorded behind the answer, with event */
+    bool recorded;             /* so it was */
 };
 void auth_find(struct http_request *req, struct api_entry *ret);
 /* Somebody who is proven to be this user, by a way in that can't show a second factor: ERR_BASIC_REFUSED if he has to.

@@ -37,6 +37,8 @@ static enum http_outcome changed(struct api_change *c)
     if (c->txn.result != OK)
         return api_change_failed(c);
     people_applied(c);
+    if (w->event == EVENT_KEY_REACTIVATED || w->event == EVENT_KEY_ROTATED)
+        api_keys_forgive(table_of(w->req), w->key.id);
     if (w->status == 204)
         return http_answer_empty(w->req, 204);
     enum err e = key_view_fill(&w->key, view_str(w->text), people_now(w->req), w->req->arena, &v);
@@ -234,6 +236,7 @@ static enum http_outcome one_get(struct http_request *req)
     if (!find(req, MAY_MANAGE | MAY_OWN | MAY_SELF, &f, &answered))
         return answered;
     enum err e = key_view_fill(&f.key, (struct view){0}, people_now(req), req->arena, &v);
+    v.suspended_sources = (uint32_t)api_keys_suspended_sources(table_of(req), f.key.id, people_now(req));
     return e == OK ? http_answer_entity(req, 200, &key_view_entity, &v) : http_answer_error(req, e);
 }
 
@@ -304,6 +307,12 @@ static const struct step {
     reactivate = {MAY_MANAGE, KEY_SUSPENDED, KEY_ACTIVE, EVENT_KEY_REACTIVATED, 200, "The key is not suspended."},
   revoke = {MAY_MANAGE | MAY_OWN, 0, KEY_REVOKED, EVENT_KEY_REVOKED, 204, ""};
 
+/* An active key that is suspended for a source is put back there, too. */
+static bool forgives(const struct http_request *req, const struct step *s, const struct api_key *k)
+{
+    return s == &reactivate && k->status == s->to && api_keys_suspended_sources(table_of(req), k->id, people_now(req));
+}
+
 static enum http_outcome take_step(struct http_request *req, const struct step *s)
 {
     struct api_key_found f;
@@ -312,7 +321,7 @@ static enum http_outcome take_step(struct http_request *req, const struct step *
         return answered;
     if (f.key.status == KEY_REVOKED)
         return http_answer_error(req, ERR_REVOKED);
-    if (s->from && f.key.status != s->from)
+    if (s->from && f.key.status != s->from && !forgives(req, s, &f.key))
         return people_problem(req, ERR_CONFLICT, "id", s->otherwise);
     struct work *w = work_on(req, &f, s->event, s->status);
     if (!w)

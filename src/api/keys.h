@@ -12,6 +12,7 @@ struct key_view {
     uint32_t unix_uid;
     uint32_t per_hour, per_day, burst;
     struct text_list allowed_networks, blocked_networks, allowed_endpoints, blocked_endpoints;
+    uint32_t suspended_sources;
 };
 extern const struct entity key_view_entity, key_page_entity, key_query_entity, key_create_entity, key_rotate_entity,
     key_verify_entity, key_verdict_entity;

@@ -45,6 +45,8 @@ static const struct field view_fields[] = {
     FIELD(24, struct key_view, allowed_endpoints, TEXTS, RULES_MAX,
           .doc = "For these alone, and what lies below; for all if left out."),
     FIELD(25, struct key_view, blocked_endpoints, TEXTS, RULES_MAX, .doc = "Never for these: a block beats an allow."),
+    FIELD(26, struct key_view, suspended_sources, U32, 0,
+          .doc = "From so many sources wrong secrets suspended it; shown for one key alone."),
 };
 const struct entity key_view_entity = ENTITY("KeyView", 0x0720, 1, struct key_view, view_fields);
 

@@ -33,6 +33,8 @@ struct asking {
     struct http_request *req;
     struct key_verify q;
     struct api_key_parts parts;
+    struct api_key_shown shown;
+    struct rules_source from;
     struct api_key_found found;
     struct limits_state limits;
     enum verdict verdict;
@@ -41,12 +43,18 @@ struct asking {
 
 /* --- the verdict */
 
+/* The source is what who asks says of it, so failures are counted apart for each of those who say something. */
 static RESULT find(struct asking *a, enum verdict *ret)
 {
     struct api_shared *s = api_of(a->req)->shared;
+    bool said = a->q.source.len && rules_source_parse(a->q.source, &a->from) == OK;
     enum err e = api_key_parse(a->q.key, &a->parts);
+    a->shown = (struct api_key_shown){.parts = &a->parts,
+                                      .from = said ? &a->from : NULL,
+                                      .via = api_caller_of(a->req)->actor,
+                                      .now_ms = people_now(a->req)};
     if (e == OK)
-        e = api_keys_verify(s->api_keys, people_keys(a->req), &a->parts, people_now(a->req), a->req->arena, &a->found);
+        e = api_keys_verify(s->api_keys, people_keys(a->req), &a->shown, a->req->arena, &a->found);
     if (e == ERR_KEY_MALFORMED)
         e = ERR_BAD_CREDENTIALS;
     for (size_t i = 0; i < ARRAY_LEN(verdicts); i++) {
@@ -60,9 +68,7 @@ static RESULT find(struct asking *a, enum verdict *ret)
 
 static bool rules_allow(const struct asking *a)
 {
-    struct rules_source from = {0};
-    bool said = a->q.source.len && rules_source_parse(a->q.source, &from) == OK;
-    return api_key_allows(&a->found.key, said ? &from : NULL, a->q.method, a->q.path);
+    return api_key_allows(&a->found.key, a->shown.from, a->q.method, a->q.path);
 }
 
 static bool lacks_permission(const struct asking *a, const struct rights *now)
@@ -140,6 +146,8 @@ static RESULT record(struct asking *a, struct api_change **ret)
     struct record_object what = {.resource = VIEW_STR("key"), .detail = a->answer.reason};
     if (e != OK)
         what.error = view_str(err_code(e));
+    if (a->shown.why == API_KEY_SUSPENDED_NOW)
+        event = EVENT_API_KEY_SUSPENDED;
     if (a->parts.id[0])
         TRY(people_named(a->req->arena, "key:", view_str(a->parts.id), &what.resource));
     TRY(api_change_new(a->req, ret));

@@ -37,6 +37,7 @@ static const struct column columns[] = {
     {"blocked_networks", "Never from"},
     {"allowed_endpoints", "Only for"},
     {"blocked_endpoints", "Never for"},
+    {"suspended_sources", "Suspended sources"},
 };
 
 static const char *path_of(struct cli *c, const char *verb)

@@ -1,43 +1,8 @@
-#include "base/table.h"
+#include "domain/keys/inside.h"
+
 #include "crypto/secmem.h"
-#include "domain/keys/keys.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
-
-#define SCRATCH_SIZE (256u * 1024)
-#define LOADERS      4 /* threads, also where there are fewer processors: half of it is waiting for the disk */
-
-/* What is asked on every request, apart from the rest of the key. */
-struct judged {
-    uint8_t verifier[32], old_verifier[32];
-    uint32_t epoch, old_epoch;
-    uint64_t old_until_ms, expires_ms;
-    uint8_t status, environment;
-};
-
-struct known {
-    struct judged judged;
-    uint64_t version;
-    uint8_t commitment[32];
-    uint32_t uid;
-    bool has_uid;
-    _Atomic uint64_t used_ms;
-    struct limits limits;
-    struct limits_used used;
-    struct view owner; /* in plain */
-    size_t len;
-    uint8_t plain[]; /* the entity, encoded */
-};
-
-struct by_uid {
-    char id[API_KEY_ID_LEN];
-};
-
-struct api_keys {
-    struct table *keys, *uids;
-    pthread_mutex_t lock; /* comparing versions and putting is one step */
-};
+#define LOADERS 4 /* threads, also where there are fewer processors: half of it is waiting for the disk */
 
 static void forget(void *value)
 {
@@ -54,6 +19,7 @@ RESULT api_keys_new(struct api_keys **ret)
     pthread_mutex_init(&k->lock, NULL);
     TRY(table_new(forget, &k->keys));
     TRY(table_new(NULL, &k->uids));
+    TRY(failures_new(random_system(), &k->failures));
     *ret = TAKE(k);
     return OK;
 }
@@ -64,6 +30,7 @@ void api_keys_free(struct api_keys *k)
         return;
     table_free(k->keys);
     table_free(k->uids);
+    failures_free(k->failures);
     pthread_mutex_destroy(&k->lock);
     free(k);
 }
@@ -95,15 +62,10 @@ static struct known *known_new(const struct api_key *key, const struct txn_chang
     return k;
 }
 
-static struct view uid_view(const uint32_t *uid)
-{
-    return VIEW(uid, sizeof *uid);
-}
-
 struct before {
     bool newer, had_uid;
     uint32_t uid;
-    uint64_t used_ms;
+    uint64_t used_ms, failed_ms;
 };
 
 /* What was used goes on counting. A request that is counted in this very moment may be missed. */
@@ -116,6 +78,7 @@ static struct before look_before(struct api_keys *k, struct known *key)
         limits_carry(&key->used, &known->used);
         b = (struct before){.newer = known->version < key->version, .had_uid = known->has_uid, .uid = known->uid};
         b.used_ms = atomic_load_explicit(&known->used_ms, memory_order_relaxed);
+        b.failed_ms = atomic_load_explicit(&known->failed_ms, memory_order_relaxed);
     }
     table_leave();
     return b;
@@ -141,6 +104,7 @@ static void put_key(struct api_keys *k, struct known *key, struct by_uid *uid)
     }
     uint64_t loaded = atomic_load_explicit(&key->used_ms, memory_order_relaxed);
     atomic_init(&key->used_ms, b.used_ms > loaded ? b.used_ms : loaded);
+    atomic_init(&key->failed_ms, b.failed_ms);
     if (b.had_uid && !(key->has_uid && key->uid == b.uid) && uid_is_of(k, b.uid, id))
         (void)!table_remove(k->uids, uid_view(&b.uid));
     table_put(k->keys, key);
@@ -287,237 +251,4 @@ void api_keys_distrust(struct api_keys *k, const struct row_keys *keys, uint16_t
     table_leave();
     if (a.found)
         (void)!table_remove(k->keys, VIEW_OF(a.id)); /* gone already: as well. Its Unix user finds no key then */
-}
-
-/* --- finding */
-
-static RESULT copy_known(const struct known *k, struct arena *arena, struct api_key_found *ret)
-{
-    struct api_key_found f = {.version = k->version};
-    struct view plain = {0};
-    TRY(arena_copy(arena, VIEW(k->plain, k->len), &plain));
-    TRY(entity_decode(&api_key_entity, plain, arena, &f.key));
-    memcpy(f.commitment, k->commitment, sizeof f.commitment);
-    f.key.last_used_ms = atomic_load_explicit(&k->used_ms, memory_order_relaxed);
-    *ret = f;
-    return OK;
-}
-
-RESULT api_keys_find(struct api_keys *k, struct view id, struct arena *arena, struct api_key_found *ret)
-{
-    table_enter();
-    const struct known *known = table_find(k->keys, id);
-    enum err e = known ? copy_known(known, arena, ret) : ERR_NOT_FOUND;
-    table_leave();
-    return e;
-}
-
-static RESULT usable(const struct judged *j, uint64_t now_ms)
-{
-    if (j->status == KEY_EXPIRED || (j->status == KEY_ACTIVE && now_ms >= j->expires_ms))
-        return ERR_KEY_EXPIRED;
-    return j->status == KEY_ACTIVE ? OK : ERR_KEY_DISABLED;
-}
-
-/* The same work whether the key exists or not; a second keyed hash only for a key that was rotated across a rotation
- * of the data key. */
-static RESULT prove(const struct row_keys *keys, const struct judged *j, const uint8_t hash[static 32], uint64_t now_ms,
-                    bool *ret_by_old)
-{
-    uint8_t now[32], old[32];
-    bool grace = j->old_until_ms > now_ms;
-    TRY(api_key_verifier(keys, j->epoch, hash, now));
-    memcpy(old, now, sizeof old);
-    if (grace && j->old_epoch != j->epoch)
-        TRY(api_key_verifier(keys, j->old_epoch, hash, old));
-    bool by_new = ct_eq(now, j->verifier, sizeof now);
-    bool by_old = ct_eq(old, j->old_verifier, sizeof old);
-    wipe(now, sizeof now);
-    wipe(old, sizeof old);
-    *ret_by_old = grace && by_old && !by_new;
-    return by_new || *ret_by_old ? OK : ERR_BAD_CREDENTIALS;
-}
-
-static RESULT verify_inside(struct api_keys *k, const struct row_keys *keys, const struct api_key_parts *parts,
-                            uint64_t now_ms, struct arena *arena, struct api_key_found *ret)
-{
-    /* All zero is nobody's HMAC. */
-    struct judged nobody = {.epoch = keyring_epoch(row_keys_ring(keys)), .environment = parts->environment};
-    struct known *known = table_find(k->keys, view_str(parts->id));
-    const struct judged *j = known ? &known->judged : &nobody;
-    bool by_old = false;
-    enum err e = prove(keys, j, parts->hash, now_ms, &by_old);
-    if (!known || j->environment != parts->environment)
-        return ERR_BAD_CREDENTIALS;
-    TRY(e);
-    TRY(usable(j, now_ms));
-    atomic_store_explicit(&known->used_ms, now_ms, memory_order_relaxed);
-    TRY(copy_known(known, arena, ret));
-    ret->by_old = by_old;
-    return OK;
-}
-
-RESULT api_keys_verify(struct api_keys *k, const struct row_keys *keys, const struct api_key_parts *parts,
-                       uint64_t now_ms, struct arena *arena, struct api_key_found *ret)
-{
-    table_enter();
-    enum err e = verify_inside(k, keys, parts, now_ms, arena, ret);
-    table_leave();
-    return e;
-}
-
-static RESULT by_uid_inside(struct api_keys *k, uint32_t uid, uint64_t now_ms, struct arena *arena,
-                            struct api_key_found *ret)
-{
-    const struct by_uid *u = table_find(k->uids, uid_view(&uid));
-    struct known *known = u ? table_find(k->keys, VIEW_OF(u->id)) : NULL;
-    if (!known)
-        return ERR_NOT_FOUND;
-    TRY(usable(&known->judged, now_ms));
-    atomic_store_explicit(&known->used_ms, now_ms, memory_order_relaxed);
-    TRY(copy_known(known, arena, ret));
-    return OK;
-}
-
-RESULT api_keys_by_uid(struct api_keys *k, uint32_t uid, uint64_t now_ms, struct arena *arena,
-                       struct api_key_found *ret)
-{
-    table_enter();
-    enum err e = by_uid_inside(k, uid, now_ms, arena, ret);
-    table_leave();
-    return e;
-}
-
-RESULT api_keys_spend(struct api_keys *k, struct view id, uint64_t now_ms, struct limits_state *ret,
-                      struct limits *ret_limits)
-{
-    static const enum err errors[] = {[LIMITS_WITHIN] = OK,
-                                      [LIMITS_BURSTING] = ERR_RATE_LIMITED,
-                                      [LIMITS_HOUR_USED] = ERR_RATE_LIMITED,
-                                      [LIMITS_DAY_USED] = ERR_USAGE_EXCEEDED};
-    enum err e = ERR_NOT_FOUND;
-    table_enter();
-    struct known *known = table_find(k->keys, id);
-    if (known) {
-        limits_take(&known->used, &known->limits, now_ms, ret);
-        e = errors[ret->verdict];
-        if (ret_limits)
-            *ret_limits = known->limits;
-    }
-    table_leave();
-    return e;
-}
-
-bool api_keys_uid_taken(struct api_keys *k, uint32_t uid)
-{
-    table_enter();
-    bool taken = table_find(k->uids, uid_view(&uid));
-    table_leave();
-    return taken;
-}
-
-/* --- listing */
-
-struct gathering {
-    struct view owner, after;
-    char (*ids)[API_KEY_ID_LEN];
-    size_t count, room;
-};
-
-static bool gather(void *context, void *value)
-{
-    struct gathering *g = context;
-    const struct known *k = value;
-    if ((g->owner.len && !view_eq(k->owner, g->owner)) || view_cmp(table_key(value), g->after) <= 0)
-        return true;
-    if (g->count == g->room)
-        return false; /* added meanwhile */
-    memcpy(g->ids[g->count++], table_key(value).ptr, API_KEY_ID_LEN);
-    return true;
-}
-
-static int by_id(const void *a, const void *b)
-{
-    return memcmp(a, b, API_KEY_ID_LEN);
-}
-
-static RESULT copy_page(struct api_keys *k, const struct gathering *g, size_t limit, struct arena *arena,
-                        struct entity_list *ret)
-{
-    size_t n = g->count < limit ? g->count : limit, used = 0;
-    struct api_key *out = arena_alloc(arena, (n + 1) * sizeof *out);
-    if (!out)
-        return ERR_NO_MEMORY;
-    for (size_t i = 0; i < n; i++) {
-        struct api_key_found f;
-        TRY(api_keys_find(k, VIEW_OF(g->ids[i]), arena, &f)); /* keys are never removed */
-        out[used++] = f.key;
-    }
-    *ret = (struct entity_list){.items = out, .count = used};
-    return OK;
-}
-
-RESULT api_keys_page(struct api_keys *k, const struct api_keys_range *range, struct arena *arena,
-                     struct entity_list *ret)
-{
-    struct gathering g = {.owner = range->owner, .after = range->after, .room = table_count(k->keys)};
-    g.ids = calloc(g.room + 1, sizeof *g.ids);
-    if (!g.ids)
-        return ERR_NO_MEMORY;
-    table_enter();
-    table_visit(k->keys, gather, &g);
-    table_leave();
-    qsort(g.ids, g.count, sizeof *g.ids, by_id);
-    enum err e = copy_page(k, &g, range->limit, arena, ret);
-    free(g.ids);
-    return e;
-}
-
-RESULT api_keys_list(struct api_keys *k, struct view owner, struct arena *arena, struct entity_list *ret)
-{
-    return api_keys_page(k, &(struct api_keys_range){.owner = owner, .limit = SIZE_MAX}, arena, ret);
-}
-
-/* --- who has a role */
-
-struct holding {
-    struct view role;
-    struct arena *scratch;
-    struct role_holders *h;
-    enum err error;
-};
-
-static bool has_role(const struct api_key *key, struct view role)
-{
-    for (size_t i = 0; i < key->roles.count; i++)
-        if (view_eq(key->roles.items[i], role))
-            return key->status != KEY_REVOKED;
-    return false;
-}
-
-static bool look_at_holder(void *context, void *value)
-{
-    struct holding *x = context;
-    const struct known *k = value;
-    struct api_key key = {0};
-    /* Most keys don't even contain the name, and need not be taken apart. */
-    if (!memmem(k->plain, k->len, x->role.ptr, x->role.len))
-        return true;
-    arena_reset(x->scratch);
-    x->error = entity_decode(&api_key_entity, VIEW(k->plain, k->len), x->scratch, &key);
-    if (x->error == OK && has_role(&key, x->role))
-        role_holders_add(x->h, "key:", table_key(value));
-    return x->error == OK;
-}
-
-RESULT api_keys_holding(struct api_keys *k, struct view role, struct role_holders *h)
-{
-    AUTO(arena_free) struct arena *scratch = NULL;
-    struct holding x = {.role = role, .h = h};
-    TRY(arena_new(2048, SCRATCH_SIZE, &scratch));
-    x.scratch = scratch;
-    table_enter();
-    table_visit(k->keys, look_at_holder, &x);
-    table_leave();
-    return x.error;
 }

@@ -82,10 +82,27 @@ struct api_key_found {
     uint8_t commitment[32];
     bool by_old; /* the key before rotation, in its grace period */
 };
-/* Constant work for unknown id, wrong secret, suspended: ERR_BAD_CREDENTIALS, ERR_KEY_EXPIRED, ERR_KEY_DISABLED (only
- * with the right secret). */
-RESULT api_keys_verify(struct api_keys *k, const struct row_keys *keys, const struct api_key_parts *parts,
-                       uint64_t now_ms, struct arena *arena, struct api_key_found *ret);
+/* Why a key that was shown is refused with ERR_BAD_CREDENTIALS: for the record alone. */
+enum api_key_why {
+    API_KEY_UNKNOWN,
+    API_KEY_WRONG,
+    API_KEY_SUSPENDED_NOW,  /* wrong, and once too often: this source is suspended from now on */
+    API_KEY_SUSPENDED_HERE, /* for this source: whatever the secret was (failures.h) */
+};
+struct api_key_shown {
+    const struct api_key_parts *parts;
+    const struct rules_source *from; /* who shows it; NULL: not known, then failures are not counted */
+    struct view via;                 /* whose word that is: "key:<id>"; empty: he is connected to us */
+    uint64_t now_ms;
+    enum api_key_why why; /* set for ERR_BAD_CREDENTIALS */
+};
+/* Constant work for unknown id, wrong secret, suspended for this source: ERR_BAD_CREDENTIALS. Only with the right
+ * secret, and where it is not suspended: ERR_KEY_EXPIRED, ERR_KEY_DISABLED. */
+RESULT api_keys_verify(struct api_keys *k, const struct row_keys *keys, struct api_key_shown *shown,
+                       struct arena *arena, struct api_key_found *ret);
+/* From how many sources the key is suspended now; and none of it is held against it any more. */
+size_t api_keys_suspended_sources(struct api_keys *k, struct view id, uint64_t now_ms);
+void api_keys_forgive(struct api_keys *k, struct view id);
 /* Counts one request of a key whose secret was right: ERR_NOT_FOUND, ERR_RATE_LIMITED (this hour, or too many at once),
  * ERR_USAGE_EXCEEDED (this day). *ret is filled but for ERR_NOT_FOUND; *ret_limits (may be NULL) are its limits. */
 RESULT api_keys_spend(struct api_keys *k, struct view id, uint64_t now_ms, struct limits_state *ret,

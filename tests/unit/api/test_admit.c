@@ -1,6 +1,8 @@
 /* Who is let in, who is refused, and that refusals are in the record before they are answered. */
 #include "api_rig.h"
 
+#include "domain/keys/failures.h"
+
 #include "base/text.h"
 
 #include <stdio.h>
@@ -153,7 +155,7 @@ static void wrong_keys(void **state)
     assert_int_equal(r.status, 401);
     assert_non_null(strstr(r.text, "bad-credentials"));
     assert_non_null(strstr(r.text, "WWW-Authenticate: Bearer"));
-    assert_int_equal(rig_records(rig, EVENT_API_KEY_INVALID), 0);
+    assert_int_equal(rig_records(rig, EVENT_API_KEY_INVALID), 1); /* as if there were one */
     /* A known id with another secret. */
     as.id = view_str(parts.id);
     as.environment = 1;
@@ -161,7 +163,7 @@ static void wrong_keys(void **state)
     ask_with("GET", "/market", "X-API-Key: ", forged, &r);
     assert_int_equal(r.status, 401);
     assert_non_null(strstr(r.text, "bad-credentials"));
-    assert_int_equal(rig_records(rig, EVENT_API_KEY_INVALID), 1);
+    assert_int_equal(rig_records(rig, EVENT_API_KEY_INVALID), 2);
     /* A typing error. */
     key[20] = key[20] == 'x' ? 'y' : 'x';
     ask_with("GET", "/market", "X-API-Key: ", key, &r);
@@ -186,7 +188,18 @@ static void expired_keys_are_recorded(void **state)
     assert_int_equal(rig_records(rig, EVENT_API_KEY_EXPIRED), 1);
 }
 
-/* Somebody who knows an id and guesses must not fill the log. */
+static enum err shown_from(const struct api_key_parts *parts, uint32_t uid)
+{
+    AUTO(arena_free) struct arena *arena = NULL;
+    const struct rules_source from = {.is_unix = true, .uid = uid};
+    struct api_key_shown shown = {.parts = parts, .from = &from, .now_ms = rig->now_ms};
+    struct api_key_found found;
+
+    assert_int_equal(arena_new(4096, 1u << 20, &arena), OK);
+    return api_keys_verify(rig->shared.api_keys, atomic_load(&rig->shared.keys), &shown, arena, &found);
+}
+
+/* Somebody who knows an id and guesses must not fill the log, and shuts nobody out but himself. */
 static void guesses_are_bounded(void **state)
 {
     char key[API_KEY_TEXT_SIZE], forged[API_KEY_TEXT_SIZE];
@@ -205,7 +218,13 @@ static void guesses_are_bounded(void **state)
         assert_int_equal(r.status, 401);
     }
     assert_in_range(rig_records(rig, EVENT_API_KEY_INVALID), 32, 80);
-    ask_with("GET", "/market", "X-API-Key: ", key, &r); /* and its owner is not locked out */
+    assert_int_equal(rig_records(rig, EVENT_API_KEY_SUSPENDED), 1);
+    ask_with("GET", "/market", "X-API-Key: ", key, &r);
+    assert_int_equal(r.status, 401);
+    assert_non_null(strstr(r.text, "bad-credentials"));
+    assert_int_equal(shown_from(&parts, (uint32_t)getuid() + 1), OK);
+    rig->now_ms += FAILURES_MS;
+    ask_with("GET", "/market", "X-API-Key: ", key, &r);
     assert_int_equal(r.status, 200);
 }
 

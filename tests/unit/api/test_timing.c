@@ -1,6 +1,6 @@
-/* Can somebody who measures tell names that exist from names that don't? 10,000 tries of each kind, in random order,
- * are compared with Welch's t-test, without the slowest tenth, which the machine makes. The same test has to find 20 µs
- * that are put in on purpose, or it proves nothing. */
+/* Can somebody who measures tell names and keys that exist from those that don't? 10,000 tries of each kind, in random
+ * order, are compared with Welch's t-test, without the slowest tenth, which the machine makes. The same test has to
+ * find 20 µs that are put in on purpose, or it proves nothing. */
 #include "api_rig.h"
 
 #include "api/inside.h"
@@ -25,9 +25,11 @@ static struct rig *rig;
 static const struct argon2_cost cheap = {.passes = 1, .memory_kib = 8};
 
 struct kind {
-    const char *headers[CLASSES], *bodies[CLASSES];
+    const char *(*header)(size_t class, size_t i); /* of the i-th try of this class; NULL: none */
+    const char *bodies[CLASSES];
     const char *method, *path;
     bool recorded;
+    void (*before)(size_t class, size_t i); /* that try, in the client's thread; may be NULL */
 };
 
 struct samples {
@@ -80,10 +82,13 @@ static bool is_open(int fd)
 static double one(struct client *c, int *fd, size_t class)
 {
     const struct kind *k = c->kind;
+    const char *header = k->header ? k->header(class, c->samples->count[class]) : "";
     char text[1024];
+    if (k->before)
+        k->before(class, c->samples->count[class]);
     int n = snprintf(text, sizeof text,
                      "%s %s HTTP/1.1\r\nHost: x\r\n%sContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
-                     k->method, k->path, k->headers[class], strlen(k->bodies[class]), k->bodies[class]);
+                     k->method, k->path, header, strlen(k->bodies[class]), k->bodies[class]);
     if (!is_open(*fd)) {
         close(*fd);
         *fd = connected();
@@ -91,7 +96,7 @@ static double one(struct client *c, int *fd, size_t class)
     double begin = now_us();
     if (send(*fd, text, (size_t)n, MSG_NOSIGNAL) != n)
         c->wrong = "send";
-    if (class == 1)
+    if (class == 1 && c->planted_us > 0)
         spin(c->planted_us);
     ssize_t got = recv(*fd, text, sizeof text - 1, 0);
     double took = now_us() - begin;
@@ -107,7 +112,8 @@ static void *client_run(void *context)
     int fd = connected();
     for (size_t i = 0; i < TRIES && !c->wrong; i++) {
         size_t class = c->order[i] % CLASSES;
-        c->samples->us[class][c->samples->count[class]++] = one(c, &fd, class);
+        double us = one(c, &fd, class);
+        c->samples->us[class][c->samples->count[class]++] = us;
     }
     close(fd);
     atomic_store(&c->done, true);
@@ -157,7 +163,7 @@ static double welch(const struct samples *s)
     for (size_t a = 0; a < CLASSES; a++)
         for (size_t b = 0; b < a; b++)
             worst = fmax(worst, fabs(mean[a] - mean[b]) / sqrt(error[a] + error[b]));
-    print_message("means %.1f %.1f %.1f us, |t| %.2f\n", mean[0], mean[1], mean[2], worst);
+    print_message("means %.2f %.2f %.2f us, |t| %.2f\n", mean[0], mean[1], mean[2], worst);
     return worst;
 }
 
@@ -216,6 +222,8 @@ static int set_up(void **state)
     (void)state;
     all.count = login_routes.count;
     memcpy(rows, login_routes.rows, login_routes.count * sizeof rows[0]);
+    for (size_t i = 0; i < whoami_routes.count; i++)
+        rows[all.count++] = whoami_routes.rows[i];
     rig = rig_new(&all);
     rig->config.argon2 = (struct config_argon2){.passes = cheap.passes, .memory_kib = cheap.memory_kib};
     rig->config.passwords.failures = UINT32_MAX; /* the wrong one must not become the locked one */
@@ -237,7 +245,6 @@ static struct kind log_ins(bool recorded)
     return (struct kind){
         .method = "POST",
         .path = "/api/v1/login",
-        .headers = {"", "", ""},
         .bodies = {"{\"name\":\"nobody\",\"password\":\"Wrong-password-1x\"}",
                    "{\"name\":\"alice1\",\"password\":\"Wrong-password-1x\"}",
                    "{\"name\":\"locked\",\"password\":\"Kq7-vmDt2xPz\"}"},
@@ -255,11 +262,105 @@ static void names_can_not_be_told_by_time(void **state)
     expect_alike(&counted);
 }
 
+/* --- API keys: nobody's, wrong ones of 4 tries each, right ones of a source that is suspended. A few ids again and
+ * again, as somebody tries who wants to know of them. */
+
+#define KEYS 16
+static struct key_case {
+    char header[API_KEY_TEXT_SIZE + 32];
+    struct api_key_parts shown;
+} keys[CLASSES][KEYS];
+
+static void put_key(const char *id, const struct api_key_parts *parts)
+{
+    AUTO(arena_free) struct arena *a = NULL;
+    struct row_keys *row_keys = atomic_load(&rig->shared.keys);
+    struct txn_change put;
+    struct view role = VIEW_STR("viewer");
+    struct api_key k = {.id = view_str(id),
+                        .name = VIEW_STR("bot"),
+                        .owner = VIEW_STR("alice"),
+                        .environment = 1,
+                        .status = KEY_ACTIVE,
+                        .usage = KEY_FULL_ACCESS,
+                        .roles = {&role, 1},
+                        .pepper_epoch = 1,
+                        .created_ms = rig->now_ms,
+                        .expires_ms = rig->now_ms + 86400000};
+    assert_int_equal(arena_new(4096, 1u << 16, &a), OK);
+    assert_int_equal(api_key_verifier(row_keys, 1, parts->hash, k.verifier), OK);
+    assert_int_equal(api_key_put(row_keys, &k, NULL, a, &put), OK);
+    assert_int_equal(api_keys_applied(rig->shared.api_keys, &put), OK);
+}
+
+static void make_keys(void)
+{
+    char text[API_KEY_TEXT_SIZE];
+    for (size_t class = 0; class < CLASSES; class ++)
+        for (size_t i = 0; i < KEYS; i++) {
+            struct key_case *k = &keys[class][i];
+            assert_int_equal(api_key_make(random_system(), 1, text, &k->shown), OK);
+            if (class > 0)
+                put_key(k->shown.id, &k->shown);
+            const struct api_key same = {.id = view_str(k->shown.id), .environment = 1};
+            if (class == 1)
+                assert_int_equal(api_key_remake(random_system(), &same, text, &k->shown), OK);
+            (void)snprintf(k->header, sizeof k->header, "X-API-Key: %s\r\n", text);
+        }
+}
+
+static void fail_with(const struct key_case *k)
+{
+    AUTO(arena_free) struct arena *a = NULL;
+    const struct rules_source here = {.is_unix = true, .uid = (uint32_t)getuid()};
+    struct api_key_parts wrong = k->shown;
+    struct api_key_shown shown = {.parts = &wrong, .from = &here, .now_ms = rig->now_ms};
+    struct api_key_found found;
+    assert_int_equal(arena_new(4096, 1u << 16, &a), OK);
+    wrong.hash[0] ^= 1;
+    for (int tries = 0; tries < 5; tries++)
+        assert_int_equal(api_keys_verify(rig->shared.api_keys, atomic_load(&rig->shared.keys), &shown, a, &found),
+                         ERR_BAD_CREDENTIALS);
+    assert_true(shown.why == API_KEY_SUSPENDED_NOW || shown.why == API_KEY_SUSPENDED_HERE);
+}
+
+/* Before a wrong secret suspends its key. */
+static void begin_anew(size_t class, size_t i)
+{
+    if (class != 1 || i % (4 * KEYS) != 0)
+        return;
+    for (size_t k = 0; k < KEYS; k++)
+        api_keys_forgive(rig->shared.api_keys, view_str(keys[1][k].shown.id));
+}
+
+static const char *key_header(size_t class, size_t i)
+{
+    return keys[class][i % KEYS].header;
+}
+
+static void keys_can_not_be_told_by_time(void **state)
+{
+    struct kind k = {.method = "GET",
+                     .path = "/api/v1/session",
+                     .header = key_header,
+                     .bodies = {"", "", ""},
+                     .recorded = true,
+                     .before = begin_anew};
+    (void)state;
+    make_keys();
+    for (size_t i = 0; i < KEYS; i++)
+        fail_with(&keys[2][i]);
+    expect_alike(&k);
+    k.recorded = false;
+    expect_alike(&k);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         T(names_can_not_be_told_by_time),
+        T(keys_can_not_be_told_by_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

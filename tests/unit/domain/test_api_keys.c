@@ -1,6 +1,7 @@
 /* API keys: their text, and what a key that is shown is worth. */
 #include "../ledger/ledger_test.h"
 #include "base/text.h"
+#include "domain/keys/failures.h"
 #include "domain/keys/keys.h"
 
 #define FIXED_KEY  "hfk_live_0123456789ABCDEF_003aUlTJC7tjlCTQj2uNU3MFagCXG9LRKRcwGkBIDlf4ehxSw"
@@ -76,11 +77,23 @@ static struct api_key make(struct made *m, const char *owner)
     return k;
 }
 
-static enum err show(const struct made *m, uint64_t now, struct api_key_found *ret)
+static const struct rules_source here = {.is_unix = true, .uid = 1000}, elsewhere = {.is_unix = true, .uid = 1001};
+
+static enum err show_from(const struct made *m, const struct rules_source *from, uint64_t now,
+                          struct api_key_found *ret, enum api_key_why *ret_why)
 {
     struct api_key_parts parts;
+    struct api_key_shown shown = {.parts = &parts, .from = from, .now_ms = now};
     TRY(api_key_parse(view_str(m->text), &parts));
-    return api_keys_verify(table, rig->keys, &parts, now, arena, ret);
+    enum err e = api_keys_verify(table, rig->keys, &shown, arena, ret);
+    if (ret_why)
+        *ret_why = shown.why;
+    return e;
+}
+
+static enum err show(const struct made *m, uint64_t now, struct api_key_found *ret)
+{
+    return show_from(m, &here, now, ret, NULL);
 }
 
 static struct api_key_found look(const struct made *m)
@@ -212,6 +225,81 @@ static void test_right_wrong_unknown(void **state)
     assert_int_equal(show(&other, rig->now_ms, &f), ERR_BAD_CREDENTIALS);
     assert_int_equal(api_key_make(random_system(), 3, other.text, &other.parts), OK);
     assert_int_equal(show(&other, rig->now_ms, &f), ERR_BAD_CREDENTIALS);
+}
+
+static struct made guess(const struct api_key *k)
+{
+    struct made m;
+    assert_int_equal(api_key_remake(random_system(), k, m.text, &m.parts), OK);
+    return m;
+}
+
+/* Who guesses at a key is shut out where he is, and its owner goes on everywhere else. */
+static void test_guesses_suspend_for_their_source(void **state)
+{
+    (void)state;
+    struct made m;
+    struct api_key k = make(&m, "alice");
+    struct api_key_found f;
+    enum api_key_why why;
+    uint64_t now = rig->now_ms;
+    assert_int_equal(put(&k, NULL), OK);
+    for (int i = 1; i <= 5; i++) {
+        struct made wrong = guess(&k);
+        assert_int_equal(show_from(&wrong, &here, now, &f, &why), ERR_BAD_CREDENTIALS);
+        assert_int_equal(why, i < 5 ? API_KEY_WRONG : API_KEY_SUSPENDED_NOW);
+    }
+    assert_int_equal(show_from(&m, &here, now, &f, &why), ERR_BAD_CREDENTIALS); /* the right one, too */
+    assert_int_equal(why, API_KEY_SUSPENDED_HERE);
+    assert_int_equal(show_from(&m, &elsewhere, now, &f, NULL), OK);
+    assert_int_equal(api_keys_suspended_sources(table, k.id, now), 1);
+    assert_int_equal(show_from(&m, &here, now + FAILURES_MS - 1, &f, NULL), ERR_BAD_CREDENTIALS);
+    assert_int_equal(show_from(&m, &here, now + FAILURES_MS, &f, NULL), OK);
+    assert_int_equal(api_keys_suspended_sources(table, k.id, now + FAILURES_MS), 0);
+}
+
+/* Also when the key is changed meanwhile; and who looks after it can end it. */
+static void test_suspension_outlives_a_change_and_can_be_forgiven(void **state)
+{
+    (void)state;
+    struct made m, other;
+    struct api_key k = make(&m, "alice"), l = make(&other, "alice");
+    struct api_key_found f;
+    assert_int_equal(put(&k, NULL), OK);
+    assert_int_equal(put(&l, NULL), OK);
+    for (int i = 0; i < 5; i++) {
+        struct made wrong = guess(&k), wrong_other = guess(&l);
+        assert_int_equal(show(&wrong, rig->now_ms, &f), ERR_BAD_CREDENTIALS);
+        assert_int_equal(show(&wrong_other, rig->now_ms, &f), ERR_BAD_CREDENTIALS);
+    }
+    f = look(&m);
+    k.description = VIEW_STR("changed");
+    assert_int_equal(put(&k, &f), OK);
+    assert_int_equal(show(&m, rig->now_ms, &f), ERR_BAD_CREDENTIALS);
+    api_keys_forgive(table, k.id);
+    assert_int_equal(show(&m, rig->now_ms, &f), OK);
+    assert_int_equal(show(&other, rig->now_ms, &f), ERR_BAD_CREDENTIALS); /* another key's are another's */
+}
+
+/* Four wrong ones and a right one, again and again: a bot that mistypes now and then goes on. */
+static void test_the_right_secret_begins_the_count_anew(void **state)
+{
+    (void)state;
+    struct made m;
+    struct api_key k = make(&m, "alice");
+    struct api_key_found f;
+    assert_int_equal(put(&k, NULL), OK);
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 4; i++) {
+            struct made wrong = guess(&k);
+            assert_int_equal(show(&wrong, rig->now_ms, &f), ERR_BAD_CREDENTIALS);
+        }
+        assert_int_equal(show(&m, rig->now_ms, &f), OK);
+    }
+    struct made wrong = guess(&k);
+    for (int i = 0; i < 20; i++) /* where the source is not known nothing is counted */
+        assert_int_equal(show_from(&wrong, NULL, rig->now_ms, &f, NULL), ERR_BAD_CREDENTIALS);
+    assert_int_equal(show(&m, rig->now_ms, &f), OK);
 }
 
 static void test_status_counts_only_with_the_right_secret(void **state)
@@ -450,6 +538,9 @@ int main(void)
         T(rubbish_is_malformed),
         T(ids_use_the_whole_alphabet),
         T(right_wrong_unknown),
+        T(guesses_suspend_for_their_source),
+        T(suspension_outlives_a_change_and_can_be_forgiven),
+        T(the_right_secret_begins_the_count_anew),
         T(status_counts_only_with_the_right_secret),
         T(expiry),
         T(old_key_works_for_its_grace),
