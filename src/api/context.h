@@ -57,6 +57,7 @@ struct api_shared {
     struct tokens *tokens;         /* keys of access tokens, grants and revocations in memory */
     _Atomic uint64_t applied;      /* rises when users, roles, sessions, keys or tokens were changed in memory */
     struct passwords *passwords;   /* the pool of threads for Argon2id (api/passwords.h) */
+    struct passkey_site *passkeys; /* whose they are, and the open challenges (api/passkey.h) */
     uint8_t installation[INSTALLATION_SIZE];
     uint8_t import_key[32], checkpoint_key[32];
     uint8_t cipher;

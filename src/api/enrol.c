@@ -1,7 +1,7 @@
 /* The first password of an administrator: the keeper checks the one-time token, and the user and his session are stored
  * with the token's hash, which makes it a used one; then the keeper drops it. A commit that fails leaves it good. */
+#include "api/factors.h"
 #include "api/inside.h"
-#include "api/login.h"
 #include "api/routes.h"
 #include "base/fields.h"
 #include "base/text.h"
@@ -65,12 +65,21 @@ static RESULT make_user(struct enrol *e)
     return OK;
 }
 
+static RESULT drop_passkeys(const struct login *l, struct api_change *c)
+{
+    struct user_found before;
+    TRY(identity_user(api_of(l->req)->shared->identity, l->name, l->req->arena, &before));
+    return factors_drop_passkeys(c, &before.user, &l->user.user);
+}
+
 static RESULT fill(struct enrol *e, struct api_change *c)
 {
     struct login *l = &e->login;
     const struct record_object what = {.resource = l->actor, .detail = VIEW_STR("enrolment: administrator")};
     struct txn_change put;
     TRY(make_user(e));
+    if (l->known)
+        TRY(drop_passkeys(l, c));
     TRY(identity_put_user(people_keys(l->req), &l->user.user, l->known ? &l->user : NULL, l->req->arena, &put));
     TRY(api_change_put(c, &put));
     TRY(login_begin_session(l, c, 0)); /* whoever was signed in before has to prove himself anew */

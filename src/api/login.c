@@ -49,7 +49,7 @@ static const struct field answer_fields[] = {
     FIELD(6, struct answer, permissions, TEXTS, 0),
     FIELD(7, struct answer, mfa_required, BOOL, 0,
           .doc = "The password was right, there is no session yet: go on at /api/v1/login/second."),
-    FIELD(8, struct answer, methods, TEXTS, 0, .doc = "What may be shown there: totp, recovery_code."),
+    FIELD(8, struct answer, methods, TEXTS, 0, .doc = "What may be shown there: totp, passkey, recovery_code."),
     FIELD(9, struct answer, ticket, TEXT, TICKET_TEXT_MAX, .doc = "To be sent along; good for five minutes."),
 };
 const struct entity login_answer_entity = ENTITY("SignedIn", 0x0702, 1, struct answer, answer_fields);
@@ -215,6 +215,8 @@ static RESULT fill_success(struct login *l, struct api_change *c)
     /* A new password ends what the old one began. The user's row is in it: of two log-ins at once the second counts the
      * first one's session. */
     TRY(login_put_user(l, c));
+    if (l->also)
+        TRY(api_change_put(c, l->also));
     if (l->fresh.password.len)
         TRY(tokens_end(c, REVOKED_SUBJECT, l->actor));
     TRY(login_begin_session(l, c, l->fresh.password.len ? 0 : keep));
@@ -262,7 +264,7 @@ static void count_failure(struct login *l)
         behind_lock(l->req, l->name);
 }
 
-static enum http_outcome refuse_recorded(struct login *l)
+enum http_outcome login_refuse(struct login *l)
 {
     return anonymous_budget(api_of(l->req)) ? login_commit(l, fill_refusal, failed) : login_refuse_stranger(l->req);
 }
@@ -271,13 +273,13 @@ enum http_outcome login_fail(struct login *l)
 {
     l->shut = false;
     count_failure(l);
-    return refuse_recorded(l);
+    return login_refuse(l);
 }
 
 enum http_outcome login_shut(struct login *l)
 {
     l->shut = true;
-    return refuse_recorded(l);
+    return login_refuse(l);
 }
 
 enum http_outcome login_judge(struct login *l)

@@ -19,6 +19,7 @@ struct login {
     unsigned tries;
     bool second;                                  /* a second factor was shown, too */
     struct view how;                              /* what was shown, for the record */
+    const struct txn_change *also;                /* goes into the same commit: the passkey that was used */
     enum http_outcome (*judge)(struct login *l);  /* login_judge, unless something else is judged */
     enum http_outcome (*hashed)(struct login *l); /* goes on when the new one is hashed */
     enum http_outcome (*proven)(struct login *l); /* goes on when the password is right; user is as it is then */
@@ -37,6 +38,7 @@ enum http_outcome login_judge(struct login *l);
 enum http_outcome login_succeed(struct login *l);
 enum http_outcome login_fail(struct login *l);
 enum http_outcome login_shut(struct login *l);
+enum http_outcome login_refuse(struct login *l); /* the same, where nothing was guessed and so nothing counts */
 enum http_outcome login_refuse_stranger(struct http_request *req);
 /* Fills a change and hands it over; then: calls login_settled first. */
 enum http_outcome login_commit(struct login *l, RESULT (*fill)(struct login *l, struct api_change *c),

@@ -1,9 +1,11 @@
 #include "api/second.h"
 
 #include "api/inside.h"
+#include "api/passkey.h"
 #include "api/routes.h"
 #include "base/fields.h"
 #include "base/text.h"
+#include "crypto/hash.h"
 
 #define MINUTE_MS (60ull * 1000)
 
@@ -11,6 +13,7 @@
 
 struct shown {
     struct view totp, recovery_code;
+    struct passkey_shown passkey; /* id is empty if there is none */
 };
 
 #define SHOWN_FIELDS(first, type, at)                                                                                  \
@@ -18,6 +21,9 @@ struct shown {
              .doc = "The code that the app shows now, 6 digits."),                                                     \
         FIELD_AS((first) + 1, type, at.recovery_code, "recovery_code", TEXT, 64, .flags = FIELD_WRITE_ONLY,            \
                  .doc = "One of the recovery codes; it is used up.")
+#define PASSKEY_FIELD(no, type, at)                                                                                    \
+    FIELD_AS(no, type, at.passkey, "passkey", ENTITY, 0, .nested = &passkey_shown_entity,                              \
+             .doc = "What a passkey answered to the question of …/passkey.")
 
 struct second {
     struct login login; /* first */
@@ -25,6 +31,7 @@ struct second {
     struct shown shown;
     bool cookie;
     uint8_t proof[TICKET_PROOF_SIZE];
+    struct txn_change put; /* of the passkey */
 };
 
 static const struct field second_fields[] = {
@@ -34,10 +41,12 @@ static const struct field second_fields[] = {
     FIELD(4, struct second, new_password, TEXT, 1024, .flags = FIELD_WRITE_ONLY,
           .doc = "The password from now on; as in the first step."),
     FIELD(5, struct second, cookie, BOOL, 0, .doc = "For browsers: the token comes as a cookie alone."),
+    PASSKEY_FIELD(6, struct second, shown),
 };
 static const struct entity second_entity = ENTITY("LoginSecond", 0x07e0, 1, struct second, second_fields);
 
-static const struct field step_up_fields[] = {SHOWN_FIELDS(1, struct second, shown)};
+static const struct field step_up_fields[] = {SHOWN_FIELDS(1, struct second, shown),
+                                              PASSKEY_FIELD(3, struct second, shown)};
 static const struct entity step_up_entity = ENTITY("StepUp", 0x07e1, 1, struct second, step_up_fields);
 
 struct fresh {
@@ -50,9 +59,9 @@ static const struct entity fresh_entity = ENTITY("SteppedUp", 0x07e2, 1, struct 
 
 static RESULT check_shown(const struct shown *s, struct problem *why)
 {
-    if ((s->totp.len != 0) + (s->recovery_code.len != 0) == 1)
+    if ((s->totp.len != 0) + (s->recovery_code.len != 0) + (s->passkey.id.len != 0) == 1)
         return OK;
-    return problem_set(why, ERR_MISSING_FIELD, "", "%s", "Show one second factor: totp or recovery_code.");
+    return problem_set(why, ERR_MISSING_FIELD, "", "%s", "Show one second factor: totp, passkey or recovery_code.");
 }
 
 /* Takes what was shown off the user's row, which is then to be committed. */
@@ -60,6 +69,11 @@ static RESULT use(struct second *s)
 {
     struct login *l = &s->login;
     struct mfa *m = &l->user.user.mfa;
+    if (s->shown.passkey.id.len) {
+        l->how = VIEW_STR("passkey");
+        l->also = &s->put;
+        return passkey_judge(l->req, &s->shown.passkey, &l->user.user, true, &s->put);
+    }
     if (s->shown.totp.len) {
         l->how = VIEW_STR("one-time password");
         return mfa_totp_use(m, s->shown.totp, people_now(l->req));
@@ -72,11 +86,13 @@ static RESULT use(struct second *s)
 
 static RESULT methods_of(const struct user *u, struct arena *arena, struct text_list *ret)
 {
-    struct text_list l = {.items = arena_alloc(arena, 2 * sizeof *l.items)};
+    struct text_list l = {.items = arena_alloc(arena, 3 * sizeof *l.items)};
     if (!l.items)
         return ERR_NO_MEMORY;
     if (mfa_totp_ready(&u->mfa))
         l.items[l.count++] = VIEW_STR("totp");
+    if (u->mfa.passkeys.count)
+        l.items[l.count++] = VIEW_STR("passkey");
     if (mfa_recovery_left(&u->mfa))
         l.items[l.count++] = VIEW_STR("recovery_code");
     *ret = l;
@@ -134,7 +150,24 @@ static enum http_outcome judge_second(struct login *l)
     enum err e = use(s);
     if (e == ERR_BAD_CREDENTIALS)
         return login_fail(l);
+    if (e == ERR_PASSKEY_CLONED)
+        return passkey_refuse_copy(l);
     return e == OK ? login_succeed(l) : http_answer_error(l->req, e);
+}
+
+/* A challenge belongs to the ticket that it was asked with. */
+static struct challenge_for flow_of(struct view ticket, struct view name)
+{
+    struct challenge_for what = {.purpose = CHALLENGE_LOGIN, .user = name};
+    sha256(ticket, what.session);
+    return what;
+}
+
+static RESULT take(struct http_request *req, struct second *s, struct view name, struct problem *why)
+{
+    const struct challenge_for what = flow_of(s->ticket, name);
+    enum err e = passkey_take(req, &s->shown.passkey, &what);
+    return e == OK ? OK : problem_set(why, e, "/passkey/ceremony", "%s", "");
 }
 
 static RESULT read_second(struct http_request *req, struct second *s, struct view *ret_name, struct problem *why)
@@ -144,6 +177,8 @@ static RESULT read_second(struct http_request *req, struct second *s, struct vie
     TRY(check_shown(&s->shown, why));
     TRY(login_check_cookie(req, s->cookie, why));
     enum err e = ticket_open(people_keys(req), s->ticket, people_now(req), req->arena, ret_name, s->proof);
+    if (e == OK && s->shown.passkey.id.len)
+        e = take(req, s, *ret_name, why);
     if (e != OK || s->new_password.len == 0)
         return e;
     e = password_acceptable(s->new_password, *ret_name, people_rules(req), &weak);
@@ -218,6 +253,8 @@ static RESULT fill_step_up(struct login *l, struct api_change *c)
     TRY(identity_renew_session(api_of(l->req)->shared->identity, hash, people_now(l->req), l->req->arena, &put));
     TRY(login_put_user(l, c));
     TRY(api_change_put(c, &put));
+    if (l->also)
+        TRY(api_change_put(c, l->also));
     return people_record_as(c, EVENT_SECOND_FACTOR_SHOWN, OUTCOME_DONE, l->actor, &what);
 }
 
@@ -230,7 +267,67 @@ static enum http_outcome judge_step_up(struct login *l)
     enum err e = use(s);
     if (e == ERR_BAD_CREDENTIALS)
         return login_fail(l);
+    if (e == ERR_PASSKEY_CLONED)
+        return passkey_refuse_copy(l);
     return e == OK ? login_commit(l, fill_step_up, stepped_up) : http_answer_error(l->req, e);
+}
+
+/* --- what a browser needs for a passkey */
+
+struct asking {
+    struct view ticket;
+};
+static const struct field asking_fields[] = {
+    FIELD(1, struct asking, ticket, TEXT, TICKET_TEXT_MAX, .flags = FIELD_REQUIRED | FIELD_WRITE_ONLY, .min = 1,
+          .doc = "From the first step."),
+};
+static const struct entity asking_entity = ENTITY("LoginSecondPasskey", 0x07fb, 1, struct asking, asking_fields);
+
+static enum http_outcome ask_passkey(struct http_request *req, const struct challenge_for *what, const struct user *u)
+{
+    return u->mfa.passkeys.count ? passkey_ask(req, what, u) : http_answer_error(req, ERR_NO_SECOND_FACTOR);
+}
+
+static enum http_outcome second_passkey_post(struct http_request *req)
+{
+    struct asking q = {0};
+    struct problem why;
+    struct view name;
+    struct user_found u;
+    uint8_t proof[TICKET_PROOF_SIZE];
+    if (http_request_entity(req, &q, &why) != OK)
+        return http_answer_problem(req, &why);
+    if (ticket_open(people_keys(req), q.ticket, people_now(req), req->arena, &name, proof) != OK ||
+        identity_user(api_of(req)->shared->identity, name, req->arena, &u) != OK ||
+        ticket_fits(people_keys(req), &u.user, proof) != OK)
+        return login_refuse_stranger(req);
+    const struct challenge_for what = flow_of(q.ticket, name);
+    return ask_passkey(req, &what, &u.user);
+}
+
+static enum http_outcome step_up_passkey_post(struct http_request *req)
+{
+    struct challenge_for what = {.purpose = CHALLENGE_STEP_UP};
+    struct user_found u;
+    enum err e = passkey_flow_of_session(req, &what);
+    if (e == OK)
+        e = identity_user(api_of(req)->shared->identity, what.user, req->arena, &u);
+    return e == OK ? ask_passkey(req, &what, &u.user) : http_answer_error(req, e);
+}
+
+/* --- showing one anew */
+
+static RESULT read_step_up(struct http_request *req, struct second *s, struct problem *why)
+{
+    struct challenge_for what = {.purpose = CHALLENGE_STEP_UP};
+    TRY(http_request_entity(req, s, why));
+    TRY(check_shown(&s->shown, why));
+    if (s->shown.passkey.id.len == 0)
+        return OK;
+    enum err e = passkey_flow_of_session(req, &what);
+    if (e == OK)
+        e = passkey_take(req, &s->shown.passkey, &what);
+    return e == OK ? OK : problem_set(why, e, "/passkey/ceremony", "%s", "");
 }
 
 static enum http_outcome step_up_post(struct http_request *req)
@@ -239,7 +336,7 @@ static enum http_outcome step_up_post(struct http_request *req)
     struct problem why;
     if (!s)
         return http_answer_error(req, ERR_NO_MEMORY);
-    if (http_request_entity(req, s, &why) != OK || check_shown(&s->shown, &why) != OK)
+    if (read_step_up(req, s, &why) != OK)
         return http_answer_problem(req, &why);
     enum err e = login_fill(&s->login, req, people_caller_name(req), (struct view){0});
     if (e != OK)
@@ -252,10 +349,17 @@ static const struct route routes[] = {
     ROUTE(HTTP_POST, "/api/v1/login/second", PERMISSION_PUBLIC, second_post, .name = "login-second",
           .summary = "Second step of signing in: show the second factor", .tag = "session",
           .event = EVENT_AUTHENTICATION_SUCCESS, .request = &second_entity, .response = &login_answer_entity,
-          .body_limit = 8192),
+          .body_limit = 32768),
+    ROUTE(HTTP_POST, "/api/v1/login/second/passkey", PERMISSION_PUBLIC, second_passkey_post,
+          .name = "login-second-passkey", .summary = "What a browser needs to show a passkey as the second factor",
+          .tag = "session", .durability = DURABLE_NONE, .request = &asking_entity, .response = &passkey_question_entity,
+          .body_limit = 4096),
+    ROUTE(HTTP_POST, "/api/v1/me/step-up/passkey", PERMISSION_AUTHENTICATED, step_up_passkey_post,
+          .name = "step-up-passkey", .summary = "What a browser needs to show a passkey anew", .tag = "session",
+          .ways = WAY_SESSION, .durability = DURABLE_NONE, .response = &passkey_question_entity),
     ROUTE(HTTP_POST, "/api/v1/me/step-up", PERMISSION_AUTHENTICATED, step_up_post, .name = "step-up",
           .summary = "Show a second factor anew, for what asks for a fresh one", .tag = "session", .ways = WAY_SESSION,
           .event = EVENT_SECOND_FACTOR_SHOWN, .request = &step_up_entity, .response = &fresh_entity,
-          .body_limit = 4096),
+          .body_limit = 32768),
 };
 const struct route_table second_routes = {routes, ARRAY_LEN(routes)};

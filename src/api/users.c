@@ -1,5 +1,6 @@
 /* Users: listed, created and changed by whoever may users:manage. Nobody changes his own rights, and nobody but who
  * holds system:config hands out what he does not hold himself. */
+#include "api/factors.h"
 #include "api/inside.h"
 #include "api/login.h"
 #include "api/routes.h"
@@ -363,6 +364,8 @@ static RESULT fill(struct edit *e, struct api_change *c)
     TRY(describe(e, &what.detail));
     TRY(fill_row(e, &put));
     TRY(api_change_put(c, &put));
+    if (e->remove)
+        TRY(factors_drop_passkeys(c, &e->before.user, NULL));
     /* Somebody of the same name is another person: what is left of the former one goes. */
     if (e->create || e->remove)
         TRY(revoke_keys(e, c));

@@ -124,12 +124,25 @@ RESULT mfa_totp(struct cli *c)
 
 RESULT mfa_list(struct cli *c)
 {
-    static const struct column columns[] = {{"totp", "One-time passwords since"},
-                                            {"recovery_codes", "Unused recovery codes"}};
+    static const struct column columns[] = {
+        {"totp", "One-time passwords since"}, {"passkeys", "Passkeys"}, {"recovery_codes", "Unused recovery codes"}};
     struct api_answer answer;
 
     TRY(api_call(c, "GET", "/api/v1/me/mfa", (struct view){0}, &answer));
     return output_object(c, answer.body, columns, ARRAY_LEN(columns));
+}
+
+RESULT mfa_passkeys(struct cli *c)
+{
+    static const struct column columns[] = {{"id", "Id"},
+                                            {"name", "Name"},
+                                            {"created", "Since"},
+                                            {"last_used", "Last used"},
+                                            {"attestation", "Attestation"}};
+    struct api_answer answer;
+
+    TRY(api_call(c, "GET", "/api/v1/me/mfa/passkeys", (struct view){0}, &answer));
+    return output_list(c, answer.body, "passkeys", columns, ARRAY_LEN(columns), "There are none.");
 }
 
 RESULT mfa_remove(struct cli *c)
@@ -137,11 +150,15 @@ RESULT mfa_remove(struct cli *c)
     const char *what = c->args.arguments[0];
     struct api_answer answer;
 
-    if (strcmp(what, "totp") != 0)
-        return cli_fail(c, ERR_USAGE, "WHAT", "totp is what can be removed");
-    TRY(ask_confirm(c, "You will sign in without a code. Go on?"));
-    TRY(api_call(c, "DELETE", "/api/v1/me/mfa/totp", (struct view){0}, &answer));
-    return output_done(c, (struct view){0}, "One-time passwords are removed.");
+    bool totp = strcmp(what, "totp") == 0;
+    const char *path = totp ? "/api/v1/me/mfa/totp" : api_path(c, "/api/v1/me/mfa/passkeys/", what);
+
+    if (!path)
+        return ERR_NO_MEMORY;
+    TRY(ask_confirm(c, totp ? "You will sign in without a code. Go on?"
+                            : "This passkey will be good for nothing. Go on?"));
+    TRY(api_call(c, "DELETE", path, (struct view){0}, &answer));
+    return output_done(c, (struct view){0}, totp ? "One-time passwords are removed." : "The passkey is removed.");
 }
 
 RESULT mfa_verify(struct cli *c)

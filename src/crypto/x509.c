@@ -1,5 +1,6 @@
 #include "crypto/x509.h"
 
+#include "base/text.h"
 #include "crypto/pubkey.h"
 
 #include <gnutls/x509.h>
@@ -193,4 +194,48 @@ RESULT x509_chain(const struct x509_list *chain, const struct x509_list *anchors
         e = judge(list, &c);
     gnutls_x509_trust_list_deinit(list, 1);
     return e;
+}
+
+/* --- files of them */
+
+#define PEM_BEGIN "-----BEGIN CERTIFICATE-----"
+#define PEM_END   "-----END CERTIFICATE-----"
+
+static RESULT from_base64(struct view text, struct arena *arena, struct view *ret)
+{
+    AUTO_WRITER plain = writer_new(2 * X509_MAX_SIZE), der = writer_new(X509_MAX_SIZE);
+    for (size_t i = 0; i < text.len; i++)
+        if (!strchr(" \t\r\n", text.ptr[i]))
+            writer_u8(&plain, text.ptr[i]);
+    TRY(writer_done(&plain));
+    TRY(base64_get(writer_view_of(&plain), &der));
+    AUTO(x509_free) struct x509 *c = NULL;
+    TRY(x509_read(writer_view_of(&der), &c));
+    return arena_copy(arena, writer_view_of(&der), ret);
+}
+
+RESULT x509_pem(struct view text, struct arena *arena, struct x509_list *ret)
+{
+    struct view *items = arena_alloc(arena, X509_PEM_MAX * sizeof *items);
+    size_t count = 0;
+    if (!items)
+        return ERR_NO_MEMORY;
+    while (text.len) {
+        const uint8_t *begin = memmem(text.ptr, text.len, PEM_BEGIN, sizeof PEM_BEGIN - 1);
+        if (!begin)
+            break;
+        begin += sizeof PEM_BEGIN - 1;
+        const uint8_t *last = text.ptr + text.len;
+        const uint8_t *end = memmem(begin, (size_t)(last - begin), PEM_END, sizeof PEM_END - 1);
+        if (!end)
+            return ERR_MALFORMED;
+        if (count == X509_PEM_MAX)
+            return ERR_TOO_LONG;
+        TRY(from_base64(VIEW(begin, end - begin), arena, &items[count++]));
+        text = VIEW(end, last - end);
+    }
+    if (count == 0)
+        return ERR_MALFORMED;
+    *ret = (struct x509_list){.items = items, .count = count};
+    return OK;
 }

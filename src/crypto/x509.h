@@ -3,6 +3,7 @@
 #ifndef HOLDFAST_CRYPTO_X509_H
 #define HOLDFAST_CRYPTO_X509_H
 
+#include "base/arena.h"
 #include "crypto/public_key.h"
 
 #define X509_MAX_SIZE  ((size_t)16 * 1024) /* of one certificate in DER */
@@ -34,6 +35,11 @@ struct x509_list {
     size_t count;
 };
 RESULT x509_chain(const struct x509_list *chain, const struct x509_list *anchors, uint64_t now_ms);
+
+/* The certificates of a PEM file (RFC 7468), each in DER and readable; at least one. In arena. ERR_MALFORMED,
+ * ERR_TOO_LONG for more than X509_PEM_MAX. */
+#define X509_PEM_MAX 256
+RESULT x509_pem(struct view text, struct arena *arena, struct x509_list *ret);
 
 AUTO_DEFINE(struct x509 *, x509_free);
 

@@ -61,6 +61,7 @@ static inline struct caller *front_keeper(struct front *f)
 }
 
 /* --- thread.c */
+struct view front_file(const struct front *f, const char *name); /* what the supervisor gave; empty if it did not */
 RESULT thread_init(struct front *f, size_t number, struct problem *why);
 RESULT thread_start(struct front_thread *t); /* number > 0: in a thread of its own */
 void thread_drain(struct front_thread *t);   /* from any thread */

@@ -1,5 +1,6 @@
 /* holdfast-front: started by the supervisor, never by hand. */
 #include "api/change_gate.h"
+#include "api/passkey.h"
 #include "api/passwords.h"
 #include "base/log.h"
 #include "crypto/secmem.h"
@@ -12,6 +13,7 @@ static RESULT read_config(struct front *f)
 {
     TRY(arena_new(16384, CONFIG_ARENA, &f->arena));
     TRY(entity_decode(&config_entity, f->start.config, f->arena, &f->config));
+    TRY(config_passkeys_complete(&f->config, f->arena));
     f->thread_count = f->config.front_threads ? f->config.front_threads : 1;
     if (f->thread_count > CONFIG_FRONT_THREADS_MAX)
         f->thread_count = CONFIG_FRONT_THREADS_MAX;
@@ -41,6 +43,7 @@ static RESULT make_shared(struct front *f, struct problem *why)
     TRY(tokens_new(&s->tokens));
     TRY(open_breached(f, &breached, why));
     TRY(passwords_new(s->config, breached, &s->passwords));
+    TRY(passkey_site_new(s->config, front_file(f, "passkey-roots.pem"), &s->passkeys, why));
     TRY(api_router_new(&router, why));
     s->router = router;
     return api_openapi_new(s);
@@ -84,6 +87,7 @@ static void end(struct front *f)
     identity_free(f->shared.identity);
     row_keys_free(atomic_load(&f->shared.keys));
     gate_free(f->shared.gate);
+    passkey_site_free(f->shared.passkeys);
     writer_free(&f->shared.openapi);
     arena_free(f->arena);
 }

@@ -54,9 +54,9 @@ static void on_turn(void *context)
     turn(t);
 }
 
-static struct view file_of(const struct start *s, const char *name)
+struct view front_file(const struct front *f, const char *name)
 {
-    struct reader r = reader_new(s->files);
+    struct reader r = reader_new(f->start.files);
     struct view key, text;
 
     while (r.left > 0 && reader_var(&r, r.left, &key) == OK && reader_var(&r, r.left, &text) == OK)
@@ -85,7 +85,7 @@ static RESULT make_server(struct front_thread *t, struct problem *why)
     const struct http_config config = {
         .listeners = listeners,
         .listener_count = count,
-        .tls = {.certificate = file_of(&f->start, "server.crt"), .key = file_of(&f->start, "server.key")},
+        .tls = {.certificate = front_file(f, "server.crt"), .key = front_file(f, "server.key")},
         .router = f->shared.router,
         .limits = {.header_max = c->header_bytes,
                    .body_max = c->body_bytes,

@@ -150,6 +150,7 @@ static const struct field config_fields[] = {
     FIELD(18, struct config, checkpoint_seconds, U32, 3600, .min = 1, .doc = "between checkpoints of the log"),
     FIELD(19, struct config, passwords, ENTITY, 0, .nested = &config_passwords_entity),
     FIELD(20, struct config, mfa, ENTITY, 0, .nested = &config_mfa_entity),
+    FIELD(21, struct config, passkeys, ENTITY, 0, .nested = &config_passkeys_entity),
 };
 const struct entity config_entity = ENTITY("Config", 0x0811, 1, struct config, config_fields);
 
@@ -303,6 +304,7 @@ RESULT config_complete(struct config *c, struct arena *arena, struct problem *wh
     c->front_threads = c->front_threads ? c->front_threads : 2;
     c->cipher = c->cipher ? c->cipher : 1;
     c->log_level = c->log_level ? c->log_level : CONFIG_LOG_INFO;
+    c->passkeys.attestation = c->passkeys.attestation ? c->passkeys.attestation : CONFIG_ATTESTATION_NONE;
     TRY(check_socket_length(c->unix_socket, "unix_socket", why));
     return check_socket_length(c->operator_socket, "operator_socket", why);
 }
@@ -348,9 +350,12 @@ static bool says_nothing(struct view text)
 
 static enum err parse(struct view text, const char *name, struct arena *arena, struct config *c, struct problem *why)
 {
+    const struct yaml_node *root = NULL;
     if (says_nothing(text))
         return OK;
-    return yaml_parse(&config_entity, text, name, arena, c, why);
+    TRY(yaml_read(name, text, arena, &root, why));
+    TRY(yaml_entity(&config_entity, root, arena, c, why));
+    return config_passkeys_check(&c->passkeys, root, why);
 }
 
 RESULT config_parse(struct view text, const char *name, struct arena *arena, struct config *ret, struct problem *why)

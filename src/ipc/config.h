@@ -48,6 +48,15 @@ struct config_passwords {
 struct config_mfa {
     uint32_t step_up_minutes; /* 5: how old the second factor may be where a route asks for a fresh one */
 };
+struct config_passkeys {
+    struct view rp_id;        /* the first DNS name in tls.names, or localhost: whose passkeys they are */
+    struct text_list origins; /* https://<rp_id>, with the port of listen: pages that may use them */
+    uint8_t attestation;      /* enum config_attestation: the least that a new passkey must prove */
+    struct view roots_file;   /* PEM: certificates that vouch for authenticators */
+    struct text_list models;  /* AAGUIDs that are taken, with trusted; none: all */
+};
+/* In the order of enum webauthn_attestation (domain/webauthn/webauthn.h). */
+enum config_attestation { CONFIG_ATTESTATION_NONE = 1, CONFIG_ATTESTATION_TRUSTED = 4 };
 struct config_tokens {
     uint8_t alg;           /* enum token_alg: ES256 */
     struct view issuer;    /* claim iss; "urn:holdfast:<installation>" */
@@ -79,10 +88,11 @@ struct config {
     struct config_passwords passwords;
     uint32_t checkpoint_seconds; /* 1: between checkpoints of the log, while there is something new */
     struct config_mfa mfa;
+    struct config_passkeys passkeys;
     bool dev; /* set by --dev alone */
 };
 extern const struct entity config_entity, config_tls_entity, config_http_entity, config_argon2_entity,
-    config_sessions_entity, config_mfa_entity, config_tokens_entity, config_passwords_entity;
+    config_sessions_entity, config_mfa_entity, config_passkeys_entity, config_tokens_entity, config_passwords_entity;
 
 /* file: a path, or NULL for CONFIG_FILE if it exists and defaults otherwise. data_dir: overrides the file's, or NULL.
  * Texts live in arena. The file may also stand inside a Kubernetes ConfigMap. */
@@ -95,6 +105,11 @@ RESULT config_complete(struct config *c, struct arena *arena, struct problem *wh
 void config_passwords_complete(struct config_passwords *c); /* fills in what is still unset of it */
 /* Fills in what is still unset of it, but for the issuer. */
 void config_tokens_complete(struct config_tokens *c);
+/* config_passkeys.c: what is unset follows listen and tls.names, once the port is known. A relying party that browsers
+ * would not take, or that does not fit its origins, is ERR_BAD_CONFIG at its place in the file; root may be NULL. */
+struct yaml_node;
+RESULT config_passkeys_complete(struct config *c, struct arena *arena);
+RESULT config_passkeys_check(const struct config_passkeys *p, const struct yaml_node *root, struct problem *why);
 /* What --dev means: any free port, small Argon2, two threads, files below data_dir. */
 RESULT config_dev(struct config *c, const char *data_dir, struct arena *arena, struct problem *why);
 /* "address:port" to what bind takes; port 0 means any. ERR_BAD_VALUE. */

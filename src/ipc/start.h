@@ -34,9 +34,9 @@ struct start_fd {
 
 struct start {
     struct view config; /* entity Config (ipc/config.h), encoded */
-    struct view files;  /* role-specific texts: venue declarations for the signer, TLS certificate and key for the
-                           front, why it is sealed (ipc/sealed.h) for the keeper; u32-counted name and u32-counted text,
-                           repeated */
+    struct view files;  /* role-specific texts: venue declarations for the signer, TLS certificate and key, and
+                           who vouches for authenticators, for the front, why it is sealed (ipc/sealed.h) for the
+                           keeper; u32-counted name and u32-counted text, repeated */
     struct start_fd fds[START_FDS_MAX];
     size_t fd_count;
 };

@@ -21,6 +21,7 @@ static const struct {
     [TABLE_ROLE] = {"ROLE", "roles"},
     [TABLE_GRANT] = {"GRANT", "grants of tokens"},
     [TABLE_REVOCATION] = {"REVOCATION", "revocations of tokens"},
+    [TABLE_PASSKEY] = {"PASSKEY", "passkeys"},
 };
 
 const char *store_table_name(uint16_t table)

@@ -28,6 +28,7 @@ enum store_table {
     TABLE_ROLE = 13,
     TABLE_GRANT = 14,      /* what refresh tokens stand for */
     TABLE_REVOCATION = 15, /* of tokens */
+    TABLE_PASSKEY = 16,
     TABLE_COUNT
 };
 /* For people: "SECRET_VALUE", and what its rows are, "values of secrets". "?" for a number that is no table. */

@@ -1,5 +1,6 @@
 #include "supervisor/state.h"
 
+#include "crypto/x509.h"
 #include "ipc/file.h"
 #include "ipc/sealed.h"
 
@@ -81,6 +82,33 @@ static enum err put_tls(const struct supervisor *s, struct writer *w, struct pro
     return put_file(path, "server.key", PEM_BYTES, w, why);
 }
 
+static enum err put_roots(const struct supervisor *s, struct writer *w, struct problem *why)
+{
+    static const char where[] = "passkeys.roots_file";
+    char path[4096];
+    AUTO_WRITER text = writer_new(PEM_BYTES);
+    AUTO(arena_free) struct arena *arena = NULL;
+    struct x509_list roots;
+    if (s->config.passkeys.roots_file.len == 0)
+        return OK;
+    TRY(view_to_str(s->config.passkeys.roots_file, path, sizeof path));
+    TRY(file_read(path, PEM_BYTES, &text, why));
+    TRY(arena_new(4096, 2 * PEM_BYTES, &arena));
+    enum err e = x509_pem(writer_view_of(&text), arena, &roots);
+    if (e != OK)
+        return problem_set(why, e == ERR_NO_MEMORY ? e : ERR_BAD_CONFIG, where, "%s is no PEM file of certificates",
+                           path);
+    writer_var(w, VIEW_STR("passkey-roots.pem"));
+    writer_var(w, writer_view_of(&text));
+    return writer_done(w);
+}
+
+static enum err put_front(const struct supervisor *s, struct writer *w, struct problem *why)
+{
+    TRY(put_tls(s, w, why));
+    return put_roots(s, w, why);
+}
+
 static enum err put_sealed(const struct supervisor *s, struct writer *w, struct problem *why)
 {
     AUTO_WRITER text = writer_new(256);
@@ -94,7 +122,7 @@ static enum err put_sealed(const struct supervisor *s, struct writer *w, struct 
 RESULT files_of_role(const struct supervisor *s, enum start_role role, struct writer *w, struct problem *why)
 {
     static enum err (*const put[ROLE_COUNT])(const struct supervisor *, struct writer *, struct problem *) = {
-        [ROLE_KEEPER] = put_sealed, [ROLE_SIGNER] = put_venues, [ROLE_FRONT] = put_tls};
+        [ROLE_KEEPER] = put_sealed, [ROLE_SIGNER] = put_venues, [ROLE_FRONT] = put_front};
     *w = writer_new(FILES_BYTES);
     return put[role] ? put[role](s, w, why) : OK;
 }

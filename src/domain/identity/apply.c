@@ -1,5 +1,6 @@
 /* What is durable reaches the memory tables: after a commit and at the start; and rows that are found to be damaged
  * leave them. */
+#include "domain/identity/passkeys.h"
 #include "domain/identity/tables.h"
 
 static bool is_newer(struct table *t, struct view name, uint64_t version)
@@ -126,14 +127,29 @@ static RESULT apply_session(struct identity *i, const struct txn_change *c, stru
     return OK;
 }
 
-static RESULT drop_session(struct identity *i, const struct txn_change *c)
+static RESULT apply_passkey(struct identity *i, const struct txn_change *c, struct arena *scratch)
+{
+    struct webauthn_credential p = {0};
+    uint8_t hash[PASSKEY_HASH_SIZE];
+    TRY(entity_decode(&webauthn_credential_entity, c->value, scratch, &p));
+    passkeys_hash(p.id, hash);
+    struct known *k = tables_known(VIEW_OF(hash), c);
+    if (!k) {
+        (void)!table_remove(i->passkeys, VIEW_OF(hash)); /* better none than one with the counter of before */
+        return ERR_NO_MEMORY;
+    }
+    put_newer(i, i->passkeys, k);
+    return OK;
+}
+
+static RESULT drop(struct table *t, const struct txn_change *c)
 {
     struct seek s = {.row_key = c->key};
     table_enter();
-    table_visit(i->sessions, compare_row, &s);
+    table_visit(t, compare_row, &s);
     table_leave();
     if (s.found)
-        (void)!table_remove(i->sessions, VIEW(s.name, s.name_len)); /* somebody else was faster: gone all the same */
+        (void)!table_remove(t, VIEW(s.name, s.name_len)); /* somebody else was faster: gone all the same */
     return OK;
 }
 
@@ -142,7 +158,9 @@ static RESULT apply(struct identity *i, const struct txn_change *c, struct arena
     if (c->table == TABLE_USER)
         return c->remove ? drop_user(i, c) : apply_user(i, c, scratch);
     if (c->table == TABLE_SESSION)
-        return c->remove ? drop_session(i, c) : apply_session(i, c, scratch, fresh);
+        return c->remove ? drop(i->sessions, c) : apply_session(i, c, scratch, fresh);
+    if (c->table == TABLE_PASSKEY)
+        return c->remove ? drop(i->passkeys, c) : apply_passkey(i, c, scratch);
     return roles_applied(i->roles, c);
 }
 
@@ -164,13 +182,15 @@ RESULT identity_load(struct identity *i, struct store *reader, const struct row_
                      struct problem *why)
 {
     struct ledger_load users = {.keys = keys, .table = TABLE_USER, .take = take_loaded, .context = i};
-    struct ledger_load sessions = users;
-    size_t damaged_users = 0, damaged_sessions = 0, damaged_roles = 0;
+    struct ledger_load sessions = users, passkeys = users;
+    size_t damaged_users = 0, damaged_sessions = 0, damaged_roles = 0, damaged_passkeys = 0;
     sessions.table = TABLE_SESSION;
+    passkeys.table = TABLE_PASSKEY;
     TRY(roles_load(i->roles, reader, keys, &damaged_roles, why));
     TRY(ledger_load(reader, &users, &damaged_users, why));
     TRY(ledger_load(reader, &sessions, &damaged_sessions, why));
-    *ret_damaged = damaged_roles + damaged_users + damaged_sessions;
+    TRY(ledger_load(reader, &passkeys, &damaged_passkeys, why));
+    *ret_damaged = damaged_roles + damaged_users + damaged_sessions + damaged_passkeys;
     return OK;
 }
 
@@ -198,13 +218,21 @@ static bool is_accused(void *context, void *value)
     return false;
 }
 
+static struct table *table_of(struct identity *i, uint16_t table)
+{
+    return table == TABLE_USER      ? i->users
+           : table == TABLE_SESSION ? i->sessions
+           : table == TABLE_PASSKEY ? i->passkeys
+                                    : NULL;
+}
+
 void identity_distrust(struct identity *i, uint16_t table, const uint8_t row[static 32])
 {
     struct accused a = {.row = row};
-    struct table *t = table == TABLE_USER ? i->users : i->sessions;
+    struct table *t = table_of(i, table);
     if (table == TABLE_ROLE)
         roles_distrust(i->roles, row);
-    if (table != TABLE_USER && table != TABLE_SESSION)
+    if (!t)
         return;
     table_enter();
     table_visit(t, is_accused, &a);

@@ -37,6 +37,7 @@ RESULT identity_new(struct identity **ret)
     pthread_mutex_init(&i->lock, NULL);
     TRY(table_new(forget, &i->users));
     TRY(table_new(forget, &i->sessions));
+    TRY(table_new(forget, &i->passkeys));
     TRY(roles_new(&i->roles));
     TRY(make_nobody(i));
     *ret = TAKE(i);
@@ -51,6 +52,7 @@ void identity_free(struct identity *i)
         table_value_free(i->users, i->nobody);
     table_free(i->users);
     table_free(i->sessions);
+    table_free(i->passkeys);
     roles_free(i->roles);
     pthread_mutex_destroy(&i->lock);
     free(i);

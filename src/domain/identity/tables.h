@@ -8,7 +8,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-/* What both tables keep of a row. */
+/* What the tables keep of a row. */
 struct known {
     uint64_t version;
     uint8_t commitment[32];
@@ -32,7 +32,7 @@ struct known {
 };
 
 struct identity {
-    struct table *users, *sessions;
+    struct table *users, *sessions, *passkeys;
     struct roles *roles;
     struct known *nobody;      /* looked at in place of a user who is not there: so that takes as long */
     pthread_mutex_t lock;      /* comparing versions and putting is one step */

@@ -53,7 +53,7 @@ bool user_may_login(const struct user *u, uint64_t now_ms)
 
 bool user_has_second(const struct user *u)
 {
-    return mfa_totp_ready(&u->mfa);
+    return mfa_totp_ready(&u->mfa) || u->mfa.passkeys.count > 0;
 }
 
 bool user_login_failed(struct user *u, const struct config_passwords *rules, uint64_t now_ms)

@@ -20,12 +20,18 @@ static const struct field recovery_fields[] = {
 };
 static const struct entity recovery_entity = ENTITY("RecoveryCode", 0x0521, 1, struct recovery_code, recovery_fields);
 
+static const struct field passkey_fields[] = {
+    FIELD(1, struct passkey_ref, hash, FIXED, PASSKEY_HASH_SIZE, .flags = FIELD_HIDDEN),
+};
+static const struct entity passkey_entity = ENTITY("PasskeyRef", 0x0522, 1, struct passkey_ref, passkey_fields);
+
 static const struct field mfa_fields[] = {
     FIELD(1, struct mfa, totp_secret, BYTES, TOTP_SECRET_SIZE, .flags = FIELD_HIDDEN),
     FIELD(2, struct mfa, totp_since_ms, TIME, 0, .flags = FIELD_READ_ONLY,
           .doc = "One-time passwords are set up since."),
     FIELD(3, struct mfa, totp_step, U64, 0, .flags = FIELD_HIDDEN),
     FIELD(4, struct mfa, recovery, LIST, RECOVERY_CODES, .flags = FIELD_HIDDEN, .nested = &recovery_entity),
+    FIELD(5, struct mfa, passkeys, LIST, PASSKEYS_MAX, .flags = FIELD_HIDDEN, .nested = &passkey_entity),
 };
 const struct entity mfa_entity = ENTITY("Mfa", 0x0520, 1, struct mfa, mfa_fields);
 
@@ -90,6 +96,63 @@ RESULT mfa_totp_uri(const struct mfa *m, struct view issuer, struct view name, s
     writer_printf(w, "&algorithm=SHA1&digits=%d&period=%u", TOTP_DIGITS, (unsigned)(TOTP_STEP_MS / 1000));
     wipe(secret, sizeof secret);
     return writer_done(w);
+}
+
+/* --- passkeys */
+
+static size_t passkey_at(const struct mfa *m, const uint8_t hash[static PASSKEY_HASH_SIZE])
+{
+    const struct passkey_ref *refs = m->passkeys.items;
+    size_t i = 0;
+
+    while (i < m->passkeys.count && memcmp(refs[i].hash, hash, PASSKEY_HASH_SIZE) != 0)
+        i++;
+    return i;
+}
+
+bool mfa_passkey_has(const struct mfa *m, const uint8_t hash[static PASSKEY_HASH_SIZE])
+{
+    return passkey_at(m, hash) < m->passkeys.count;
+}
+
+/* What was decoded may lie beside the list of another: a change works on a copy. */
+static RESULT copied(const struct mfa *m, struct arena *arena, struct passkey_ref **ret)
+{
+    struct passkey_ref *refs = arena_alloc(arena, (m->passkeys.count + 1) * sizeof *refs);
+
+    if (!refs)
+        return ERR_NO_MEMORY;
+    if (m->passkeys.count)
+        memcpy(refs, m->passkeys.items, m->passkeys.count * sizeof *refs);
+    *ret = refs;
+    return OK;
+}
+
+RESULT mfa_passkey_add(struct mfa *m, const uint8_t hash[static PASSKEY_HASH_SIZE], struct arena *arena)
+{
+    struct passkey_ref *refs = NULL;
+
+    if (mfa_passkey_has(m, hash))
+        return ERR_EXISTS;
+    if (m->passkeys.count >= PASSKEYS_MAX)
+        return ERR_LIMIT_REACHED;
+    TRY(copied(m, arena, &refs));
+    memcpy(refs[m->passkeys.count].hash, hash, PASSKEY_HASH_SIZE);
+    m->passkeys = (struct entity_list){refs, m->passkeys.count + 1};
+    return OK;
+}
+
+RESULT mfa_passkey_remove(struct mfa *m, const uint8_t hash[static PASSKEY_HASH_SIZE], struct arena *arena)
+{
+    struct passkey_ref *refs = NULL;
+    size_t at = passkey_at(m, hash), count = m->passkeys.count;
+
+    if (at == count)
+        return ERR_NOT_FOUND;
+    TRY(copied(m, arena, &refs));
+    memmove(&refs[at], &refs[at + 1], (count - at - 1) * sizeof *refs);
+    m->passkeys = (struct entity_list){refs, count - 1};
+    return OK;
 }
 
 /* --- recovery codes */

@@ -1,6 +1,6 @@
 /* Second factors that a person types: one-time passwords by time (TOTP) and recovery codes. Part of the user's row, so
- * that two requests that bring the same code race for one version, and one of them loses. Passkeys are in
- * domain/webauthn. */
+ * that two requests that bring the same code race for one version, and one of them loses. Which passkeys he has is
+ * there as well; each has a row of its own besides (domain/identity/passkeys.h). */
 #ifndef HOLDFAST_DOMAIN_MFA_MFA_H
 #define HOLDFAST_DOMAIN_MFA_MFA_H
 
@@ -16,11 +16,18 @@ struct recovery_code {
     uint8_t hash[32]; /* HMAC(pepper, text); all zero once it was used */
 };
 
+#define PASSKEYS_MAX      16 /* of a user */
+#define PASSKEY_HASH_SIZE 32
+struct passkey_ref {
+    uint8_t hash[PASSKEY_HASH_SIZE]; /* SHA-256 of the credential's id: where the passkey's own row is */
+};
+
 struct mfa {
     struct view totp_secret;     /* TOTP_SECRET_SIZE bytes, or empty */
     uint64_t totp_since_ms;      /* 0: made, and not confirmed by a first code yet */
     uint64_t totp_step;          /* of the newest code that was taken: neither it nor an older one is good again */
     struct entity_list recovery; /* of struct recovery_code */
+    struct entity_list passkeys; /* of struct passkey_ref */
 };
 extern const struct entity mfa_entity; /* for people: only what is set up; the rest is FIELD_HIDDEN */
 
@@ -35,6 +42,11 @@ bool mfa_totp_ready(const struct mfa *m);
 RESULT mfa_totp_use(struct mfa *m, struct view code, uint64_t now_ms);
 /* otpauth://totp/ISSUER:NAME?secret=… as authenticator apps read it. */
 RESULT mfa_totp_uri(const struct mfa *m, struct view issuer, struct view name, struct writer *w);
+
+bool mfa_passkey_has(const struct mfa *m, const uint8_t hash[static PASSKEY_HASH_SIZE]);
+/* The list as it will be, in arena. ERR_EXISTS, ERR_LIMIT_REACHED; ERR_NOT_FOUND. */
+RESULT mfa_passkey_add(struct mfa *m, const uint8_t hash[static PASSKEY_HASH_SIZE], struct arena *arena);
+RESULT mfa_passkey_remove(struct mfa *m, const uint8_t hash[static PASSKEY_HASH_SIZE], struct arena *arena);
 
 /* New codes replace all former ones. The texts are shown once and wiped by the caller. */
 RESULT mfa_recovery_make(struct mfa *m, const struct random *random, const struct row_keys *keys, struct arena *arena,

@@ -10,6 +10,16 @@ static const char *const format_names[] = {"unknown", "none",        "packed", "
 static const char *const attestation_names[] = {"unknown", "none", "self", "certified", "trusted", NULL};
 static const char *const transports[] = {"usb", "nfc", "ble", "smart-card", "hybrid", "internal", NULL};
 
+const char *webauthn_format_name(const struct webauthn_credential *c)
+{
+    return format_names[c->format < ARRAY_LEN(format_names) - 1 ? c->format : 0];
+}
+
+const char *webauthn_attestation_name(const struct webauthn_credential *c)
+{
+    return attestation_names[c->attestation < ARRAY_LEN(attestation_names) - 1 ? c->attestation : 0];
+}
+
 bool webauthn_transport_known(struct view transport)
 {
     for (const char *const *t = transports; *t; t++)

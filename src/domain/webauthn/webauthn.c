@@ -160,12 +160,12 @@ RESULT webauthn_assert(const struct webauthn_ceremony *expect, const struct weba
     TRY(client_data_check(answer->client_data, "webauthn.get", expect, why));
     TRY(authenticator_data(answer->authenticator_data, &data, why));
     TRY(authenticator_data_check(&data, expect, why));
+    TRY(check_signature(answer, stored, why));
     /* §7.2 step 19: "If credentialRecord.backupEligible is set, verify that currentBe is set. If … is not set, verify
-     * that currentBe is not set." */
+     * that currentBe is not set." Behind the signature, so that whoever has no key learns nothing of the credential. */
     if (stored->backup_eligible != !!(data.flags & FLAG_BACKUP_ELIGIBLE))
         return problem_set(why, ERR_PASSKEY_REFUSED, "/response/authenticatorData",
                            "Whether it can be backed up has changed, which can't be.");
-    TRY(check_signature(answer, stored, why));
     /* §7.2 step 22: "If authData.signCount is nonzero or credentialRecord.signCount is nonzero …: less than or equal to
      * credentialRecord.signCount: This is a signal … that the authenticator may be cloned." */
     if ((data.sign_count != 0 || stored->sign_count != 0) && data.sign_count <= stored->sign_count)

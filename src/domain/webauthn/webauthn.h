@@ -93,6 +93,8 @@ struct webauthn_credential { /* entity Passkey */
 };
 extern const struct entity webauthn_credential_entity;
 bool webauthn_transport_known(struct view transport);
+const char *webauthn_format_name(const struct webauthn_credential *c);
+const char *webauthn_attestation_name(const struct webauthn_credential *c);
 
 struct webauthn_created {
     struct view id; /* rawId */

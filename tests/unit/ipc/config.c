@@ -114,7 +114,44 @@ static const struct {
     {"dev: true\n", "f.yaml:1:1"},
     {"listen: 127.0.0.1:1\nlisten: 127.0.0.1:2\n", "f.yaml:2:1"},
     {"[1, 2]\n", "f.yaml:1:1"},
+    {"passkeys:\n  rp_id: 192.0.2.1\n", "f.yaml:2:10"},
+    {"passkeys:\n  rp_id: https://desk.example\n", "f.yaml:2:10"},
+    {"passkeys:\n  rp_id: desk.example:8450\n", "f.yaml:2:10"},
+    {"passkeys:\n  rp_id: Desk.example\n", "f.yaml:2:10"},
+    {"passkeys:\n  rp_id: desk.example\n  origins: ['http://desk.example']\n", "f.yaml:3:13"},
+    {"passkeys:\n  rp_id: desk.example\n  origins: ['https://desk.example/']\n", "f.yaml:3:13"},
+    {"passkeys:\n  rp_id: desk.example\n  origins: ['https://desk.example:443']\n", "f.yaml:3:13"},
+    {"passkeys:\n  rp_id: desk.example\n  origins: ['https://evildesk.example']\n", "f.yaml:3:12"},
+    {"passkeys:\n  rp_id: desk.example\n  origins: ['https://desk.example', 'https://example']\n", "f.yaml:3:12"},
+    {"passkeys:\n  origins: ['https://desk.example']\n", "f.yaml:2:12"},
+    {"passkeys:\n  attestation: trusted\n", "f.yaml:2:16"},
+    {"passkeys:\n  attestation: everything\n", "f.yaml:2:16"},
+    {"passkeys:\n  models: [2fc0579f-8113-47ea-b116-bb5a8db9202a]\n", "f.yaml:2:11"},
+    {"passkeys:\n  models: [2fc0579f]\n", "f.yaml:2:12"},
+    {"passkeys:\n  roots_file: roots.pem\n", "f.yaml:2:15"},
 };
+
+static void passkeys_are_of_where_it_listens(void **state)
+{
+    struct config c = {0};
+    struct problem why;
+    (void)state;
+    assert_ok(config_parse(VIEW_STR("listen: '[::1]:9000'\n"), "f", arena, &c, &why));
+    assert_int_equal(c.passkeys.attestation, CONFIG_ATTESTATION_NONE);
+    assert_ok(config_passkeys_complete(&c, arena));
+    assert_view(c.passkeys.rp_id, "localhost");
+    assert_view(c.passkeys.origins.items[0], "https://localhost:9000");
+    assert_ok(
+        config_parse(VIEW_STR("listen: 0.0.0.0:443\ntls: {names: [10.0.0.7, desk.example]}\n"), "f", arena, &c, &why));
+    assert_ok(config_passkeys_complete(&c, arena));
+    assert_view(c.passkeys.rp_id, "desk.example");
+    assert_view(c.passkeys.origins.items[0], "https://desk.example");
+    assert_ok(
+        config_parse(VIEW_STR("passkeys: {rp_id: example, origins: ['https://a.example:1', 'https://example']}\n"), "f",
+                     arena, &c, &why));
+    assert_ok(config_passkeys_complete(&c, arena));
+    assert_int_equal(c.passkeys.origins.count, 2);
+}
 
 static void each_mistake_is_named_by_its_place(void **state)
 {
@@ -191,13 +228,10 @@ static void files_and_overrides(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_empty_file_means_the_defaults),
-        cmocka_unit_test(what_a_file_says_holds),
-        cmocka_unit_test(checkpoints_have_a_range),
-        cmocka_unit_test(each_mistake_is_named_by_its_place),
-        cmocka_unit_test(socket_paths_fit_the_kernel),
-        cmocka_unit_test(addresses_of_both_families),
-        cmocka_unit_test(files_and_overrides),
+        cmocka_unit_test(an_empty_file_means_the_defaults), cmocka_unit_test(what_a_file_says_holds),
+        cmocka_unit_test(checkpoints_have_a_range),         cmocka_unit_test(each_mistake_is_named_by_its_place),
+        cmocka_unit_test(passkeys_are_of_where_it_listens), cmocka_unit_test(socket_paths_fit_the_kernel),
+        cmocka_unit_test(addresses_of_both_families),       cmocka_unit_test(files_and_overrides),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

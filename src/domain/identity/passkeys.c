@@ -1,0 +1,75 @@
+#include "domain/identity/passkeys.h"
+
+#include "crypto/hash.h"
+#include "domain/identity/tables.h"
+
+void passkeys_hash(struct view id, uint8_t out[static PASSKEY_HASH_SIZE])
+{
+    sha256(id, out);
+}
+
+RESULT passkeys_find(struct identity *i, const uint8_t hash[static PASSKEY_HASH_SIZE], struct arena *arena,
+                     struct passkey_found *ret)
+{
+    struct passkey_found f = {0};
+    table_enter();
+    const struct known *k = table_find(i->passkeys, VIEW(hash, PASSKEY_HASH_SIZE));
+    enum err e = k ? tables_copy(k, &webauthn_credential_entity, arena, &f.passkey) : ERR_NOT_FOUND;
+    if (e == OK) {
+        f.version = k->version;
+        memcpy(f.commitment, k->commitment, sizeof f.commitment);
+    }
+    table_leave();
+    TRY(e);
+    *ret = f;
+    return OK;
+}
+
+RESULT passkeys_of(struct identity *i, const struct user *u, struct arena *arena, struct passkey_found **ret,
+                   size_t *ret_count)
+{
+    const struct passkey_ref *refs = u->mfa.passkeys.items;
+    struct passkey_found *found = arena_alloc(arena, (u->mfa.passkeys.count + 1) * sizeof *found);
+    size_t count = 0;
+    if (!found)
+        return ERR_NO_MEMORY;
+    for (size_t n = 0; n < u->mfa.passkeys.count; n++) {
+        enum err e = passkeys_find(i, refs[n].hash, arena, &found[count]);
+        if (e != OK && e != ERR_NOT_FOUND)
+            return e;
+        count += e == OK;
+    }
+    *ret = found;
+    *ret_count = count;
+    return OK;
+}
+
+static RESULT row_of(const struct row_keys *keys, struct view id, struct arena *arena, struct view *ret)
+{
+    uint8_t hash[PASSKEY_HASH_SIZE];
+    passkeys_hash(id, hash);
+    return tables_named(keys, TABLE_PASSKEY, VIEW_OF(hash), arena, ret);
+}
+
+RESULT passkeys_put(const struct row_keys *keys, const struct webauthn_credential *passkey,
+                    const struct passkey_found *before, struct arena *arena, struct txn_change *ret)
+{
+    struct txn_change c = {.table = TABLE_PASSKEY, .expect = before ? before->version : 0};
+    c.version = c.expect + 1;
+    if (before)
+        memcpy(c.old_commitment, before->commitment, sizeof c.old_commitment);
+    TRY(row_of(keys, passkey->id, arena, &c.key));
+    TRY(tables_encoded(&webauthn_credential_entity, passkey, arena, &c.value));
+    *ret = c;
+    return OK;
+}
+
+RESULT passkeys_remove(const struct row_keys *keys, const struct passkey_found *before, struct arena *arena,
+                       struct txn_change *ret)
+{
+    struct txn_change c = {.table = TABLE_PASSKEY, .remove = true, .expect = before->version};
+    memcpy(c.old_commitment, before->commitment, sizeof c.old_commitment);
+    TRY(row_of(keys, before->passkey.id, arena, &c.key));
+    *ret = c;
+    return OK;
+}
