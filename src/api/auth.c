@@ -40,9 +40,9 @@ static void stand(const struct standing *s, struct api_caller *ret)
     ret->access = r.access;
 }
 
-static struct rules_source source_of(const struct http_request *req)
+static struct network_source source_of(const struct http_request *req)
 {
-    struct rules_source s = {.is_unix = req->peer.is_unix, .uid = (uint32_t)req->peer.uid};
+    struct network_source s = {.is_unix = req->peer.is_unix, .uid = (uint32_t)req->peer.uid};
 
     memcpy(s.address, req->peer.address, sizeof s.address);
     return s;
@@ -51,7 +51,7 @@ static struct rules_source source_of(const struct http_request *req)
 /* The same for every way in that ends at a key. What its rules refuse does not count. */
 static RESULT as_key(struct http_request *req, const struct api_key *key, struct api_entry *ret)
 {
-    struct rules_source from = source_of(req);
+    struct network_source from = source_of(req);
     struct standing s;
 
     standing_of_key(api_of(req)->shared->identity, key, req->wall_ms, &s);
@@ -81,7 +81,7 @@ static void stranger(const struct api_key_shown *shown, struct api_entry *ret)
 static RESULT by_key(struct http_request *req, struct view text, struct api_entry *ret)
 {
     struct api_thread *t = api_of(req);
-    struct rules_source from = source_of(req);
+    struct network_source from = source_of(req);
     struct api_key_parts parts;
     struct api_key_shown shown = {.parts = &parts, .from = &from, .now_ms = req->wall_ms};
     struct api_key_found found;

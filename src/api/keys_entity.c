@@ -94,10 +94,10 @@ static const struct field create_fields[] = {
     FIELD(13, struct key_create, per_day, U32, LIMITS_MAX, .doc = "Requests in a day of UTC; 10000 if left out."),
     FIELD(14, struct key_create, burst, U32, LIMITS_MAX,
           .doc = "Requests at once; the room for more comes back at the hourly rate; 100 if left out."),
-    FIELD(15, struct key_create, allowed_networks, TEXTS, RULES_MAX, .check = rules_network_valid,
-          .rule = RULES_NETWORK_TEXT, .doc = "From there alone; from everywhere if left out."),
-    FIELD(16, struct key_create, blocked_networks, TEXTS, RULES_MAX, .check = rules_network_valid,
-          .rule = RULES_NETWORK_TEXT, .doc = "Never from there."),
+    FIELD(15, struct key_create, allowed_networks, TEXTS, RULES_MAX, .check = network_valid, .rule = NETWORK_RULE,
+          .doc = "From there alone; from everywhere if left out."),
+    FIELD(16, struct key_create, blocked_networks, TEXTS, RULES_MAX, .check = network_valid, .rule = NETWORK_RULE,
+          .doc = "Never from there."),
     FIELD(17, struct key_create, allowed_endpoints, TEXTS, RULES_MAX, .check = rules_endpoint_valid,
           .rule = RULES_ENDPOINT_TEXT, .doc = "For these alone, and what lies below; for all if left out."),
     FIELD(18, struct key_create, blocked_endpoints, TEXTS, RULES_MAX, .check = rules_endpoint_valid,
@@ -113,8 +113,8 @@ const struct entity key_rotate_entity = ENTITY("KeyRotate", 0x0724, 1, struct ke
 
 static bool source_valid(struct view v)
 {
-    struct rules_source s;
-    return rules_source_parse(v, &s) == OK;
+    struct network_source s;
+    return network_source_parse(v, &s) == OK;
 }
 
 static const struct field verify_fields[] = {

@@ -34,7 +34,7 @@ struct asking {
     struct key_verify q;
     struct api_key_parts parts;
     struct api_key_shown shown;
-    struct rules_source from;
+    struct network_source from;
     struct api_key_found found;
     struct limits_state limits;
     enum verdict verdict;
@@ -47,7 +47,7 @@ struct asking {
 static RESULT find(struct asking *a, enum verdict *ret)
 {
     struct api_shared *s = api_of(a->req)->shared;
-    bool said = a->q.source.len && rules_source_parse(a->q.source, &a->from) == OK;
+    bool said = a->q.source.len && network_source_parse(a->q.source, &a->from) == OK;
     enum err e = api_key_parse(a->q.key, &a->parts);
     a->shown = (struct api_key_shown){.parts = &a->parts,
                                       .from = said ? &a->from : NULL,

@@ -16,10 +16,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct reader r = reader_new(VIEW(data, size));
     struct view network = next(&r), source = next(&r), endpoint = next(&r), path = VIEW(r.ptr, r.left);
     const struct text_list none = {0}, networks = {&network, 1}, endpoints = {&endpoint, 1};
-    struct rules_source from;
-    if (rules_source_parse(source, &from) == OK) {
+    struct network_source from;
+    if (network_source_parse(source, &from) == OK) {
         bool in = rules_allow_source(&networks, &none, &from), out = rules_allow_source(&none, &networks, &from);
-        if (in == out || (in && !rules_network_valid(network)))
+        if (in == out || (in && !network_valid(network)))
             abort();
     }
     if (path.len) {

@@ -51,10 +51,8 @@ static const struct field fields[] = {
     FIELD(23, struct api_key, per_hour, U32, LIMITS_MAX),
     FIELD(24, struct api_key, per_day, U32, LIMITS_MAX),
     FIELD(25, struct api_key, burst, U32, LIMITS_MAX),
-    FIELD(26, struct api_key, allowed_networks, TEXTS, RULES_MAX, .check = rules_network_valid,
-          .rule = RULES_NETWORK_TEXT),
-    FIELD(27, struct api_key, blocked_networks, TEXTS, RULES_MAX, .check = rules_network_valid,
-          .rule = RULES_NETWORK_TEXT),
+    FIELD(26, struct api_key, allowed_networks, TEXTS, RULES_MAX, .check = network_valid, .rule = NETWORK_RULE),
+    FIELD(27, struct api_key, blocked_networks, TEXTS, RULES_MAX, .check = network_valid, .rule = NETWORK_RULE),
     FIELD(28, struct api_key, allowed_endpoints, TEXTS, RULES_MAX, .check = rules_endpoint_valid,
           .rule = RULES_ENDPOINT_TEXT),
     FIELD(29, struct api_key, blocked_endpoints, TEXTS, RULES_MAX, .check = rules_endpoint_valid,
@@ -280,7 +278,7 @@ uint8_t api_key_status_at(const struct api_key *k, uint64_t now_ms)
     return k->status == KEY_ACTIVE && now_ms >= k->expires_ms ? KEY_EXPIRED : k->status;
 }
 
-bool api_key_allows(const struct api_key *k, const struct rules_source *from, struct view method, struct view path)
+bool api_key_allows(const struct api_key *k, const struct network_source *from, struct view method, struct view path)
 {
     return rules_allow_source(&k->allowed_networks, &k->blocked_networks, from) &&
            rules_allow_endpoint(&k->allowed_endpoints, &k->blocked_endpoints, method, path);

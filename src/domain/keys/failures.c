@@ -60,7 +60,7 @@ void failures_free(struct failures *f)
 static void tag_of(struct failures *f, const struct failures_try *t, uint8_t out[static SHA256_SIZE])
 {
     static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-    const struct rules_source *s = t->from;
+    const struct network_source *s = t->from;
     bool four = !s->is_unix && memcmp(s->address, mapped, sizeof mapped) == 0;
     uint8_t kind = s->is_unix ? 1 : four ? 2 : 3;
     uint8_t from[16] = {0};

@@ -21,11 +21,11 @@ RESULT failures_new(const struct random *random, struct failures **ret);
 void failures_free(struct failures *f);
 
 struct failures_try {
-    struct view id;                  /* of a key: FAILURES_ID_SIZE bytes */
-    const struct rules_source *from; /* who showed it */
-    struct view via;                 /* on whose word; empty: he is connected to us */
-    bool known, right;               /* there is such a key; its secret was right */
-    uint64_t now_ms;                 /* wall clock */
+    struct view id;                    /* of a key: FAILURES_ID_SIZE bytes */
+    const struct network_source *from; /* who showed it */
+    struct view via;                   /* on whose word; empty: he is connected to us */
+    bool known, right;                 /* there is such a key; its secret was right */
+    uint64_t now_ms;                   /* wall clock */
 };
 enum failures_verdict {
     FAILURES_NONE,      /* the secret was right: former failures are forgotten */

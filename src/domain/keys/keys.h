@@ -65,7 +65,7 @@ bool api_key_signs_with(const struct api_key *k, struct view path);
 bool api_key_names(const struct text_list *patterns, struct view path);
 
 /* Its rules (rules.h) allow this request. */
-bool api_key_allows(const struct api_key *k, const struct rules_source *from, struct view method, struct view path);
+bool api_key_allows(const struct api_key *k, const struct network_source *from, struct view method, struct view path);
 
 struct api_keys; /* memory table (liburcu); look-ups from any thread */
 RESULT api_keys_new(struct api_keys **ret);
@@ -91,8 +91,8 @@ enum api_key_why {
 };
 struct api_key_shown {
     const struct api_key_parts *parts;
-    const struct rules_source *from; /* who shows it; NULL: not known, then failures are not counted */
-    struct view via;                 /* whose word that is: "key:<id>"; empty: he is connected to us */
+    const struct network_source *from; /* who shows it; NULL: not known, then failures are not counted */
+    struct view via;                   /* whose word that is: "key:<id>"; empty: he is connected to us */
     uint64_t now_ms;
     enum api_key_why why; /* set for ERR_BAD_CREDENTIALS */
 };

@@ -191,7 +191,7 @@ static void expired_keys_are_recorded(void **state)
 static enum err shown_from(const struct api_key_parts *parts, uint32_t uid)
 {
     AUTO(arena_free) struct arena *arena = NULL;
-    const struct rules_source from = {.is_unix = true, .uid = uid};
+    const struct network_source from = {.is_unix = true, .uid = uid};
     struct api_key_shown shown = {.parts = parts, .from = &from, .now_ms = rig->now_ms};
     struct api_key_found found;
 

@@ -312,7 +312,7 @@ static void make_keys(void)
 static void fail_with(const struct key_case *k)
 {
     AUTO(arena_free) struct arena *a = NULL;
-    const struct rules_source here = {.is_unix = true, .uid = (uint32_t)getuid()};
+    const struct network_source here = {.is_unix = true, .uid = (uint32_t)getuid()};
     struct api_key_parts wrong = k->shown;
     struct api_key_shown shown = {.parts = &wrong, .from = &here, .now_ms = rig->now_ms};
     struct api_key_found found;

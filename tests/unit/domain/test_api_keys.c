@@ -77,9 +77,9 @@ static struct api_key make(struct made *m, const char *owner)
     return k;
 }
 
-static const struct rules_source here = {.is_unix = true, .uid = 1000}, elsewhere = {.is_unix = true, .uid = 1001};
+static const struct network_source here = {.is_unix = true, .uid = 1000}, elsewhere = {.is_unix = true, .uid = 1001};
 
-static enum err show_from(const struct made *m, const struct rules_source *from, uint64_t now,
+static enum err show_from(const struct made *m, const struct network_source *from, uint64_t now,
                           struct api_key_found *ret, enum api_key_why *ret_why)
 {
     struct api_key_parts parts;

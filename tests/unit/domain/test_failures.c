@@ -30,8 +30,8 @@ static int tear_down(void **state)
 
 static enum failures_verdict shown(const char *id, const char *from, bool right)
 {
-    struct rules_source s;
-    assert_int_equal(rules_source_parse(view_str(from), &s), OK);
+    struct network_source s;
+    assert_int_equal(network_source_parse(view_str(from), &s), OK);
     return failures_judge(
         f, &(struct failures_try){.id = view_str(id), .from = &s, .known = true, .right = right, .now_ms = now});
 }
@@ -99,9 +99,9 @@ static void a_source_is_an_ipv6_network(void **state)
 /* Somebody who reports a source can't suspend a key for it but with himself. */
 static void hearsay_is_counted_apart(void **state)
 {
-    struct rules_source s;
+    struct network_source s;
     (void)state;
-    assert_int_equal(rules_source_parse(VIEW_STR("192.0.2.1"), &s), OK);
+    assert_int_equal(network_source_parse(VIEW_STR("192.0.2.1"), &s), OK);
     struct failures_try t = {.id = VIEW_STR(ID), .from = &s, .via = VIEW_STR("key:a"), .known = true, .now_ms = now};
     for (int i = 0; i < FAILURES_LIMIT; i++)
         (void)failures_judge(f, &t);
@@ -134,10 +134,10 @@ static void a_flood_of_sources_refuses_nobody(void **state)
 /* Ids that are nobody's, which anybody can make up, push nothing out. */
 static void made_up_ids_take_nobodys_place(void **state)
 {
-    struct rules_source s;
+    struct network_source s;
     char id[32];
     (void)state;
-    assert_int_equal(rules_source_parse(VIEW_STR("192.0.2.9"), &s), OK);
+    assert_int_equal(network_source_parse(VIEW_STR("192.0.2.9"), &s), OK);
     suspend(ID, "192.0.2.1");
     for (unsigned i = 0; i < 100000; i++) {
         (void)snprintf(id, sizeof id, "A%015u", i);

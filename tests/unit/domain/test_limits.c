@@ -124,8 +124,8 @@ static bool from(const char *allowed, const char *blocked, const char *source)
 {
     struct view a = view_str(allowed), b = view_str(blocked);
     struct text_list allow = list_of(&a), block = list_of(&b);
-    struct rules_source s;
-    assert_int_equal(rules_source_parse(view_str(source), &s), OK);
+    struct network_source s;
+    assert_int_equal(network_source_parse(view_str(source), &s), OK);
     return rules_allow_source(&allow, &block, &s);
 }
 
@@ -156,14 +156,14 @@ static void test_networks_have_one_spelling(void **state)
                                       "192.0.2", "2001:db8::1/32",  "2001:db8::/129", "unix:",      "unix:-1",
                                       "unix:07", "unixx",           "10.0.0.0/8 ",    "fe80::1%lo", "010.0.0.0/8",
                                       "/8",      "unix:4294967295", "10.0.0.0/8/8",   "example.org"};
-    struct rules_source s;
+    struct network_source s;
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
-        if (rules_network_valid(view_str(bad[i])))
+        if (network_valid(view_str(bad[i])))
             fail_msg("taken: '%s'", bad[i]);
-    assert_true(rules_network_valid(VIEW_STR("10.0.0.0/8")) && rules_network_valid(VIEW_STR("unix:0")));
-    assert_int_equal(rules_source_parse(VIEW_STR("unix"), &s), ERR_MALFORMED);
-    assert_int_equal(rules_source_parse(VIEW_STR("10.0.0.0/8"), &s), ERR_MALFORMED);
+    assert_true(network_valid(VIEW_STR("10.0.0.0/8")) && network_valid(VIEW_STR("unix:0")));
+    assert_int_equal(network_source_parse(VIEW_STR("unix"), &s), ERR_MALFORMED);
+    assert_int_equal(network_source_parse(VIEW_STR("10.0.0.0/8"), &s), ERR_MALFORMED);
 }
 
 /* --- endpoints */
