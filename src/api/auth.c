@@ -55,6 +55,8 @@ static RESULT as_key(struct http_request *req, const struct api_key *key, struct
     struct standing s;
 
     standing_of_key(api_of(req)->shared->identity, key, req->wall_ms, &s);
+    if (s.broken == RULE_KEY_LOCKED)
+        return ERR_KEY_LOCKED;
     if (s.broken != RULE_GRANTED)
         return s.broken == RULE_KEY_EXPIRED ? ERR_KEY_EXPIRED : ERR_KEY_DISABLED;
     stand(&s, &ret->caller);

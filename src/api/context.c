@@ -1,4 +1,5 @@
 #include "api/inside.h"
+#include "api/upkeep.h"
 
 #define TEXT_MAX 512 /* of a header in a record */
 
@@ -66,6 +67,7 @@ static void on_second(void *context)
     anonymous_flush(context);
     orphans_retry(context);
     sweep_look(context);
+    upkeep_begin(context);
 }
 
 RESULT api_thread_start(struct api_thread *t)
@@ -87,6 +89,8 @@ void api_thread_stop(struct api_thread *t)
     if (!t->inside)
         return;
     orphans_drop(t);
+    upkeep_end(t);
+    upkeep_free(t->inside->upkeep);
     sweep_free(t->inside->sweep);
     loop_timer_free(t->inside->wait_timer);
     loop_timer_free(t->inside->parked_timer);

@@ -84,6 +84,7 @@ struct api_thread {
  */
 RESULT api_thread_start(struct api_thread *t);
 void api_thread_stop(struct api_thread *t);
+void upkeep_end(struct api_thread *t); /* thread 0's work in the background: before the ledger is closed */
 /* Requests and changes of this thread that wait for the ledger, the keeper or the signer. */
 size_t api_thread_waiting(const struct api_thread *t);
 

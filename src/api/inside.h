@@ -23,6 +23,7 @@ struct api_anonymous {
 struct orphan;
 struct api_parked;
 struct sweep;
+struct upkeep;
 
 struct api_inside {
     struct txn *first, *last; /* handed over at the end of the turn */
@@ -35,7 +36,8 @@ struct api_inside {
     size_t under_way; /* changes and calls that are not finished */
     struct orphan *orphans;
     struct random_pool nonces;
-    struct sweep *sweep; /* thread 0's */
+    struct sweep *sweep;   /* thread 0's, … */
+    struct upkeep *upkeep; /* … and this as well: upkeep.h */
     struct api_anonymous anonymous[ANONYMOUS_SLOTS];
     size_t anonymous_count;
     uint32_t budget; /* records that strangers may cause, in quarters; refilled with time */

@@ -1,84 +1,16 @@
 /* API keys: made by people for themselves and their bots, never with more rights than they have; looked after by their
  * owner and by whoever may users:manage. */
-#include "api/keys.h"
-
+#include "api/keys_op.h"
 #include "api/routes.h"
 #include "crypto/secmem.h"
 
 #define DAY_MS    (24ull * 3600 * 1000)
+#define HOUR_MS   (3600ull * 1000)
 #define SECOND_MS 1000ull
-
-struct work {
-    struct http_request *req;
-    struct api_key_found before;
-    bool is_new;
-    struct api_key key;           /* as it will be */
-    char text[API_KEY_TEXT_SIZE]; /* "" unless this change shows it */
-    uint16_t event;
-    unsigned status; /* of the answer; 204 without a body */
-};
-
-static struct api_keys *table_of(const struct http_request *req)
-{
-    return api_of(req)->shared->api_keys;
-}
-
-static bool manages(const struct http_request *req)
-{
-    return permission_has(api_caller_of(req)->permissions, PERMISSION_USERS_MANAGE);
-}
-
-/* --- the change */
-
-static enum http_outcome changed(struct api_change *c)
-{
-    struct work *w = c->context;
-    struct key_view v;
-    if (c->txn.result != OK)
-        return api_change_failed(c);
-    people_applied(c);
-    if (w->event == EVENT_KEY_REACTIVATED || w->event == EVENT_KEY_ROTATED)
-        api_keys_forgive(table_of(w->req), w->key.id);
-    if (w->status == 204)
-        return http_answer_empty(w->req, 204);
-    enum err e = key_view_fill(&w->key, view_str(w->text), people_now(w->req), w->req->arena, &v);
-    return e == OK ? http_answer_entity(w->req, w->status, &key_view_entity, &v) : http_answer_error(w->req, e);
-}
-
-static RESULT fill(struct work *w, struct api_change *c)
-{
-    struct record_object what = {.detail = w->key.name};
-    struct txn_change put;
-    TRY(people_named(w->req->arena, "key:", w->key.id, &what.resource));
-    TRY(api_key_put(people_keys(w->req), &w->key, w->is_new ? NULL : &w->before, w->req->arena, &put));
-    TRY(api_change_put(c, &put));
-    return api_change_record(c, w->event, OUTCOME_DONE, &what, (struct view){0});
-}
-
-static enum http_outcome commit(struct work *w)
-{
-    struct api_change *c = NULL;
-    enum err e = api_change_new(w->req, &c);
-    if (e == OK)
-        e = fill(w, c);
-    if (e != OK)
-        return http_answer_error(w->req, e);
-    c->then = changed;
-    c->context = w;
-    return api_change_submit(c);
-}
-
-/* What is kept of a new text. */
-static RESULT keep(struct work *w, const struct api_key_parts *parts)
-{
-    const struct row_keys *keys = people_keys(w->req);
-    w->key.pepper_epoch = keyring_epoch(row_keys_ring(keys));
-    return api_key_verifier(keys, w->key.pepper_epoch, parts->hash, w->key.verifier);
-}
 
 /* --- create */
 
-static RESULT fill_key(struct work *w, const struct key_create *q)
+static RESULT fill_key(struct key_work *w, const struct key_create *q)
 {
     uint64_t now = people_now(w->req);
     w->key = (struct api_key){.name = q->name,
@@ -100,12 +32,15 @@ static RESULT fill_key(struct work *w, const struct key_create *q)
                               .allowed_networks = q->allowed_networks,
                               .blocked_networks = q->blocked_networks,
                               .allowed_endpoints = q->allowed_endpoints,
-                              .blocked_endpoints = q->blocked_endpoints};
+                              .blocked_endpoints = q->blocked_endpoints,
+                              .mfa_required = q->mfa_required,
+                              .renewable = q->renewable,
+                              .term_ms = now};
     return people_environments_get(&q->environments, &w->key.secret_environments);
 }
 
 /* What it could never do is better said now than found out by a bot. */
-static RESULT check_owner(const struct work *w, struct problem *why)
+static RESULT check_owner(const struct key_work *w, struct problem *why)
 {
     struct identity *identity = api_of(w->req)->shared->identity;
     struct rights owner;
@@ -121,28 +56,28 @@ static RESULT check_owner(const struct work *w, struct problem *why)
     return OK;
 }
 
-static RESULT check_create(struct work *w, struct problem *why)
+static RESULT check_create(struct key_work *w, struct problem *why)
 {
     TRY(check_owner(w, why));
-    if (w->key.has_unix_uid && api_keys_uid_taken(table_of(w->req), w->key.unix_uid))
+    if (w->key.has_unix_uid && api_keys_uid_taken(key_op_table(w->req), w->key.unix_uid))
         return problem_set(why, ERR_EXISTS, "/unix_uid", "%s", "Another key is this Unix user's.");
     return OK;
 }
 
 /* By naming a credential one lets somebody sign with it, and look at it. */
-static bool may_name_credentials(const struct work *w)
+static bool may_name_credentials(const struct key_work *w)
 {
     const struct api_caller *c = api_caller_of(w->req);
     bool signs = permission_has(c->permissions, PERMISSION_MEV_EXECUTE) &&
                  (c->access.environments & environment_bit(w->key.environment));
-    return signs || manages(w->req);
+    return signs || key_op_manages(w->req);
 }
 
-static const char *forbidden(const struct work *w)
+static const char *forbidden(const struct key_work *w)
 {
     struct rights mine = api_rights_of(w->req);
     struct view me = people_caller_name(w->req);
-    if (!view_eq(w->key.owner, me) && !manages(w->req))
+    if (!view_eq(w->key.owner, me) && !key_op_manages(w->req))
         return "a key for somebody else needs users:manage";
     if (!key_is_within(api_of(w->req)->shared->identity, &w->key, &mine))
         return "a key can't do more than who makes it: permissions, level and environments for secrets";
@@ -152,24 +87,24 @@ static const char *forbidden(const struct work *w)
     return NULL;
 }
 
-static RESULT make(struct work *w)
+static RESULT make(struct key_work *w)
 {
     struct api_key_parts parts;
     TRY(api_key_make(api_of(w->req)->shared->random, w->key.environment, w->text, &parts));
     TRY(arena_copy(w->req->arena, VIEW(parts.id, API_KEY_ID_LEN), &w->key.id));
-    return keep(w, &parts);
+    return key_op_keep(w, &parts);
 }
 
 static enum http_outcome create_post(struct http_request *req)
 {
     struct key_create q = {0};
-    struct work *w = arena_alloc(req->arena, sizeof *w);
+    struct key_work *w = arena_alloc(req->arena, sizeof *w);
     struct problem why;
     if (!w)
         return http_answer_error(req, ERR_NO_MEMORY);
     if (http_request_entity(req, &q, &why) != OK)
         return http_answer_problem(req, &why);
-    *w = (struct work){.req = req, .is_new = true, .event = EVENT_API_KEY_CREATED, .status = 201};
+    *w = (struct key_work){.req = req, .is_new = true, .event = EVENT_API_KEY_CREATED, .status = 201};
     if (fill_key(w, &q) != OK)
         return people_problem(req, ERR_BAD_VALUE, "/environments", "none stands alone.");
     if (people_roles_known(req, &w->key.roles, &why) != OK)
@@ -180,73 +115,30 @@ static enum http_outcome create_post(struct http_request *req)
     if (check_create(w, &why) != OK)
         return http_answer_problem(req, &why);
     enum err e = make(w);
-    return e == OK ? commit(w) : http_answer_error(req, e);
+    return e == OK ? key_op_commit(w) : http_answer_error(req, e);
 }
 
-/* --- one key: who may, and whether there is one */
-
-enum may {
-    MAY_MANAGE = 1, /* users:manage */
-    MAY_OWN = 2,    /* its owner, signed in himself */
-    MAY_SELF = 4,   /* the key itself */
-};
-
-static bool may(const struct http_request *req, const struct api_key *k, unsigned who)
-{
-    struct view me = people_caller_name(req);
-    const struct api_caller *caller = api_caller_of(req);
-    return ((who & MAY_MANAGE) && manages(req)) || ((who & MAY_OWN) && me.len && view_eq(me, k->owner)) ||
-           ((who & MAY_SELF) && caller->way == WAY_API_KEY && view_eq(caller->key_id, k->id));
-}
-
-/* Finds the key of the address into ret and returns true, or answers: who may not look can't tell whether there is one.
- */
-static bool find(struct http_request *req, unsigned who, struct api_key_found *ret, enum http_outcome *ret_outcome)
-{
-    struct view id = {0};
-    if (!http_param(req, "id", &id) || !api_key_id_valid(id)) {
-        *ret_outcome = people_problem(req, ERR_BAD_VALUE, "id", "An id has 16 letters and digits.");
-        return false;
-    }
-    enum err e = api_keys_find(table_of(req), id, req->arena, ret);
-    if (e == OK && may(req, &ret->key, who))
-        return true;
-    if (e != OK && e != ERR_NOT_FOUND)
-        *ret_outcome = http_answer_error(req, e);
-    else if (e == ERR_NOT_FOUND && manages(req))
-        *ret_outcome = http_answer_error(req, e);
-    else
-        *ret_outcome = people_refuse(req, "key:", id, NULL);
-    return false;
-}
-
-static struct work *work_on(struct http_request *req, const struct api_key_found *f, uint16_t event, unsigned status)
-{
-    struct work *w = arena_alloc(req->arena, sizeof *w);
-    if (w)
-        *w = (struct work){.req = req, .before = *f, .key = f->key, .event = event, .status = status};
-    return w;
-}
+/* --- one key */
 
 static enum http_outcome one_get(struct http_request *req)
 {
     struct api_key_found f;
     struct key_view v;
     enum http_outcome answered;
-    if (!find(req, MAY_MANAGE | MAY_OWN | MAY_SELF, &f, &answered))
+    if (!key_op_find(req, MAY_MANAGE | MAY_OWN | MAY_SELF, &f, &answered))
         return answered;
     enum err e = key_view_fill(&f.key, (struct view){0}, people_now(req), req->arena, &v);
-    v.suspended_sources = (uint32_t)api_keys_suspended_sources(table_of(req), f.key.id, people_now(req));
+    v.suspended_sources = (uint32_t)api_keys_suspended_sources(key_op_table(req), f.key.id, people_now(req));
     return e == OK ? http_answer_entity(req, 200, &key_view_entity, &v) : http_answer_error(req, e);
 }
 
 /* --- rotate */
 
-static RESULT renew(struct work *w, uint32_t grace_seconds)
+static RESULT remake(struct key_work *w, uint32_t grace_seconds)
 {
     struct api_key *k = &w->key;
     struct api_key_parts parts;
-    uint64_t now = people_now(w->req), since = k->rotated_ms ? k->rotated_ms : k->created_ms;
+    uint64_t now = people_now(w->req);
     TRY(api_key_remake(api_of(w->req)->shared->random, k, w->text, &parts));
     memset(k->old_verifier, 0, sizeof k->old_verifier);
     k->old_pepper_epoch = 0;
@@ -256,9 +148,9 @@ static RESULT renew(struct work *w, uint32_t grace_seconds)
         k->old_pepper_epoch = k->pepper_epoch;
         k->old_until_ms = now + grace_seconds * SECOND_MS;
     }
-    k->expires_ms = now + (k->expires_ms > since ? k->expires_ms - since : 0); /* lasts as long as the one before */
+    api_key_begin(k, now); /* lasts as long as the one before */
     k->rotated_ms = now;
-    return keep(w, &parts);
+    return key_op_keep(w, &parts);
 }
 
 static enum http_outcome not_active(struct http_request *req, uint8_t status)
@@ -276,20 +168,20 @@ static enum http_outcome rotate_post(struct http_request *req)
     struct api_key_found f;
     struct problem why;
     enum http_outcome answered;
-    if (!find(req, MAY_MANAGE | MAY_OWN | MAY_SELF, &f, &answered))
+    if (!key_op_find(req, MAY_MANAGE | MAY_OWN | MAY_SELF, &f, &answered))
         return answered;
     if (req->body.len && http_request_entity(req, &q, &why) != OK)
         return http_answer_problem(req, &why);
     /* The answer shows the new key: whoever gets it must be allowed what it is allowed. */
     struct rights mine = api_rights_of(req);
-    if (!may(req, &f.key, MAY_SELF) && !key_is_within(api_of(req)->shared->identity, &f.key, &mine))
+    if (!key_op_may(req, &f.key, MAY_SELF) && !key_is_within(api_of(req)->shared->identity, &f.key, &mine))
         return people_refuse(req, "key:", f.key.id, "the key may do more than you: its owner has to rotate it");
     uint8_t status = api_key_status_at(&f.key, people_now(req));
     if (status != KEY_ACTIVE)
         return not_active(req, status);
-    struct work *w = work_on(req, &f, EVENT_KEY_ROTATED, 200);
-    enum err e = w ? renew(w, q.grace_seconds) : ERR_NO_MEMORY;
-    return e == OK ? commit(w) : http_answer_error(req, e);
+    struct key_work *w = key_op_work(req, &f, EVENT_KEY_ROTATED, 200);
+    enum err e = w ? remake(w, q.grace_seconds) : ERR_NO_MEMORY;
+    return e == OK ? key_op_commit(w) : http_answer_error(req, e);
 }
 
 /* --- status: one row for each step that there is */
@@ -310,24 +202,25 @@ static const struct step {
 /* An active key that is suspended for a source is put back there, too. */
 static bool forgives(const struct http_request *req, const struct step *s, const struct api_key *k)
 {
-    return s == &reactivate && k->status == s->to && api_keys_suspended_sources(table_of(req), k->id, people_now(req));
+    return s == &reactivate && k->status == s->to &&
+           api_keys_suspended_sources(key_op_table(req), k->id, people_now(req));
 }
 
 static enum http_outcome take_step(struct http_request *req, const struct step *s)
 {
     struct api_key_found f;
     enum http_outcome answered;
-    if (!find(req, s->who, &f, &answered))
+    if (!key_op_find(req, s->who, &f, &answered))
         return answered;
     if (f.key.status == KEY_REVOKED)
         return http_answer_error(req, ERR_REVOKED);
     if (s->from && f.key.status != s->from && !forgives(req, s, &f.key))
         return people_problem(req, ERR_CONFLICT, "id", s->otherwise);
-    struct work *w = work_on(req, &f, s->event, s->status);
+    struct key_work *w = key_op_work(req, &f, s->event, s->status);
     if (!w)
         return http_answer_error(req, ERR_NO_MEMORY);
     w->key.status = s->to;
-    return commit(w);
+    return key_op_commit(w);
 }
 
 static enum http_outcome suspend_post(struct http_request *req)
@@ -338,6 +231,51 @@ static enum http_outcome suspend_post(struct http_request *req)
 static enum http_outcome reactivate_post(struct http_request *req)
 {
     return take_step(req, &reactivate);
+}
+
+/* Not the key itself: who stole one must not make it last. */
+static enum http_outcome renew_post(struct http_request *req)
+{
+    struct api_key_found f;
+    enum http_outcome answered;
+    if (!key_op_find(req, MAY_MANAGE | MAY_OWN, &f, &answered))
+        return answered;
+    uint8_t status = api_key_status_at(&f.key, people_now(req));
+    if (status != KEY_ACTIVE)
+        return not_active(req, status);
+    struct key_work *w = key_op_work(req, &f, EVENT_KEY_RENEWED, 200);
+    if (!w)
+        return http_answer_error(req, ERR_NO_MEMORY);
+    if (!f.key.renewable)
+        return people_problem(req, ERR_CONFLICT, "id", "The key was made to end; rotate it, or make a new one.");
+    if (api_key_renew(&w->key, people_now(req)) != OK)
+        return people_problem(req, ERR_CONFLICT, "id", "A key is renewed in the last 7 days before it expires.");
+    return key_op_commit(w);
+}
+
+/* Its owner alone, who has shown a second factor a short while ago. */
+static enum http_outcome unlock_post(struct http_request *req)
+{
+    struct key_unlock q = {0};
+    struct api_key_found f;
+    struct problem why;
+    enum http_outcome answered;
+    if (!key_op_find(req, MAY_OWN, &f, &answered))
+        return answered;
+    if (req->body.len && http_request_entity(req, &q, &why) != OK)
+        return http_answer_problem(req, &why);
+    if (!api_caller_of(req)->has_second)
+        return http_answer_error(req, ERR_NO_SECOND_FACTOR);
+    uint8_t status = api_key_status_at(&f.key, people_now(req));
+    if (status != KEY_ACTIVE)
+        return not_active(req, status);
+    if (!f.key.mfa_required)
+        return people_problem(req, ERR_CONFLICT, "id", "The key works without being unlocked.");
+    struct key_work *w = key_op_work(req, &f, EVENT_KEY_UNLOCKED, 200);
+    if (!w)
+        return http_answer_error(req, ERR_NO_MEMORY);
+    w->key.unlocked_ms = people_now(req) + (q.hours ? q.hours : KEY_UNLOCK_HOURS) * HOUR_MS;
+    return key_op_commit(w);
 }
 
 static enum http_outcome revoke_delete(struct http_request *req)
@@ -352,7 +290,7 @@ static RESULT fill_page(struct http_request *req, const struct api_keys_range *r
     struct api_keys_range more = *range;
     struct entity_list found;
     more.limit++; /* one more tells whether there is a next page */
-    TRY(api_keys_page(table_of(req), &more, req->arena, &found));
+    TRY(api_keys_page(key_op_table(req), &more, req->arena, &found));
     struct key_view *out = arena_alloc(req->arena, (found.count + 1) * sizeof *out);
     if (!out)
         return ERR_NO_MEMORY;
@@ -374,10 +312,15 @@ static enum http_outcome list_get(struct http_request *req)
     if (http_request_query(req, &q, &why) != OK)
         return http_answer_problem(req, &why);
     struct view me = people_caller_name(req);
-    if (!manages(req) && (me.len == 0 || (q.owner.len && !view_eq(q.owner, me))))
+    if (!key_op_manages(req) && (me.len == 0 || (q.owner.len && !view_eq(q.owner, me))))
         return people_refuse(req, "keys:", q.owner, "the keys of others need users:manage");
-    struct api_keys_range range = {
-        .owner = manages(req) ? q.owner : me, .after = q.after, .limit = q.limit ? q.limit : KEY_PAGE_DEFAULT};
+    uint64_t now = people_now(req);
+    struct api_keys_range range = {.owner = key_op_manages(req) ? q.owner : me,
+                                   .after = q.after,
+                                   .limit = q.limit ? q.limit : KEY_PAGE_DEFAULT,
+                                   .now_ms = now,
+                                   .expires_by_ms = q.expires_within_days ? now + q.expires_within_days * DAY_MS : 0,
+                                   .rotation_due = q.rotation_due};
     enum err e = fill_page(req, &range, &page);
     return e == OK ? http_answer_entity(req, 200, &key_page_entity, &page) : http_answer_error(req, e);
 }
@@ -403,6 +346,13 @@ static const struct route routes[] = {
     ROUTE(HTTP_POST, "/api/v1/keys/{id}/reactivate", PERMISSION_USERS_MANAGE, reactivate_post, .name = "key-reactivate",
           .summary = "Put a suspended key back into use", .tag = "keys", .ways = WAYS_ALL,
           .event = EVENT_KEY_REACTIVATED, .response = &key_view_entity),
+    ROUTE(HTTP_POST, "/api/v1/keys/{id}/renew", PERMISSION_AUTHENTICATED, renew_post, .name = "key-renew",
+          .summary = "Prolong a renewable key that expires within 7 days", .tag = "keys", .ways = WAY_SESSION,
+          .event = EVENT_KEY_RENEWED, .response = &key_view_entity),
+    ROUTE(HTTP_POST, "/api/v1/keys/{id}/unlock", PERMISSION_AUTHENTICATED, unlock_post, .name = "key-unlock",
+          .summary = "Let a key work for some hours that demands its owner's second factor", .tag = "keys",
+          .ways = WAY_SESSION, .flags = ROUTE_STEP_UP, .event = EVENT_KEY_UNLOCKED, .request = &key_unlock_entity,
+          .response = &key_view_entity),
     ROUTE(HTTP_DELETE, "/api/v1/keys/{id}", PERMISSION_AUTHENTICATED, revoke_delete, .name = "key-revoke",
           .summary = "Revoke a key for good", .tag = "keys", .ways = WAYS_ALL, .event = EVENT_KEY_REVOKED),
 };

@@ -13,9 +13,11 @@ struct key_view {
     uint32_t per_hour, per_day, burst;
     struct text_list allowed_networks, blocked_networks, allowed_endpoints, blocked_endpoints;
     uint32_t suspended_sources;
+    bool mfa_required, renewable, rotation_due;
+    uint64_t unlocked_until;
 };
 extern const struct entity key_view_entity, key_page_entity, key_query_entity, key_create_entity, key_rotate_entity,
-    key_verify_entity, key_verdict_entity;
+    key_unlock_entity, key_verify_entity, key_verdict_entity;
 
 struct key_page {
     struct entity_list keys;
@@ -23,7 +25,8 @@ struct key_page {
 };
 struct key_query {
     struct view owner, after;
-    uint32_t limit;
+    uint32_t limit, expires_within_days;
+    bool rotation_due;
 };
 #define KEY_PAGE_DEFAULT 100
 #define KEY_PAGE_MAX     500
@@ -36,6 +39,7 @@ struct key_create {
     struct view proof_key;
     uint32_t per_hour, per_day, burst;
     struct text_list allowed_networks, blocked_networks, allowed_endpoints, blocked_endpoints;
+    bool mfa_required, renewable;
 };
 #define KEY_DAYS_DEFAULT 90
 #define KEY_DAYS_MAX     366
@@ -43,6 +47,12 @@ struct key_create {
 struct key_rotate {
     uint32_t grace_seconds;
 };
+
+struct key_unlock {
+    uint32_t hours;
+};
+#define KEY_UNLOCK_HOURS     8
+#define KEY_UNLOCK_HOURS_MAX 24
 
 struct key_verify {
     struct view key, permission, source, method, path;

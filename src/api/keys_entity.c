@@ -47,6 +47,10 @@ static const struct field view_fields[] = {
     FIELD(25, struct key_view, blocked_endpoints, TEXTS, RULES_MAX, .doc = "Never for these: a block beats an allow."),
     FIELD(26, struct key_view, suspended_sources, U32, 0,
           .doc = "From so many sources wrong secrets suspended it; shown for one key alone."),
+    FIELD(27, struct key_view, mfa_required, BOOL, 0, .doc = "It works only while its owner has it unlocked."),
+    FIELD(28, struct key_view, unlocked_until, TIME, 0, .doc = "So long it is."),
+    FIELD(29, struct key_view, renewable, BOOL, 0, .doc = "It can be prolonged in its last 7 days."),
+    FIELD(30, struct key_view, rotation_due, BOOL, 0, .doc = "Its secret is 30 days old or older."),
 };
 const struct entity key_view_entity = ENTITY("KeyView", 0x0720, 1, struct key_view, view_fields);
 
@@ -62,6 +66,9 @@ static const struct field query_fields[] = {
     FIELD(2, struct key_query, after, TEXT, API_KEY_ID_LEN, .check = api_key_id_valid, .rule = "the id of a key",
           .doc = "Ids behind this one."),
     FIELD(3, struct key_query, limit, U32, KEY_PAGE_MAX, .doc = "At most so many; 100 if left out."),
+    FIELD(4, struct key_query, expires_within_days, U32, KEY_DAYS_MAX,
+          .doc = "Only those that work and will expire within so many days."),
+    FIELD(5, struct key_query, rotation_due, BOOL, 0, .doc = "Only those whose secret is 30 days old or older."),
 };
 const struct entity key_query_entity = ENTITY("KeyQuery", 0x0722, 1, struct key_query, query_fields);
 
@@ -102,6 +109,9 @@ static const struct field create_fields[] = {
           .rule = RULES_ENDPOINT_TEXT, .doc = "For these alone, and what lies below; for all if left out."),
     FIELD(18, struct key_create, blocked_endpoints, TEXTS, RULES_MAX, .check = rules_endpoint_valid,
           .rule = RULES_ENDPOINT_TEXT, .doc = "Never for these: a block beats an allow."),
+    FIELD(19, struct key_create, mfa_required, BOOL, 0,
+          .doc = "It works only for some hours after its owner unlocked it with a second factor."),
+    FIELD(20, struct key_create, renewable, BOOL, 0, .doc = "It can be prolonged in its last 7 days."),
 };
 const struct entity key_create_entity = ENTITY("KeyCreate", 0x0723, 1, struct key_create, create_fields);
 
@@ -110,6 +120,11 @@ static const struct field rotate_fields[] = {
           .doc = "How long the key of before still works; at once invalid if left out."),
 };
 const struct entity key_rotate_entity = ENTITY("KeyRotate", 0x0724, 1, struct key_rotate, rotate_fields);
+
+static const struct field unlock_fields[] = {
+    FIELD(1, struct key_unlock, hours, U32, KEY_UNLOCK_HOURS_MAX, .doc = "For how long; 8 if left out."),
+};
+const struct entity key_unlock_entity = ENTITY("KeyUnlock", 0x0727, 1, struct key_unlock, unlock_fields);
 
 static bool source_valid(struct view v)
 {
@@ -173,7 +188,11 @@ RESULT key_view_fill(const struct api_key *k, struct view text, uint64_t now_ms,
                              .allowed_networks = k->allowed_networks,
                              .blocked_networks = k->blocked_networks,
                              .allowed_endpoints = k->allowed_endpoints,
-                             .blocked_endpoints = k->blocked_endpoints};
+                             .blocked_endpoints = k->blocked_endpoints,
+                             .mfa_required = k->mfa_required,
+                             .unlocked_until = k->unlocked_ms > now_ms ? k->unlocked_ms : 0,
+                             .renewable = k->renewable,
+                             .rotation_due = api_key_rotation_due(k, now_ms)};
     return people_environments_put(k->secret_environments, arena, &ret->environments);
 }
 

@@ -100,7 +100,7 @@ static RESULT judge(struct asking *a)
         TRY(people_permissions(now.permissions, a->req->arena, &a->answer.permissions));
     if (e != OK)
         a->verdict = DISABLED;
-    else if (!rules_allow(a))
+    else if (api_key_locked(&a->found.key, people_now(a->req)) || !rules_allow(a))
         a->verdict = FORBIDDEN;
     else
         a->verdict = lacks_permission(a, &now) ? INSUFFICIENT_PERMISSIONS : spend(a);

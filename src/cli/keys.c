@@ -38,6 +38,10 @@ static const struct column columns[] = {
     {"allowed_endpoints", "Only for"},
     {"blocked_endpoints", "Never for"},
     {"suspended_sources", "Suspended sources"},
+    {"renewable", "Renewable"},
+    {"rotation_due", "Rotation due"},
+    {"mfa_required", "Needs unlocking"},
+    {"unlocked_until", "Unlocked until"},
 };
 
 static const char *path_of(struct cli *c, const char *verb)
@@ -114,6 +118,10 @@ static void put_policy(struct writer *body, const struct args *a)
     fields_json_texts(body, a, "block-network", "blocked_networks");
     fields_json_texts(body, a, "allow-endpoint", "allowed_endpoints");
     fields_json_texts(body, a, "block-endpoint", "blocked_endpoints");
+    if (args_has(a, "renewable"))
+        json_bool(body, "renewable", true);
+    if (args_has(a, "mfa-required"))
+        json_bool(body, "mfa_required", true);
 }
 
 RESULT keys_create(struct cli *c)
@@ -170,8 +178,15 @@ RESULT keys_list(struct cli *c)
     };
     AUTO_WRITER address = writer_new(1024);
     struct api_answer answer;
+    uint64_t within = args_number(&c->args, "expires-within", 0);
 
+    if (within % DAY_SECONDS != 0)
+        return cli_fail(c, ERR_OUT_OF_RANGE, "--expires-within", "a key's life is counted in whole days, such as 14d");
     writer_str(&address, KEYS);
+    if (within)
+        api_query(&address, "expires_within_days", cli_text(c, "%llu", (unsigned long long)(within / DAY_SECONDS)));
+    if (args_has(&c->args, "rotation-due"))
+        api_query(&address, "rotation_due", "true");
     api_query(&address, "owner", args_text(&c->args, "owner"));
     api_query(&address, "after", args_text(&c->args, "after"));
     api_query(&address, "limit", args_text(&c->args, "limit"));
@@ -196,6 +211,24 @@ static RESULT change(struct cli *c, const char *method, const char *verb, const 
 
     TRY(api_call(c, method, path_of(c, verb), (struct view){0}, &answer));
     return output_done(c, answer.body, done);
+}
+
+RESULT keys_renew(struct cli *c)
+{
+    return change(c, "POST", "renew", "Renewed.");
+}
+
+RESULT keys_unlock(struct cli *c)
+{
+    AUTO_WRITER body = writer_new(1024);
+    struct api_answer answer;
+
+    json_open(&body, '{');
+    fields_json_number(&body, &c->args, "hours", "hours");
+    json_close(&body, '}');
+    TRY(writer_done(&body));
+    TRY(api_call(c, "POST", path_of(c, "unlock"), writer_view_of(&body), &answer));
+    return output_done(c, answer.body, "Unlocked.");
 }
 
 RESULT keys_suspend(struct cli *c)

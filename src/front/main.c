@@ -76,6 +76,7 @@ static void end(struct front *f)
         thread_end(&f->threads[i]);
     passwords_free(f->shared.passwords);
     rewrap_free(f->rewrap);
+    upkeep_end(&f->threads[0].api);
     ledger_close(f->shared.ledger);
     f->shared.ledger = NULL;
     feed_free(f->feed);

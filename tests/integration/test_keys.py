@@ -1,6 +1,9 @@
 """API keys against a real server: where a key is shown from, what survives a kill, and the command line."""
 import pytest
 
+import test_mfa
+from server import PASSWORD
+
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
@@ -37,3 +40,37 @@ def test_guessing_shuts_out_the_guesser_alone(desk, key):
     found = desk.cli_json("audit", "search", "--type", "API_KEY_SUSPENDED")["records"]
     what, who = found[0]["what"], found[0]["who"]
     assert what["resource"] == f"key:{key['id']}" and who["source"] == "127.0.0.1", found[0]
+
+
+def test_a_renewable_key_is_put_off_by_people_alone(desk):
+    made = desk.cli_json("key", "create", "renewable", "--role", "viewer", "--expires", "1d", "--renewable")
+    fixed = desk.cli_json("key", "create", "fixed", "--role", "viewer", "--expires", "1d")
+    early = desk.cli_json("key", "create", "early", "--role", "viewer", "--expires", "9d", "--renewable")
+    listed = desk.cli_json("key", "list", "--expires-within", "2d")["keys"]
+    assert {made["id"], fixed["id"]} <= {k["id"] for k in listed} and early["id"] not in {k["id"] for k in listed}
+    desk.cli("key", "renew", made["id"])
+    desk.cli("key", "renew", fixed["id"], code=6)
+    desk.cli("key", "renew", early["id"], code=6)
+    assert desk.cli_json("key", "show", made["id"])["expires"][:10] > made["expires"][:10]
+    desk.api().refused("forbidden", "POST", f"/api/v1/keys/{made['id']}/renew", headers={"X-API-Key": made["key"]})
+
+
+def test_a_key_waits_for_its_owners_second_factor(desk):
+    desk.admin.ok("POST", "/api/v1/users", {"name": "una", "password": PASSWORD, "roles": ["viewer"]})
+    una = desk.api(desk.login("una"))
+    made = una.ok("POST", "/api/v1/keys", {"name": "careful", "environment": "production", "usage": "read_only",
+                                           "roles": ["viewer"], "mfa_required": True})
+    mine, unlock = {"X-API-Key": made["key"]}, f"/api/v1/keys/{made['id']}/unlock"
+    desk.api().refused("key-locked", "GET", "/api/v1/session", headers=mine)
+    una.refused("no-second-factor", "POST", unlock)
+    secret, codes = test_mfa.set_up(una)
+    assert secret
+    ticket = test_mfa.ticket(desk, "una")
+    una = desk.api(test_mfa.second(desk, ticket, recovery_code=codes[0]).json["token"])
+    desk.admin.refused("forbidden", "POST", unlock)  # nor can anybody else do it for her
+    a = una.ok("POST", unlock, {"hours": 1})
+    assert a["unlocked_until"]
+    desk.api().ok("GET", "/api/v1/session", headers=mine)
+    una.refused("out-of-range", "POST", unlock, {"hours": 25})
+    said = desk.admin.ok("GET", f"/api/v1/explain?identity=key:{made['id']}&permission=mev:view")
+    assert said["allowed"], said

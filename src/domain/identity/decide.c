@@ -11,6 +11,7 @@ static const struct {
     [RULE_KEY_SUSPENDED] = {"key-suspended", "the API key is suspended"},
     [RULE_KEY_EXPIRED] = {"key-expired", "the API key has expired"},
     [RULE_KEY_REVOKED] = {"key-revoked", "the API key is revoked"},
+    [RULE_KEY_LOCKED] = {"key-locked", "the API key demands a second factor, and its owner has not unlocked it"},
     [RULE_OWNER_GONE] = {"owner-disabled", "the API key's owner is disabled, or not there any more"},
     [RULE_USAGE] = {"key-usage", "the API key's usage does not cover this kind of request"},
     [RULE_ROLE_UNKNOWN] = {"role-unknown", "a role does not exist any more, so none of the others counts"},
@@ -59,6 +60,8 @@ void standing_of_key(struct identity *identity, const struct api_key *key, uint6
     struct standing s = {.is_key = true, .usage = key->usage, .credentials = key->credentials};
     uint8_t status = api_key_status_at(key, now_ms);
     s.broken = by_status[status < ARRAY_LEN(by_status) ? status : 0];
+    if (s.broken == RULE_GRANTED && now_ms && api_key_locked(key, now_ms))
+        s.broken = RULE_KEY_LOCKED;
     if (s.broken == RULE_GRANTED && identity_user_rights(identity, key->owner, &s.owner) != OK)
         s.broken = RULE_OWNER_GONE;
     s.role_unknown = rights_of(identity_roles(identity), &key->roles, key->secret_environments, &s.own) != OK;

@@ -13,6 +13,7 @@ enum decide_rule { /* in the order in which they are asked */
                    RULE_KEY_SUSPENDED,
                    RULE_KEY_EXPIRED,
                    RULE_KEY_REVOKED,
+                   RULE_KEY_LOCKED,   /* the key demands a second factor that its owner has not shown lately */
                    RULE_OWNER_GONE,   /* the key's owner is not there, or disabled */
                    RULE_USAGE,        /* the key is not for this kind of request */
                    RULE_ROLE_UNKNOWN, /* one of his roles is not there: so nothing is granted */

@@ -57,6 +57,11 @@ static const struct field fields[] = {
           .rule = RULES_ENDPOINT_TEXT),
     FIELD(29, struct api_key, blocked_endpoints, TEXTS, RULES_MAX, .check = rules_endpoint_valid,
           .rule = RULES_ENDPOINT_TEXT),
+    FIELD(30, struct api_key, mfa_required, BOOL, 0),
+    FIELD(31, struct api_key, renewable, BOOL, 0),
+    FIELD(32, struct api_key, unlocked_ms, TIME, 0, .flags = FIELD_READ_ONLY),
+    FIELD(33, struct api_key, term_ms, TIME, 0, .flags = FIELD_READ_ONLY),
+    FIELD(34, struct api_key, told, U8, NOTICE_EXPIRED, .flags = FIELD_HIDDEN),
 };
 const struct entity api_key_entity = ENTITY("ApiKey", 0x0511, 1, struct api_key, fields);
 

@@ -55,6 +55,8 @@ static struct known *known_new(const struct api_key *key, const struct txn_chang
     /* A revoked key gives its Unix user back. */
     k->has_uid = key->has_unix_uid && key->status != KEY_REVOKED;
     k->uid = key->unix_uid;
+    k->times = api_key_times_of(key);
+    k->secret_ms = api_key_secret_ms(key);
     k->limits = (struct limits){key->per_hour, key->per_day, key->burst};
     k->len = c->value.len;
     memcpy(k->plain, c->value.ptr, c->value.len);

@@ -1,16 +1,28 @@
 #include "domain/keys/inside.h"
 
 struct gathering {
-    struct view owner, after;
+    const struct api_keys_range *range;
     char (*ids)[API_KEY_ID_LEN];
     size_t count, room;
 };
+
+static bool is_asked_for(const struct known *k, const struct api_keys_range *r)
+{
+    bool works = k->judged.status == KEY_ACTIVE && r->now_ms < k->judged.expires_ms;
+    if (r->owner.len && !view_eq(k->owner, r->owner))
+        return false;
+    if (r->expires_by_ms && (!works || k->judged.expires_ms > r->expires_by_ms))
+        return false;
+    const struct api_key secret = {
+        .status = k->judged.status, .expires_ms = k->judged.expires_ms, .created_ms = k->secret_ms};
+    return !r->rotation_due || api_key_rotation_due(&secret, r->now_ms);
+}
 
 static bool gather(void *context, void *value)
 {
     struct gathering *g = context;
     const struct known *k = value;
-    if ((g->owner.len && !view_eq(k->owner, g->owner)) || view_cmp(table_key(value), g->after) <= 0)
+    if (!is_asked_for(k, g->range) || view_cmp(table_key(value), g->range->after) <= 0)
         return true;
     if (g->count == g->room)
         return false; /* added meanwhile */
@@ -42,7 +54,7 @@ static RESULT copy_page(struct api_keys *k, const struct gathering *g, size_t li
 RESULT api_keys_page(struct api_keys *k, const struct api_keys_range *range, struct arena *arena,
                      struct entity_list *ret)
 {
-    struct gathering g = {.owner = range->owner, .after = range->after, .room = table_count(k->keys)};
+    struct gathering g = {.range = range, .room = table_count(k->keys)};
     g.ids = calloc(g.room + 1, sizeof *g.ids);
     if (!g.ids)
         return ERR_NO_MEMORY;
@@ -58,6 +70,32 @@ RESULT api_keys_page(struct api_keys *k, const struct api_keys_range *range, str
 RESULT api_keys_list(struct api_keys *k, struct view owner, struct arena *arena, struct entity_list *ret)
 {
     return api_keys_page(k, &(struct api_keys_range){.owner = owner, .limit = SIZE_MAX}, arena, ret);
+}
+
+/* --- what is to be told of them */
+
+struct noticing {
+    uint64_t now_ms;
+    char (*ids)[API_KEY_ID_LEN];
+    size_t count, max;
+};
+
+static bool look_at_times(void *context, void *value)
+{
+    struct noticing *n = context;
+    const struct known *k = value;
+    if (api_key_notice_due(&k->times, n->now_ms) != NOTICE_NONE)
+        memcpy(n->ids[n->count++], table_key(value).ptr, API_KEY_ID_LEN);
+    return n->count < n->max;
+}
+
+size_t api_keys_to_notice(struct api_keys *k, uint64_t now_ms, char (*ids)[API_KEY_ID_LEN], size_t max)
+{
+    struct noticing n = {.now_ms = now_ms, .ids = ids, .max = max};
+    table_enter();
+    table_visit(k->keys, look_at_times, &n);
+    table_leave();
+    return n.count;
 }
 
 /* --- who has a role */

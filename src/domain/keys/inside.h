@@ -25,6 +25,8 @@ struct known {
     uint8_t commitment[32];
     uint32_t uid;
     bool has_uid;
+    struct api_key_times times;
+    uint64_t secret_ms; /* since when it has this secret */
     _Atomic uint64_t used_ms;
     _Atomic uint64_t failed_ms; /* when a wrong secret was shown last, from anywhere; 0: never */
     struct limits limits;

@@ -57,9 +57,33 @@ struct api_key {             /* entity ApiKey, TABLE_KEY, key by id */
     bool has_unix_uid;
     uint32_t per_hour, per_day, burst;                                                         /* struct limits */
     struct text_list allowed_networks, blocked_networks, allowed_endpoints, blocked_endpoints; /* rules.h */
+    bool mfa_required;    /* it works only until unlocked_ms, which its owner sets with a second factor */
+    bool renewable;       /* its end can be put off */
+    uint64_t unlocked_ms; /* until */
+    uint64_t term_ms;     /* since when its life counts; 0: since it was rotated, or made */
+    uint8_t told;         /* FIELD_HIDDEN: enum api_key_notice that was recorded last, of this life */
 };
 extern const struct entity api_key_entity;
 uint8_t api_key_status_at(const struct api_key *k, uint64_t now_ms); /* what has expired says so by itself */
+/* --- life.c: how long it lasts */
+#define API_KEY_RENEW_DAYS    7
+#define API_KEY_ROTATION_DAYS 30
+uint64_t api_key_secret_ms(const struct api_key *k); /* since when it has this secret */
+void api_key_begin(struct api_key *k, uint64_t now_ms);
+/* As long again as it lasted so far. ERR_OUT_OF_RANGE: it is not within the last 7 days. */
+RESULT api_key_renew(struct api_key *k, uint64_t now_ms);
+bool api_key_rotation_due(const struct api_key *k, uint64_t now_ms); /* works, with a secret of 30 days or more */
+bool api_key_locked(const struct api_key *k, uint64_t now_ms);
+/* What the record is to say of it before and when it expires: each once. */
+enum api_key_notice { NOTICE_NONE, NOTICE_14_DAYS, NOTICE_7_DAYS, NOTICE_1_DAY, NOTICE_EXPIRED };
+struct api_key_times {
+    uint64_t begun_ms, expires_ms;
+    uint8_t status, told;
+};
+struct api_key_times api_key_times_of(const struct api_key *k);
+/* The newest one that is due and was not told yet; none that is as long as the whole life. */
+enum api_key_notice api_key_notice_due(const struct api_key_times *t, uint64_t now_ms);
+
 /* One of its patterns is this credential's path, or covers it. */
 bool api_key_signs_with(const struct api_key *k, struct view path);
 bool api_key_names(const struct text_list *patterns, struct view path);
@@ -117,7 +141,12 @@ struct api_keys_range {
     struct view owner; /* empty = all */
     struct view after; /* an id; empty = from the start */
     size_t limit;
+    uint64_t now_ms;        /* for what follows */
+    uint64_t expires_by_ms; /* only those that work and will have expired then; 0: all */
+    bool rotation_due;      /* only those */
 };
+/* Ids of keys that have something to be told of (api_key_notice_due), at most max. Looks at every key. */
+size_t api_keys_to_notice(struct api_keys *k, uint64_t now_ms, char (*ids)[API_KEY_ID_LEN], size_t max);
 RESULT api_keys_page(struct api_keys *k, const struct api_keys_range *range, struct arena *arena,
                      struct entity_list *ret); /* of struct api_key, by id */
 /* Adds the keys that have this role, not empty, and are not revoked. Looks at every key. */

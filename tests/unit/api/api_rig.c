@@ -213,7 +213,9 @@ void rig_free(struct rig *r)
     http_server_free(r->http);
     caller_free(r->thread.keeper);
     channel_free(r->keeper_end);
+    upkeep_end(&r->thread);
     ledger_close(r->shared.ledger);
+    r->shared.ledger = NULL;
     rig_turns(r, 20); /* what was finished while closing is delivered */
     store_close(r->thread.reader);
     api_thread_stop(&r->thread);

@@ -1,10 +1,14 @@
 /* API keys over a real server, ledger and keeper: what becomes of them between being made and being revoked. */
 #include "api_rig.h"
 
+#include "api/inside.h"
+#include "api/key_notices.h"
 #include "api/routes.h"
 #include "base/text.h"
 #include "domain/keys/failures.h"
+#include "vfs_powercut.h"
 
+#include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -150,6 +154,197 @@ static void verification_counts_by_what_is_said(void **state)
     assert_int_equal(rig_records(rig, EVENT_API_KEY_SUSPENDED), 1);
 }
 
+/* --- how long a key lasts */
+
+static struct api_key_found found_of(const char *text)
+{
+    static struct arena *arena;
+    struct api_key_parts p = parts_of(text);
+    struct api_key_found f;
+    arena_free(arena);
+    assert_int_equal(arena_new(4096, 1u << 20, &arena), OK);
+    assert_int_equal(api_keys_find(rig->shared.api_keys, view_str(p.id), arena, &f), OK);
+    return f;
+}
+
+static const char *found_id(const char *text)
+{
+    static char ids[2][API_KEY_ID_LEN + 1];
+    static unsigned at;
+    struct api_key_parts p = parts_of(text);
+    char *id = ids[at++ % 2];
+    memcpy(id, p.id, sizeof ids[0]);
+    return id;
+}
+
+static void on_altered(void *context, struct txn *t)
+{
+    *(enum err *)context = t->result;
+}
+
+/* What the table holds of it, changed as if it had been made like this. */
+static void alter(const char *text, void (*how)(struct api_key *k))
+{
+    AUTO(arena_free) struct arena *arena = NULL;
+    struct api_key_found f = found_of(text);
+    struct txn_change put;
+    assert_int_equal(arena_new(4096, 1u << 20, &arena), OK);
+    how(&f.key);
+    assert_int_equal(api_key_put(atomic_load(&rig->shared.keys), &f.key, &f, arena, &put), OK);
+    struct record record = {.type = EVENT_API_KEY_CREATED, .outcome = OUTCOME_DONE};
+    enum err result = ERR_COUNT;
+    struct txn t = {.arena = arena,
+                    .changes = &put,
+                    .change_count = 1,
+                    .records = &record,
+                    .record_count = 1,
+                    .done = on_altered,
+                    .context = &result};
+    assert_int_equal(ledger_prepare(rig->shared.ledger, &t), OK);
+    assert_int_equal(ledger_submit(rig->shared.ledger, &t, 1, rig->thread.mailbox), OK);
+    while (result == ERR_COUNT)
+        rig_turns(rig, 1);
+    assert_int_equal(result, OK);
+    assert_int_equal(api_keys_applied(rig->shared.api_keys, &put), OK);
+}
+
+static void make_renewable(struct api_key *k)
+{
+    k->renewable = true;
+}
+
+static void make_locked(struct api_key *k)
+{
+    k->mfa_required = true;
+}
+
+static uint64_t until_ms;
+static void unlock(struct api_key *k)
+{
+    k->unlocked_ms = until_ms;
+}
+
+static void expect_notices(size_t expiring, size_t expired)
+{
+    AUTO(key_notices_free) struct key_notices *n = NULL; /* as after a start: nothing is remembered but in the store */
+    assert_int_equal(key_notices_new(&rig->thread, &n), OK);
+    for (int i = 0; i < 3; i++) {
+        (void)key_notices_look(n);
+        rig_turns(rig, 5);
+        while (api_thread_waiting(&rig->thread))
+            rig_turns(rig, 1);
+    }
+    assert_int_equal(rig_records(rig, EVENT_API_KEY_EXPIRING), expiring);
+    assert_int_equal(rig_records(rig, EVENT_API_KEY_EXPIRED), expired);
+}
+
+static void expiry_is_told_ahead_once_each(void **state)
+{
+    char key[API_KEY_TEXT_SIZE], late[API_KEY_TEXT_SIZE];
+    uint64_t begin = rig->now_ms;
+    (void)state;
+    rig_key(rig, &(struct rig_key){.role = "read_only", .expires_ms = begin + 90 * DAY}, key);
+    rig_key(rig, &(struct rig_key){.role = "read_only", .expires_ms = begin + 3 * DAY}, late);
+    expect_notices(0, 0);
+    rig->now_ms = begin + 2 * DAY;
+    expect_notices(1, 0); /* 14 and 7 days are longer than its life */
+    rig->now_ms = begin + 3 * DAY;
+    expect_notices(1, 1);
+    assert_int_equal(found_of(late).key.status, KEY_EXPIRED);
+    rig->now_ms = begin + 76 * DAY - 1;
+    expect_notices(1, 1);
+    rig->now_ms = begin + 76 * DAY;
+    expect_notices(2, 1);
+    rig->now_ms = begin + 89 * DAY + 1; /* nothing ran for two weeks: the newest is told, and what it replaces is not */
+    expect_notices(3, 1);
+    rig->now_ms = begin + 91 * DAY;
+    expect_notices(3, 2);
+    assert_int_equal(ask("GET", "/api/v1/session", key, NULL), 401);
+    assert_true(says("key-expired"));
+}
+
+/* A full disk at the wrong moment: it is told later, not never. */
+static void a_notice_that_could_not_be_stored_is_told_later(void **state)
+{
+    char key[API_KEY_TEXT_SIZE];
+    (void)state;
+    rig_key(rig, &(struct rig_key){.role = "read_only", .expires_ms = rig->now_ms + 90 * DAY}, key);
+    rig->now_ms += 80 * DAY;
+    powercut_fail(rig->disk, 1, 1000000, SQLITE_FULL);
+    expect_notices(0, 0);
+    (void)powercut_fail_end(rig->disk);
+    atomic_store(&rig->shared.health.log, API_LOG_GOOD);
+    expect_notices(1, 0);
+}
+
+static void a_renewed_key_lasts_as_long_again(void **state)
+{
+    char key[API_KEY_TEXT_SIZE];
+    uint64_t begin = rig->now_ms;
+    (void)state;
+    rig_key(rig, &(struct rig_key){.role = "read_only", .expires_ms = begin + 90 * DAY}, key);
+    struct api_key k = found_of(key).key;
+    assert_int_equal(api_key_renew(&k, begin + 83 * DAY - 1), ERR_OUT_OF_RANGE);
+    assert_int_equal(api_key_renew(&k, begin + 90 * DAY), ERR_OUT_OF_RANGE);
+    k.told = NOTICE_7_DAYS;
+    for (uint64_t i = 1; i <= 3; i++) {
+        assert_int_equal(api_key_renew(&k, begin + i * 90 * DAY - 7 * DAY), OK);
+        assert_int_equal(k.expires_ms, begin + (i + 1) * 90 * DAY);
+        assert_int_equal(k.told, NOTICE_NONE); /* its new end will be told of as well */
+    }
+    api_key_begin(&k, begin + 300 * DAY); /* rotated: as long as before the renewals */
+    assert_int_equal(k.expires_ms, begin + 390 * DAY);
+    alter(key, make_renewable);
+    assert_int_equal(step("POST", key, "/renew", ""), 403); /* not by a key: its owner, or who manages, signed in */
+}
+
+/* A key that demands its owner's second factor is refused until he has shown it, and after the hours he gave it. */
+static void a_locked_key_works_only_when_unlocked(void **state)
+{
+    char key[API_KEY_TEXT_SIZE];
+    (void)state;
+    rig_key(rig, &(struct rig_key){.role = "read_only"}, key);
+    alter(key, make_locked);
+    assert_int_equal(ask("GET", "/api/v1/session", key, NULL), 403);
+    assert_true(says("key-locked"));
+    assert_int_equal(rig_records(rig, EVENT_PERMISSION_DENIED), 1);
+    char body[256];
+    (void)snprintf(body, sizeof body, "{\"key\":\"%s\"}", key);
+    assert_int_equal(ask("POST", "/api/v1/keys/verify", admin, body), 200);
+    assert_true(says("FORBIDDEN"));
+    until_ms = rig->now_ms + 1000;
+    alter(key, unlock);
+    assert_int_equal(ask("GET", "/api/v1/session", key, NULL), 200);
+    rig->now_ms += 1000;
+    assert_int_equal(ask("GET", "/api/v1/session", key, NULL), 403);
+    assert_int_equal(step("POST", key, "/unlock", ""), 403); /* a key unlocks none */
+}
+
+static void keys_are_listed_by_age(void **state)
+{
+    char soon[API_KEY_TEXT_SIZE], later[API_KEY_TEXT_SIZE];
+    uint64_t begin = rig->now_ms;
+    (void)state;
+    rig_key(rig, &(struct rig_key){.role = "read_only", .expires_ms = begin + 40 * DAY}, soon);
+    rig_key(rig, &(struct rig_key){.role = "read_only", .expires_ms = begin + 90 * DAY}, later);
+    const char *a = found_id(soon), *b = found_id(later);
+    rig->now_ms = begin + 29 * DAY;
+    assert_int_equal(ask("GET", "/api/v1/keys?expires_within_days=14", admin, NULL), 200);
+    assert_true(says(a) && !says(b));
+    assert_int_equal(ask("GET", "/api/v1/keys?expires_within_days=10", admin, NULL), 200);
+    assert_false(says(a) || says(b));
+    assert_int_equal(ask("GET", "/api/v1/keys?rotation_due=true", admin, NULL), 200);
+    assert_false(says(a) || says(b));
+    rig->now_ms = begin + 30 * DAY;
+    assert_int_equal(ask("GET", "/api/v1/keys?rotation_due=true", admin, NULL), 200);
+    assert_true(says(a) && says(b) && says("\"rotation_due\":true"));
+    rig->now_ms = begin + 41 * DAY; /* what has expired needs no rotation any more */
+    assert_int_equal(ask("GET", "/api/v1/keys?rotation_due=true", admin, NULL), 200);
+    assert_true(!says(a) && says(b));
+    assert_int_equal(ask("GET", "/api/v1/keys?expires_within_days=366", admin, NULL), 200);
+    assert_true(!says(a) && says(b));
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -157,6 +352,11 @@ int main(void)
         T(a_suspended_source_is_put_back),
         T(an_operators_suspension_is_another_one),
         T(verification_counts_by_what_is_said),
+        T(expiry_is_told_ahead_once_each),
+        T(a_notice_that_could_not_be_stored_is_told_later),
+        T(a_renewed_key_lasts_as_long_again),
+        T(a_locked_key_works_only_when_unlocked),
+        T(keys_are_listed_by_age),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
