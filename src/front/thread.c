@@ -82,10 +82,15 @@ static RESULT make_server(struct front_thread *t, struct problem *why)
         listeners[count++] = (struct http_listener){https, HTTP_LISTEN_TLS};
     if (local >= 0)
         listeners[count++] = (struct http_listener){local, HTTP_LISTEN_UNIX};
+    struct view client_ca = front_file(f, "client-ca.pem");
     const struct http_config config = {
         .listeners = listeners,
         .listener_count = count,
-        .tls = {.certificate = front_file(f, "server.crt"), .key = front_file(f, "server.key")},
+        .tls = {.certificate = front_file(f, "server.crt"),
+                .key = front_file(f, "server.key"),
+                .client_ca = client_ca,
+                .client_crl = front_file(f, "client-crl.pem"),
+                .clients = client_ca.len ? HTTP_CLIENT_OPTIONAL : HTTP_CLIENT_NONE},
         .router = f->shared.router,
         .limits = {.header_max = c->header_bytes,
                    .body_max = c->body_bytes,

@@ -187,7 +187,8 @@ static void check_certificate(struct http_server *s, struct conn *c, void *sessi
 {
     size_t length = 0;
     if (!c->certificate_checked)
-        c->certificate_error = tls_client(s->tls, session, &c->certificate, &length);
+        c->certificate_error = tls_client(s->tls, session, s->config.clock->wall_ms(s->config.clock), &c->certificate,
+                                          &length);
     if (!c->certificate_checked && c->certificate)
         c->peer.certificate = VIEW(c->certificate, length);
     c->certificate_checked = true;

@@ -16,6 +16,7 @@ struct identity {
     unsigned count;
     gnutls_privkey_t key;
     gnutls_x509_trust_list_t client_ca; /* NULL: client certificates are not asked for */
+    uint64_t crl_until_ms;              /* the earliest next update of its revocation lists; 0: there are none */
     enum http_client_certificates clients;
     uint64_t expires_ms; /* of a replaced one */
     struct identity *next;
@@ -74,17 +75,82 @@ static RESULT check_pair(const struct identity *i, struct problem *why)
     return OK;
 }
 
+/* --- who signs client certificates, and which are revoked */
+
+struct authorities {
+    gnutls_x509_crt_t *list;
+    unsigned count;
+};
+
+static void authorities_done(struct authorities *a)
+{
+    for (unsigned n = 0; n < a->count; n++)
+        gnutls_x509_crt_deinit(a->list[n]);
+    gnutls_free(a->list);
+    *a = (struct authorities){0};
+}
+
+/* Signed by one of them, whether it is due for an update or not: that is asked at each handshake. */
+static bool is_theirs(gnutls_x509_crl_t crl, const struct authorities *a)
+{
+    const unsigned late = GNUTLS_CERT_REVOCATION_DATA_SUPERSEDED | GNUTLS_CERT_REVOCATION_DATA_ISSUED_IN_FUTURE;
+    unsigned status = GNUTLS_CERT_INVALID;
+    if (gnutls_x509_crl_verify(crl, a->list, a->count, 0, &status) < 0)
+        return false;
+    return (status & ~(late | GNUTLS_CERT_INVALID)) == 0 && (status == 0 || status & late);
+}
+
+static RESULT check_lists(struct identity *i, gnutls_x509_crl_t *lists, unsigned count, const struct authorities *a,
+                          struct problem *why)
+{
+    for (unsigned n = 0; n < count; n++) {
+        time_t until = gnutls_x509_crl_get_next_update(lists[n]);
+        if (!is_theirs(lists[n], a))
+            return bad(why, "tls.client_crl", "A revocation list is not signed by any of tls.client_ca.");
+        if (until <= 0)
+            return bad(why, "tls.client_crl", "A revocation list does not say when the next one follows.");
+        if (i->crl_until_ms == 0 || (uint64_t)until * 1000 < i->crl_until_ms)
+            i->crl_until_ms = (uint64_t)until * 1000;
+    }
+    return OK;
+}
+
+static RESULT load_lists(struct identity *i, struct view pem, const struct authorities *a, struct problem *why)
+{
+    gnutls_x509_crl_t *lists = NULL;
+    gnutls_datum_t text = datum_of(pem);
+    unsigned count = 0, taken = 0;
+    if (pem.len == 0)
+        return OK;
+    if (gnutls_x509_crl_list_import2(&lists, &count, &text, GNUTLS_X509_FMT_PEM, 0) < 0 || count == 0)
+        return bad(why, "tls.client_crl", "The revocation lists can't be read (PEM).");
+    enum err e = check_lists(i, lists, count, a, why);
+    if (e == OK) {
+        int added = gnutls_x509_trust_list_add_crls(i->client_ca, lists, count, 0, 0);
+        taken = added > 0 ? (unsigned)added : 0;
+        e = taken == count ? OK : ERR_NO_MEMORY;
+    }
+    for (unsigned n = taken; n < count; n++)
+        gnutls_x509_crl_deinit(lists[n]);
+    gnutls_free(lists);
+    return e;
+}
+
 static RESULT load_clients(struct identity *i, const struct http_tls *from, struct problem *why)
 {
+    struct authorities a = {0};
     i->clients = from->clients;
     if (from->clients == HTTP_CLIENT_NONE)
         return OK;
     gnutls_datum_t ca = datum_of(from->client_ca);
     if (gnutls_x509_trust_list_init(&i->client_ca, 0) < 0)
         return ERR_NO_MEMORY;
-    if (gnutls_x509_trust_list_add_trust_mem(i->client_ca, &ca, NULL, GNUTLS_X509_FMT_PEM, 0, 0) < 1)
-        return bad(why, "tls.client_ca", "The client authority's certificate can't be read.");
-    return OK;
+    if (gnutls_x509_trust_list_add_trust_mem(i->client_ca, &ca, NULL, GNUTLS_X509_FMT_PEM, 0, 0) < 1 ||
+        gnutls_x509_crt_list_import2(&a.list, &a.count, &ca, GNUTLS_X509_FMT_PEM, 0) < 0)
+        return bad(why, "tls.client_ca", "The client authority's certificate can't be read (PEM).");
+    enum err e = load_lists(i, from->client_crl, &a, why);
+    authorities_done(&a);
+    return e;
 }
 
 static RESULT identity_new(const struct http_tls *from, struct identity **ret, struct problem *why)
@@ -212,7 +278,24 @@ void tls_prepare(struct tls *t, void *session, struct tls_io *io)
         gnutls_certificate_server_set_request(session, GNUTLS_CERT_REQUEST);
 }
 
-/* Verifies at our time, for the purpose of a TLS client (RFC 5280 §4.2.1.12). */
+/* A certificate without the extension may be used for anything (RFC 5280 §4.2.1.12), and one that was meant for a
+ * server or for mail is no client's. Here a client's says so itself. */
+static bool is_for_clients(gnutls_x509_crt_t leaf)
+{
+    char oid[64];
+    for (unsigned n = 0;; n++) {
+        size_t size = sizeof oid;
+        int e = gnutls_x509_crt_get_key_purpose_oid(leaf, n, oid, &size, NULL);
+        if (e == GNUTLS_E_SHORT_MEMORY_BUFFER)
+            continue;
+        if (e < 0)
+            return false;
+        if (strcmp(oid, GNUTLS_KP_TLS_WWW_CLIENT) == 0)
+            return true;
+    }
+}
+
+/* Verifies for the purpose of a TLS client. */
 static bool chain_verifies(const struct identity *i, const gnutls_datum_t *peers, unsigned count)
 {
     gnutls_x509_crt_t chain[CHAIN_MAX];
@@ -227,14 +310,21 @@ static bool chain_verifies(const struct identity *i, const gnutls_datum_t *peers
             good = false;
     }
     good = good && n == count &&
-           gnutls_x509_trust_list_verify_crt2(i->client_ca, chain, n, &purpose, 1, 0, &status, NULL) >= 0 &&
-           status == 0;
+           gnutls_x509_trust_list_verify_crt2(i->client_ca, chain, n, &purpose, 1,
+                                              GNUTLS_PROFILE_TO_VFLAGS(GNUTLS_PROFILE_MEDIUM), &status, NULL) >= 0 &&
+           status == 0 && is_for_clients(chain[0]);
     while (n > 0)
         gnutls_x509_crt_deinit(chain[--n]);
     return good;
 }
 
-RESULT tls_client(struct tls *t, void *session, uint8_t **ret_der, size_t *ret_len)
+/* Who is revoked can't be told from a list that should have been replaced. */
+static bool lists_are_current(const struct identity *i, uint64_t wall_ms)
+{
+    return i->crl_until_ms == 0 || wall_ms < i->crl_until_ms;
+}
+
+RESULT tls_client(struct tls *t, void *session, uint64_t wall_ms, uint8_t **ret_der, size_t *ret_len)
 {
     const struct identity *i = t->current;
     if (i->clients == HTTP_CLIENT_NONE)
@@ -243,7 +333,7 @@ RESULT tls_client(struct tls *t, void *session, uint8_t **ret_der, size_t *ret_l
     const gnutls_datum_t *peers = gnutls_certificate_get_peers(session, &count);
     if (!peers || count == 0)
         return i->clients == HTTP_CLIENT_REQUIRED ? ERR_UNAUTHENTICATED : OK;
-    if (!chain_verifies(i, peers, count))
+    if (!lists_are_current(i, wall_ms) || !chain_verifies(i, peers, count))
         return ERR_BAD_CREDENTIALS;
     uint8_t *der = malloc(peers[0].size);
     if (!der)

@@ -32,8 +32,9 @@ void *tls_callback(void); /* gnutls_certificate_retrieve_function2 */
  */
 void tls_prepare(struct tls *t, void *session, struct tls_io *io);
 /* After it: *ret_der is the verified certificate (allocated, NULL if none was sent). ERR_UNAUTHENTICATED if one is
- * required and missing, ERR_BAD_CREDENTIALS if it does not verify. */
-RESULT tls_client(struct tls *t, void *session, uint8_t **ret_der, size_t *ret_len);
+ * required and missing, ERR_BAD_CREDENTIALS if it does not verify: chain, validity, revocation, and an extended key
+ * usage that names TLS clients, which has to be there. */
+RESULT tls_client(struct tls *t, void *session, uint64_t wall_ms, uint8_t **ret_der, size_t *ret_len);
 
 AUTO_DEFINE(struct tls *, tls_free);
 

@@ -62,6 +62,9 @@ static const struct field tls_fields[] = {
     FIELD(2, struct config_tls, key, TEXT, PATH_BYTES, PATH_RULE, .doc = "PEM file with its private key"),
     FIELD(3, struct config_tls, names, TEXTS, 32, .check = is_host, .rule = "a DNS name or an IP address",
           .doc = "further names in the certificate that is made at the first start"),
+    FIELD(4, struct config_tls, client_ca, TEXT, PATH_BYTES, PATH_RULE,
+          .doc = "PEM file with the authorities of clients' certificates"),
+    FIELD(5, struct config_tls, client_crl, TEXT, PATH_BYTES, PATH_RULE, .doc = "PEM file with their revocation lists"),
 };
 const struct entity config_tls_entity = ENTITY("ConfigTls", 0x0812, 1, struct config_tls, tls_fields);
 

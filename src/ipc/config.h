@@ -16,6 +16,8 @@ enum config_log { CONFIG_LOG_DEFAULT, CONFIG_LOG_DEBUG, CONFIG_LOG_INFO, CONFIG_
 struct config_tls {
     struct view certificate, key; /* PEM files; <data_dir>/tls/server.crt and server.key, made at the first start */
     struct text_list names;       /* further DNS names and addresses for that certificate */
+    struct view client_ca;        /* PEM: who signs clients' certificates; empty: none is asked for */
+    struct view client_crl;       /* PEM: their revocation lists; empty: none is looked at */
 };
 struct config_http {
     uint32_t header_bytes;            /* of one request: 16384 */

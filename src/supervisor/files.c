@@ -14,6 +14,7 @@
 #define VENUES_MAX   256
 #define VENUE_BYTES  (1024u * 1024)
 #define PEM_BYTES    65536
+#define CRL_BYTES    (4u * 1024 * 1024)
 #define FILES_BYTES  (24u * 1024 * 1024)
 #define VENUE_ENDING ".yaml"
 
@@ -73,11 +74,28 @@ static enum err put_venues(const struct supervisor *s, struct writer *w, struct 
     return e;
 }
 
+/* Of clients' certificates: nothing where none are asked for. */
+static enum err put_clients(const struct config_tls *tls, struct writer *w, struct problem *why)
+{
+    char path[4096];
+    if (tls->client_crl.len && tls->client_ca.len == 0)
+        return problem_set(why, ERR_BAD_CONFIG, "tls.client_crl", "it needs tls.client_ca, which says who signs it");
+    if (tls->client_ca.len) {
+        TRY(view_to_str(tls->client_ca, path, sizeof path));
+        TRY(put_file(path, "client-ca.pem", PEM_BYTES, w, why));
+    }
+    if (tls->client_crl.len == 0)
+        return OK;
+    TRY(view_to_str(tls->client_crl, path, sizeof path));
+    return put_file(path, "client-crl.pem", CRL_BYTES, w, why);
+}
+
 static enum err put_tls(const struct supervisor *s, struct writer *w, struct problem *why)
 {
     char path[4096];
     TRY(view_to_str(s->config.tls.certificate, path, sizeof path));
     TRY(put_file(path, "server.crt", PEM_BYTES, w, why));
+    TRY(put_clients(&s->config.tls, w, why));
     TRY(view_to_str(s->config.tls.key, path, sizeof path));
     return put_file(path, "server.key", PEM_BYTES, w, why);
 }

@@ -1,6 +1,8 @@
 /* TLS 1.3 with real certificates: nothing older, reload while running, client certificates verified by us. */
 #include "rig.h"
 
+#include "http/tls.h"
+
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
 #include <poll.h>
@@ -37,6 +39,25 @@ static void make(struct pair *p, const char *name, const struct pair *issuer, bo
                           GNUTLS_DIG_SHA256, 0);
     gnutls_x509_crt_export2(p->certificate, GNUTLS_X509_FMT_PEM, &p->pem);
     gnutls_x509_privkey_export2(p->key, GNUTLS_X509_FMT_PEM, &p->key_pem);
+}
+
+/* Another certificate for the same key: for another purpose (NULL: for any), or another time. */
+static void remake(struct pair *p, const struct pair *issuer, const char *purpose, int from, int to)
+{
+    time_t now = (time_t)(clock_system()->wall_ms(clock_system()) / 1000);
+    gnutls_x509_crt_t c;
+    gnutls_x509_crt_init(&c);
+    gnutls_x509_crt_set_version(c, 3);
+    gnutls_x509_crt_set_serial(c, "\x07\x07", 2);
+    gnutls_x509_crt_set_dn_by_oid(c, GNUTLS_OID_X520_COMMON_NAME, 0, "again", 5);
+    gnutls_x509_crt_set_activation_time(c, now + from);
+    gnutls_x509_crt_set_expiration_time(c, now + to);
+    gnutls_x509_crt_set_key(c, p->key);
+    if (purpose)
+        gnutls_x509_crt_set_key_purpose_oid(c, purpose, 0);
+    assert_int_equal(gnutls_x509_crt_sign2(c, issuer->certificate, issuer->key, GNUTLS_DIG_SHA256, 0), 0);
+    gnutls_x509_crt_deinit(p->certificate);
+    p->certificate = c;
 }
 
 static void drop(struct pair *p)
@@ -363,12 +384,106 @@ static void client_certificates(void **state)
     drop(&not_client);
 }
 
+static void bad_client_certificates(void **state)
+{
+    static const struct {
+        const char *purpose, *want;
+        int from, to;
+    } rows[] = {
+        {GNUTLS_KP_TLS_WWW_CLIENT, "HTTP/1.1 200", -60, 60},   {NULL, "HTTP/1.1 401", -60, 60},
+        {GNUTLS_KP_TLS_WWW_SERVER, "HTTP/1.1 401", -60, 60},   {GNUTLS_KP_ANY, "HTTP/1.1 401", -60, 60},
+        {GNUTLS_KP_TLS_WWW_CLIENT, "HTTP/1.1 401", -600, -60}, {GNUTLS_KP_TLS_WWW_CLIENT, "HTTP/1.1 401", 60, 600},
+    };
+    struct rig r;
+    struct pair server, ca, bot;
+    (void)state;
+    make(&server, "server", NULL, false, 0);
+    make(&ca, "ca", NULL, false, 0);
+    make(&bot, "bot", &ca, true, 0);
+    struct http_config config = {.tls = tls_of(&server)};
+    config.tls.client_ca = VIEW(ca.pem.data, ca.pem.size);
+    config.tls.clients = HTTP_CLIENT_OPTIONAL;
+    rig_open(&r, &config, HTTP_LISTEN_TLS);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        remake(&bot, &ca, rows[i].purpose, rows[i].from, rows[i].to);
+        try_client(&r, &bot, rows[i].want);
+    }
+    assert_int_equal(r.served, 1);
+    rig_close(&r);
+    drop(&server);
+    drop(&ca);
+    drop(&bot);
+}
+
+/* A revocation list over one certificate, or none; as PEM. */
+static gnutls_datum_t list_of(const struct pair *issuer, gnutls_x509_crt_t revoked, int next)
+{
+    time_t now = (time_t)(clock_system()->wall_ms(clock_system()) / 1000);
+    gnutls_x509_crl_t list;
+    gnutls_datum_t pem;
+    gnutls_x509_crl_init(&list);
+    gnutls_x509_crl_set_version(list, 2);
+    gnutls_x509_crl_set_this_update(list, now - 600);
+    gnutls_x509_crl_set_next_update(list, now + next);
+    if (revoked)
+        assert_int_equal(gnutls_x509_crl_set_crt(list, revoked, now - 60), 0);
+    assert_int_equal(gnutls_x509_crl_sign2(list, issuer->certificate, issuer->key, GNUTLS_DIG_SHA256, 0), 0);
+    assert_int_equal(gnutls_x509_crl_export2(list, GNUTLS_X509_FMT_PEM, &pem), 0);
+    gnutls_x509_crl_deinit(list);
+    return pem;
+}
+
+static void revoked_client_certificates(void **state)
+{
+    struct rig r;
+    struct pair server, ca, stranger, good, revoked;
+    (void)state;
+    make(&server, "server", NULL, false, 0);
+    make(&ca, "ca", NULL, false, 0);
+    make(&stranger, "stranger", NULL, false, 0);
+    make(&good, "good", &ca, true, 0);
+    make(&revoked, "revoked", &ca, true, 0);
+    gnutls_datum_t lists[] = {list_of(&ca, revoked.certificate, 600), list_of(&ca, NULL, -60),
+                              list_of(&stranger, revoked.certificate, 600)};
+    struct http_config config = {.tls = tls_of(&server)};
+    config.tls.client_ca = VIEW(ca.pem.data, ca.pem.size);
+    config.tls.clients = HTTP_CLIENT_OPTIONAL;
+    for (size_t i = 0; i < 2; i++) { /* one in force, one that is over */
+        config.tls.client_crl = VIEW(lists[i].data, lists[i].size);
+        rig_open(&r, &config, HTTP_LISTEN_TLS);
+        try_client(&r, &good, i == 0 ? "HTTP/1.1 200" : "HTTP/1.1 401");
+        try_client(&r, &revoked, "HTTP/1.1 401");
+        try_client(&r, NULL, "HTTP/1.1 200");
+        rig_close(&r);
+    }
+    const struct view bad[] = {VIEW(lists[2].data, lists[2].size), VIEW_STR("no list"), VIEW(ca.pem.data, ca.pem.size)};
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        struct tls *t = NULL;
+        struct problem why = {0};
+        config.tls.client_crl = bad[i];
+        assert_int_equal(tls_new(&config.tls, &t, &why), ERR_BAD_KEY);
+        assert_string_equal(why.where, "tls.client_crl");
+    }
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+        gnutls_free(lists[i].data);
+    drop(&server);
+    drop(&ca);
+    drop(&stranger);
+    drop(&good);
+    drop(&revoked);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(only_tls13),     cmocka_unit_test(smuggling_over_tls),
-        cmocka_unit_test(slow_handshake), cmocka_unit_test(a_waiting_handshake_costs_nothing),
-        cmocka_unit_test(reload),         cmocka_unit_test(client_certificates),
+        cmocka_unit_test(only_tls13),
+        cmocka_unit_test(smuggling_over_tls),
+        cmocka_unit_test(slow_handshake),
+        cmocka_unit_test(a_waiting_handshake_costs_nothing),
+        cmocka_unit_test(reload),
+        cmocka_unit_test(client_certificates),
+        cmocka_unit_test(bad_client_certificates),
+        cmocka_unit_test(revoked_client_certificates),
         cmocka_unit_test(many_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
