@@ -6,6 +6,7 @@
 #include "api/inside.h"
 #include "api/keys.h"
 #include "api/login.h"
+#include "api/mapped.h"
 
 #include "base/text.h"
 
@@ -101,19 +102,52 @@ static RESULT by_key(struct http_request *req, struct view text, struct api_entr
     return as_key(req, &found.key, ret);
 }
 
+/* --- the Unix peer */
+
+static RESULT peer_named(struct http_request *req, struct api_entry *ret)
+{
+    char uid[16];
+    struct writer w = writer_fixed(uid, sizeof uid);
+
+    writer_printf(&w, "%u", (unsigned)req->peer.uid);
+    TRY(printed(req->arena, "unix:", writer_view_of(&w), &ret->known));
+    ret->proven = true;
+    return OK;
+}
+
+/* The key of "key:<id>". */
+static RESULT mapped_key(struct http_request *req, struct view identity, struct api_key_found *ret)
+{
+    struct view id = VIEW(identity.ptr + 4, identity.len - 4);
+
+    return api_keys_find(api_of(req)->shared->api_keys, id, req->arena, ret) == OK ? OK : ERR_KEY_DISABLED;
+}
+
+/* A Unix user without a key of his own may have one by his group. */
+static RESULT by_group(struct http_request *req, struct api_entry *ret)
+{
+    struct api_key_found found;
+    struct mapping m;
+
+    TRY(mapped_group(req, &m));
+    if (m.identity.len == 0)
+        return OK; /* nobody in particular */
+    TRY(peer_named(req, ret));
+    TRY(mapped_key(req, m.identity, &found));
+    ret->caller.way = WAY_PEER;
+    ret->caller.actor = ret->known;
+    return as_key(req, &found.key, ret);
+}
+
 static RESULT by_uid(struct http_request *req, struct api_entry *ret)
 {
     struct api_thread *t = api_of(req);
     struct api_key_found found;
-    char uid[16];
-    struct writer w = writer_fixed(uid, sizeof uid);
     enum err e = api_keys_by_uid(t->shared->api_keys, (uint32_t)req->peer.uid, req->wall_ms, req->arena, &found);
 
     if (e == ERR_NOT_FOUND)
-        return OK; /* nobody in particular */
-    writer_printf(&w, "%u", (unsigned)req->peer.uid);
-    TRY(printed(req->arena, "unix:", writer_view_of(&w), &ret->known));
-    ret->proven = true;
+        return by_group(req, ret);
+    TRY(peer_named(req, ret));
     TRY(e);
     ret->caller.way = WAY_PEER;
     ret->caller.actor = ret->known;
@@ -217,7 +251,7 @@ static RESULT by_token(struct http_request *req, struct view text, struct api_en
 RESULT auth_user(const struct http_request *req, const struct user *u, enum way_in way, struct api_caller *ret)
 {
     if (user_has_second(u))
-        return ERR_BASIC_REFUSED;
+        return ERR_WAY_REFUSED;
     grant(api_of(req)->shared->identity, u, ret);
     ret->way = way;
     return OK;
@@ -239,6 +273,34 @@ static RESULT by_basic(struct http_request *req, struct view encoded, struct api
     return basic_names_key(b, parts.id) ? by_key(req, b->password, ret) : ERR_BAD_CREDENTIALS;
 }
 
+/* --- client certificates */
+
+static RESULT certified_user(struct http_request *req, const struct mapping *m, struct api_caller *ret)
+{
+    struct view name = VIEW(m->identity.ptr + 5, m->identity.len - 5);
+    struct user_found f;
+
+    /* One who got the name later is somebody else. */
+    if (identity_user(api_of(req)->shared->identity, name, req->arena, &f) != OK || f.user.state == USER_DISABLED ||
+        memcmp(f.user.id, m->subject, sizeof m->subject) != 0)
+        return ERR_BAD_CREDENTIALS;
+    return auth_user(req, &f.user, WAY_CERTIFICATE, ret);
+}
+
+static RESULT by_certificate(struct http_request *req, const struct mapping *m, struct api_entry *ret)
+{
+    struct api_key_found found;
+
+    ret->known = m->identity;
+    ret->proven = true;
+    ret->caller.actor = m->identity;
+    if (view_starts(m->identity, "user:"))
+        return certified_user(req, m, &ret->caller);
+    TRY(mapped_key(req, m->identity, &found));
+    ret->caller.way = WAY_CERTIFICATE;
+    return as_key(req, &found.key, ret);
+}
+
 /* --- where it is shown */
 
 /* RFC 9110 §11.1: the scheme's name in any case. */
@@ -255,12 +317,16 @@ static bool with_scheme(struct view v, const char *scheme, struct view *ret)
 static RESULT shown(struct http_request *req, struct api_entry *ret)
 {
     struct view authorization, key, token, cookie;
+    struct mapping mapping;
     bool has = http_header(req, "Authorization", &authorization);
     bool has_key = http_header(req, "X-API-Key", &key);
 
     TRY(cookie_find(req, &cookie));
-    if (has + has_key + (cookie.len != 0) > 1)
+    TRY(mapped_certificate(req, &mapping));
+    if (has + has_key + (cookie.len != 0) + (mapping.identity.len != 0) > 1)
         return ERR_BAD_REQUEST; /* which of two was meant is not ours to guess */
+    if (mapping.identity.len)
+        return by_certificate(req, &mapping, ret);
     if (cookie.len)
         return by_session(req, cookie, true, ret);
     if (has_key)

@@ -29,7 +29,7 @@ static RESULT split(struct view text, struct basic *ret)
 RESULT basic_read(struct http_request *req, struct view encoded, struct basic *ret)
 {
     if (!req->peer.is_tls)
-        return ERR_BASIC_REFUSED;
+        return ERR_WAY_REFUSED;
     if (cookie_is_foreign(req))
         return ERR_CROSS_SITE;
     uint8_t *bytes = arena_alloc(req->arena, encoded.len + 1);
@@ -113,7 +113,7 @@ static enum http_outcome proven(struct login *l)
     struct api_entry *entry = l->req->caller;
     entry->caller.actor = l->actor; /* for the record, also of a refusal */
     if (user_has_second(&l->user.user))
-        return api_refuse(l->req, EVENT_AUTHENTICATION_BLOCKED, &what, ERR_BASIC_REFUSED, NULL);
+        return api_refuse(l->req, EVENT_AUTHENTICATION_BLOCKED, &what, ERR_WAY_REFUSED, NULL);
     if (login_too_old(l))
         return login_refuse_too_old(l);
     return login_commit(l, fill, settled);

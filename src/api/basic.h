@@ -12,7 +12,7 @@ struct basic {
     struct view name, password; /* in the request's arena */
 };
 
-/* What stands behind the scheme's name. ERR_BASIC_REFUSED without TLS; ERR_CROSS_SITE for a change that another site's
+/* What stands behind the scheme's name. ERR_WAY_REFUSED without TLS; ERR_CROSS_SITE for a change that another site's
  * page asks of a browser; ERR_BAD_CREDENTIALS for what is no name and password. */
 RESULT basic_read(struct http_request *req, struct view encoded, struct basic *ret);
 /* The password is an API key: told by how it begins, so no user's password may begin so. */

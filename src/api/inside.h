@@ -78,7 +78,7 @@ struct api_entry {
     bool recorded;             /* so it was */
 };
 void auth_find(struct http_request *req, struct api_entry *ret);
-/* Somebody who is proven to be this user, by a way in that can't show a second factor: ERR_BASIC_REFUSED if he has to.
+/* Somebody who is proven to be this user, by a way in that can't show a second factor: ERR_WAY_REFUSED if he has to.
  */
 RESULT auth_user(const struct http_request *req, const struct user *u, enum way_in way, struct api_caller *ret);
 

@@ -4,7 +4,7 @@
 #include "http/route.h"
 
 /* For .ways of a route that anybody may use who says who he is, however he does: most of them. */
-#define WAYS_ALL (WAY_SESSION | WAY_API_KEY | WAY_PEER | WAY_TOKEN | WAY_BASIC)
+#define WAYS_ALL (WAY_SESSION | WAY_API_KEY | WAY_PEER | WAY_TOKEN | WAY_BASIC | WAY_CERTIFICATE)
 
 extern const struct route_table system_routes;
 extern const struct route_table openapi_routes;
@@ -18,6 +18,7 @@ extern const struct route_table enrol_routes, invite_routes, me_routes, mfa_rout
 extern const struct route_table tokens_routes, sessions_routes;
 extern const struct route_table users_routes;
 extern const struct route_table roles_routes, explain_routes, authzen_routes;
+extern const struct route_table mappings_routes;
 extern const struct route_table keys_routes;
 extern const struct route_table keys_verify_routes;
 

@@ -12,7 +12,7 @@ struct whoami {
 static const struct field whoami_fields[] = {
     FIELD(1, struct whoami, actor, TEXT, 96, .flags = FIELD_PRINT_ZERO, .doc = "As the record calls the caller."),
     FIELD(2, struct whoami, way, TEXT, 32, .flags = FIELD_PRINT_ZERO,
-          .doc = "session, api-key, unix-user, token or basic."),
+          .doc = "session, api-key, unix-user, token, basic or certificate."),
     FIELD(3, struct whoami, name, TEXT, API_KEY_NAME_MAX, .flags = FIELD_PRINT_ZERO, .doc = "Of the user or the key."),
     FIELD(4, struct whoami, key_id, TEXT, API_KEY_ID_LEN),
     FIELD(5, struct whoami, roles, TEXTS, 0, .flags = FIELD_PRINT_ZERO),
@@ -29,6 +29,19 @@ static const struct entity whoami_entity = ENTITY("WhoAmI", 0x0703, 1, struct wh
 
 static const char *const levels[] = {"none", "read", "write", "admin", "emergency"};
 
+static struct view way_of(const struct api_caller *c)
+{
+    static const struct {
+        enum way_in way;
+        const char *name;
+    } names[] = {{WAY_SESSION, "session"}, {WAY_API_KEY, "api-key"}, {WAY_PEER, "unix-user"},
+                 {WAY_TOKEN, "token"},     {WAY_BASIC, "basic"},     {WAY_CERTIFICATE, "certificate"}};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (names[i].way == c->way)
+            return view_str(names[i].name);
+    return (struct view){0};
+}
+
 static RESULT of_session(struct http_request *req, struct whoami *w)
 {
     struct session s;
@@ -36,7 +49,7 @@ static RESULT of_session(struct http_request *req, struct whoami *w)
     uint8_t hash[32];
     TRY(hex_get(api_caller_of(req)->session_id, hash, sizeof hash));
     TRY(identity_session(api_of(req)->shared->identity, hash, people_now(req), req->arena, &s, &u));
-    w->way = VIEW_STR("session");
+    w->way = way_of(api_caller_of(req));
     w->name = u.name;
     w->roles = u.roles;
     w->created = s.created_ms;
@@ -49,7 +62,7 @@ static RESULT of_key(struct http_request *req, struct whoami *w)
     const struct api_caller *caller = api_caller_of(req);
     struct api_key_found f;
     TRY(api_keys_find(api_of(req)->shared->api_keys, caller->key_id, req->arena, &f));
-    w->way = caller->token ? VIEW_STR("token") : caller->way == WAY_PEER ? VIEW_STR("unix-user") : VIEW_STR("api-key");
+    w->way = way_of(caller);
     w->name = f.key.name;
     w->key_id = f.key.id;
     w->roles = f.key.roles;
@@ -64,7 +77,7 @@ static RESULT of_user(struct http_request *req, struct whoami *w)
     const struct token_accepted *t = api_caller_of(req)->token;
     struct user_found f;
     TRY(identity_user(api_of(req)->shared->identity, people_caller_name(req), req->arena, &f));
-    w->way = t ? VIEW_STR("token") : VIEW_STR("basic");
+    w->way = way_of(api_caller_of(req));
     w->name = f.user.name;
     w->roles = f.user.roles;
     w->created = t ? t->issued_ms : 0;

@@ -442,6 +442,20 @@ const struct cli_command command_table[] = {
             OPTIONS(ROLE_PARTS), ARGUMENTS(ARGUMENT("NAME", "role")), NULL),
     COMMAND("role delete", roles_delete, CHANGES | COMMAND_ASKS, "delete a defined role that nobody has", NULL, NULL,
             ARGUMENTS(ARGUMENT("NAME", "role")), NULL),
+    COMMAND("mapping list", mappings_list, CHANGES, "whom certificates and Unix groups stand for", NULL, OPTIONS(PAGE),
+            NO_ARGUMENTS, NULL),
+    COMMAND(
+        "mapping create", mappings_create, CHANGES, "let a certificate or a Unix group stand for somebody",
+        "What is matched: dns:NAME, uri:URI or email:ADDRESS among the subject alternative names of a client's "
+        "certificate, sha256:FINGERPRINT of the certificate itself, or gid:NUMBER, the group of a process that "
+        "connects "
+        "to the Unix socket, which stands for API keys alone.",
+        OPTIONS(VALUE("comment", TEXT, "TEXT", "for people")),
+        ARGUMENTS(ARGUMENT("MATCH", "such as uri:spiffe://desk/grid-bot"), ARGUMENT("IDENTITY", "user:NAME or key:ID")),
+        "holdfast mapping create dns:grid.bots.desk.example key:0123456789abcdef"),
+    COMMAND("mapping delete", mappings_delete, CHANGES | COMMAND_ASKS, "end a mapping",
+            "It counts from the next request on, also on connections that are open.", NULL,
+            ARGUMENTS(ARGUMENT("ID", "as 'mapping list' shows it")), NULL),
     COMMAND(
         "who-can", explain_who_can, COMMAND_API, "users and API keys that may do something, and why",
         "One page of users, or of keys: who of them may. With -o json, next is what --after of the next page takes.",

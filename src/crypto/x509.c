@@ -97,6 +97,33 @@ RESULT x509_extension(const struct x509 *c, const char *oid, struct writer *valu
     return writer_done(value);
 }
 
+bool x509_valid_at(const struct x509 *c, uint64_t now_ms)
+{
+    time_t from = gnutls_x509_crt_get_activation_time(c->crt), to = gnutls_x509_crt_get_expiration_time(c->crt);
+    uint64_t now = now_ms / 1000;
+    return from >= 0 && to >= 0 && now >= (uint64_t)from && now <= (uint64_t)to;
+}
+
+RESULT x509_name(const struct x509 *c, unsigned index, enum x509_name *ret_kind, struct writer *value)
+{
+    static const uint8_t kinds[] = {[GNUTLS_SAN_DNSNAME] = X509_NAME_DNS,
+                                    [GNUTLS_SAN_RFC822NAME] = X509_NAME_EMAIL,
+                                    [GNUTLS_SAN_URI] = X509_NAME_URI};
+    char text[X509_NAME_MAX + 1];
+    size_t size = sizeof text;
+    unsigned type = 0;
+    int e = gnutls_x509_crt_get_subject_alt_name2(c->crt, index, text, &size, &type, NULL);
+    if (e == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
+        return ERR_NOT_FOUND;
+    if (e == GNUTLS_E_SHORT_MEMORY_BUFFER)
+        return ERR_TOO_LONG;
+    if (e < 0 || size > X509_NAME_MAX)
+        return ERR_MALFORMED;
+    *ret_kind = type < ARRAY_LEN(kinds) ? (enum x509_name)kinds[type] : X509_NAME_OTHER;
+    writer_bytes(value, text, size);
+    return writer_done(value);
+}
+
 enum public_kind x509_kind(const struct x509 *c)
 {
     return pubkey_kind(c->key);

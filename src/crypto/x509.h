@@ -22,6 +22,13 @@ RESULT x509_subject(const struct x509 *c, const char *oid, char ret_text[static 
 /* Appends the value of the extension, without its OCTET STRING. ERR_NOT_FOUND, ERR_MALFORMED if there are two. */
 RESULT x509_extension(const struct x509 *c, const char *oid, struct writer *value, bool *ret_critical);
 
+bool x509_valid_at(const struct x509 *c, uint64_t now_ms); /* within its validity, both ends included */
+/* One of the names it is for (Subject Alternative Name, RFC 5280 §4.2.1.6), from 0: appended to value, byte for byte.
+ * ERR_NOT_FOUND behind the last one, ERR_MALFORMED, ERR_TOO_LONG for more than X509_NAME_MAX bytes. */
+enum x509_name { X509_NAME_OTHER, X509_NAME_DNS, X509_NAME_URI, X509_NAME_EMAIL };
+#define X509_NAME_MAX 1024
+RESULT x509_name(const struct x509 *c, unsigned index, enum x509_name *ret_kind, struct writer *value);
+
 enum public_kind x509_kind(const struct x509 *c); /* of its key; PUBLIC_NONE for what is not taken here */
 RESULT x509_has_key(const struct x509 *c, const struct public_key *key); /* ERR_BAD_KEY if it is another one */
 RESULT x509_verify(const struct x509 *c, struct view message, struct view signature); /* as public_key_verify */

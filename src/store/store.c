@@ -22,6 +22,7 @@ static const struct {
     [TABLE_GRANT] = {"GRANT", "grants of tokens"},
     [TABLE_REVOCATION] = {"REVOCATION", "revocations of tokens"},
     [TABLE_PASSKEY] = {"PASSKEY", "passkeys"},
+    [TABLE_MAPPING] = {"MAPPING", "mappings of certificates and groups"},
 };
 
 const char *store_table_name(uint16_t table)

@@ -74,16 +74,38 @@ static enum err put_venues(const struct supervisor *s, struct writer *w, struct 
     return e;
 }
 
+struct named {
+    const char *setting, *file;
+};
+
+/* PEM that the front could not use is refused here, where a reload can still leave everything as it was. */
+static enum err put_certificates(struct view from, struct named as, struct writer *w, struct problem *why)
+{
+    char path[4096];
+    AUTO_WRITER text = writer_new(PEM_BYTES);
+    AUTO(arena_free) struct arena *arena = NULL;
+    struct x509_list found;
+    if (from.len == 0)
+        return OK;
+    TRY(view_to_str(from, path, sizeof path));
+    TRY(file_read(path, PEM_BYTES, &text, why));
+    TRY(arena_new(4096, 2 * PEM_BYTES, &arena));
+    enum err e = x509_pem(writer_view_of(&text), arena, &found);
+    if (e != OK)
+        return problem_set(why, e == ERR_NO_MEMORY ? e : ERR_BAD_CONFIG, as.setting,
+                           "%s is no PEM file of certificates", path);
+    writer_var(w, view_str(as.file));
+    writer_var(w, writer_view_of(&text));
+    return writer_done(w);
+}
+
 /* Of clients' certificates: nothing where none are asked for. */
 static enum err put_clients(const struct config_tls *tls, struct writer *w, struct problem *why)
 {
     char path[4096];
     if (tls->client_crl.len && tls->client_ca.len == 0)
         return problem_set(why, ERR_BAD_CONFIG, "tls.client_crl", "it needs tls.client_ca, which says who signs it");
-    if (tls->client_ca.len) {
-        TRY(view_to_str(tls->client_ca, path, sizeof path));
-        TRY(put_file(path, "client-ca.pem", PEM_BYTES, w, why));
-    }
+    TRY(put_certificates(tls->client_ca, (struct named){"tls.client_ca", "client-ca.pem"}, w, why));
     if (tls->client_crl.len == 0)
         return OK;
     TRY(view_to_str(tls->client_crl, path, sizeof path));
@@ -100,31 +122,11 @@ static enum err put_tls(const struct supervisor *s, struct writer *w, struct pro
     return put_file(path, "server.key", PEM_BYTES, w, why);
 }
 
-static enum err put_roots(const struct supervisor *s, struct writer *w, struct problem *why)
-{
-    static const char where[] = "passkeys.roots_file";
-    char path[4096];
-    AUTO_WRITER text = writer_new(PEM_BYTES);
-    AUTO(arena_free) struct arena *arena = NULL;
-    struct x509_list roots;
-    if (s->config.passkeys.roots_file.len == 0)
-        return OK;
-    TRY(view_to_str(s->config.passkeys.roots_file, path, sizeof path));
-    TRY(file_read(path, PEM_BYTES, &text, why));
-    TRY(arena_new(4096, 2 * PEM_BYTES, &arena));
-    enum err e = x509_pem(writer_view_of(&text), arena, &roots);
-    if (e != OK)
-        return problem_set(why, e == ERR_NO_MEMORY ? e : ERR_BAD_CONFIG, where, "%s is no PEM file of certificates",
-                           path);
-    writer_var(w, VIEW_STR("passkey-roots.pem"));
-    writer_var(w, writer_view_of(&text));
-    return writer_done(w);
-}
-
 static enum err put_front(const struct supervisor *s, struct writer *w, struct problem *why)
 {
     TRY(put_tls(s, w, why));
-    return put_roots(s, w, why);
+    return put_certificates(s->config.passkeys.roots_file, (struct named){"passkeys.roots_file", "passkey-roots.pem"},
+                            w, why);
 }
 
 static enum err put_sealed(const struct supervisor *s, struct writer *w, struct problem *why)

@@ -63,7 +63,7 @@ def test_a_stock_client_signs_in(desk, person):
 
 def test_basic_needs_tls(desk, person, key):
     for h in (basic(person, PASSWORD), basic(person, "wrong"), basic("key", key["key"])):
-        desk.api(unix=True).refused("basic-refused", "GET", "/api/v1/session", headers=h)
+        desk.api(unix=True).refused("way-refused", "GET", "/api/v1/session", headers=h)
 
 
 def test_basic_tells_nobody_who_is_there_and_locks_like_a_log_in(desk, person):
@@ -90,7 +90,7 @@ def test_a_right_password_begins_the_count_anew(desk, person):
 
 def test_who_has_a_second_factor_cant_leave_it_out(desk, person):
     test_mfa.set_up(desk.api(desk.login(person)))
-    desk.api().refused("basic-refused", "GET", "/api/v1/session", headers=basic(person, PASSWORD))
+    desk.api().refused("way-refused", "GET", "/api/v1/session", headers=basic(person, PASSWORD))
     desk.api().refused("bad-credentials", "GET", "/api/v1/session", headers=basic(person, "wrong-Passw0rd!"))
     assert [r["who"]["actor"] for r in records(desk, "AUTHENTICATION_BLOCKED", f"user:{person}")] == [f"user:{person}"]
 

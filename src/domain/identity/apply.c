@@ -161,6 +161,8 @@ static RESULT apply(struct identity *i, const struct txn_change *c, struct arena
         return c->remove ? drop(i->sessions, c) : apply_session(i, c, scratch, fresh);
     if (c->table == TABLE_PASSKEY)
         return c->remove ? drop(i->passkeys, c) : apply_passkey(i, c, scratch);
+    if (c->table == TABLE_MAPPING)
+        return mappings_applied(i->mappings, c);
     return roles_applied(i->roles, c);
 }
 
@@ -183,14 +185,15 @@ RESULT identity_load(struct identity *i, struct store *reader, const struct row_
 {
     struct ledger_load users = {.keys = keys, .table = TABLE_USER, .take = take_loaded, .context = i};
     struct ledger_load sessions = users, passkeys = users;
-    size_t damaged_users = 0, damaged_sessions = 0, damaged_roles = 0, damaged_passkeys = 0;
+    size_t damaged_users = 0, damaged_sessions = 0, damaged_roles = 0, damaged_passkeys = 0, damaged_mappings = 0;
     sessions.table = TABLE_SESSION;
     passkeys.table = TABLE_PASSKEY;
     TRY(roles_load(i->roles, reader, keys, &damaged_roles, why));
+    TRY(mappings_load(i->mappings, reader, keys, &damaged_mappings, why));
     TRY(ledger_load(reader, &users, &damaged_users, why));
     TRY(ledger_load(reader, &sessions, &damaged_sessions, why));
     TRY(ledger_load(reader, &passkeys, &damaged_passkeys, why));
-    *ret_damaged = damaged_roles + damaged_users + damaged_sessions + damaged_passkeys;
+    *ret_damaged = damaged_roles + damaged_users + damaged_sessions + damaged_passkeys + damaged_mappings;
     return OK;
 }
 
@@ -232,6 +235,8 @@ void identity_distrust(struct identity *i, uint16_t table, const uint8_t row[sta
     struct table *t = table_of(i, table);
     if (table == TABLE_ROLE)
         roles_distrust(i->roles, row);
+    if (table == TABLE_MAPPING)
+        mappings_distrust(i->mappings, row);
     if (!t)
         return;
     table_enter();

@@ -4,6 +4,7 @@
 #define HOLDFAST_DOMAIN_IDENTITY_IDENTITY_H
 
 #include "base/entity.h"
+#include "domain/identity/mappings.h"
 #include "domain/identity/permission.h"
 #include "domain/identity/roles.h"
 #include "domain/mfa/mfa.h"
@@ -84,7 +85,9 @@ struct identity; /* the memory tables; look-ups from any thread, changes after c
 
 RESULT identity_new(struct identity **ret);
 void identity_free(struct identity *i);
-struct roles *identity_roles(struct identity *i); /* its own: loaded, distrusted and changed with it */
+/* Its own: loaded, distrusted and changed with it. */
+struct roles *identity_roles(struct identity *i);
+struct mappings *identity_mappings(struct identity *i);
 /* Fills the tables from the store. What is damaged is counted and left out (ledger_load); such a user can't sign in,
  * and nobody is locked out with him. */
 RESULT identity_load(struct identity *i, struct store *reader, const struct row_keys *keys, size_t *ret_damaged,

@@ -171,7 +171,7 @@ static void wrong_keys(void **state)
     assert_non_null(strstr(r.text, "key-malformed"));
     ask_with("GET", "/market", "Authorization: Basic ", "YTpi", &r);
     assert_int_equal(r.status, 403); /* there is no TLS here */
-    assert_non_null(strstr(r.text, "basic-refused"));
+    assert_non_null(strstr(r.text, "way-refused"));
 }
 
 static void expired_keys_are_recorded(void **state)
