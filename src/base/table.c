@@ -1,6 +1,7 @@
 #include "base/table.h"
 
 #include "base/clock.h"
+#include "base/sip.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -9,24 +10,6 @@
 #include <urcu/urcu-qsbr.h>
 
 #include <urcu/rculfhash.h>
-
-/* Readers and writers synchronise inside liburcu, where TSan does not look: what is true there is said here. */
-#if defined(__SANITIZE_THREAD__)
-#define TSAN 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define TSAN 1
-#endif
-#endif
-#ifdef TSAN
-void __tsan_acquire(void *address);
-void __tsan_release(void *address);
-#define SEES(p)  __tsan_acquire(p)
-#define SHOWS(p) __tsan_release(p)
-#else
-#define SEES(p)  (void)(p)
-#define SHOWS(p) (void)(p)
-#endif
 
 #define FIRST_BUCKETS 64
 
@@ -45,112 +28,8 @@ struct table {
     pthread_mutex_t lock; /* writers */
     _Atomic size_t count;
     size_t buckets;
-    uint64_t seed[2];
+    struct sip_seed seed;
 };
-
-/* --- readers */
-
-static struct {
-    pthread_once_t once;
-    pthread_key_t key; /* its destructor signs the thread off */
-    bool failed;
-    char grace; /* an address for the annotations: readers are done before memory goes */
-} readers = {.once = PTHREAD_ONCE_INIT};
-
-static _Thread_local struct {
-    bool registered;
-    unsigned depth;
-} me;
-
-static void sign_off(void *unused)
-{
-    (void)unused;
-    SHOWS(&readers.grace);
-    urcu_qsbr_unregister_thread();
-    me.registered = false;
-}
-
-static void make_key(void)
-{
-    readers.failed = pthread_key_create(&readers.key, sign_off) != 0;
-}
-
-static void go_online(void)
-{
-    if (me.registered) {
-        urcu_qsbr_thread_online();
-        return;
-    }
-    pthread_once(&readers.once, make_key);
-    /* A thread that ended while signed on would hold up all memory for ever, so this is no error to go on with. */
-    if (readers.failed || pthread_setspecific(readers.key, &me) != 0)
-        abort();
-    urcu_qsbr_register_thread();
-    me.registered = true;
-}
-
-static void go_offline(void)
-{
-    SHOWS(&readers.grace);
-    urcu_qsbr_thread_offline();
-}
-
-void table_enter(void)
-{
-    if (me.depth++ == 0)
-        go_online();
-}
-
-void table_leave(void)
-{
-    if (--me.depth == 0)
-        go_offline();
-}
-
-/* --- hashing: SipHash-1-3 with a random key, so that nobody can choose keys that collide */
-
-static inline uint64_t turn(uint64_t v, unsigned n)
-{
-    return v << n | v >> (64 - n);
-}
-
-static void sip_round(uint64_t v[static 4])
-{
-    v[0] += v[1];
-    v[1] = turn(v[1], 13) ^ v[0];
-    v[0] = turn(v[0], 32);
-    v[2] += v[3];
-    v[3] = turn(v[3], 16) ^ v[2];
-    v[0] += v[3];
-    v[3] = turn(v[3], 21) ^ v[0];
-    v[2] += v[1];
-    v[1] = turn(v[1], 17) ^ v[2];
-    v[2] = turn(v[2], 32);
-}
-
-static uint64_t hash_of(const struct table *t, struct view key)
-{
-    uint64_t v[4] = {t->seed[0] ^ UINT64_C(0x736f6d6570736575), t->seed[1] ^ UINT64_C(0x646f72616e646f6d),
-                     t->seed[0] ^ UINT64_C(0x6c7967656e657261), t->seed[1] ^ UINT64_C(0x7465646279746573)};
-    uint64_t word = 0;
-    for (size_t i = 0; i < key.len; i++) {
-        word |= (uint64_t)key.ptr[i] << (8 * (i % 8));
-        if (i % 8 != 7)
-            continue;
-        v[3] ^= word;
-        sip_round(v);
-        v[0] ^= word;
-        word = 0;
-    }
-    word |= (uint64_t)key.len << 56;
-    v[3] ^= word;
-    sip_round(v);
-    v[0] ^= word;
-    v[2] ^= 0xff;
-    for (int i = 0; i < 3; i++)
-        sip_round(v);
-    return v[0] ^ v[1] ^ v[2] ^ v[3];
-}
 
 /* --- values */
 
@@ -201,15 +80,15 @@ void table_value_free(const struct table *t, void *value)
 /* In liburcu's own thread, after every reader's section has ended. */
 static void release_later(struct rcu_head *head)
 {
-    SEES(&readers.grace);
+    rcu_readers_ended();
     struct value *v = (struct value *)((uintptr_t)head - offsetof(struct value, head));
-    SEES(v);
+    RCU_SEES(v);
     release(v);
 }
 
 static void retire(struct value *v)
 {
-    SHOWS(v);
+    RCU_SHOWS(v);
     urcu_qsbr_call_rcu(&v->head, release_later);
 }
 
@@ -220,7 +99,7 @@ RESULT table_new(void (*release_fn)(void *value), struct table **ret)
     struct table *t = calloc(1, sizeof *t);
     if (!t)
         return ERR_NO_MEMORY;
-    enum err e = random_system()->fill(random_system(), t->seed, sizeof t->seed);
+    enum err e = random_system()->fill(random_system(), &t->seed, sizeof t->seed);
     /* Grown by hand: growing by itself would start a thread for each table. */
     t->hash = e == OK ? cds_lfht_new_flavor(FIRST_BUCKETS, 1, 0, 0, &urcu_qsbr_flavor, NULL) : NULL;
     if (!t->hash) {
@@ -256,14 +135,14 @@ static int matches(struct cds_lfht_node *node, const void *key)
 {
     const struct view *wanted = key;
     struct value *v = value_at(node);
-    SEES(v);
+    RCU_SEES(v);
     return view_eq(VIEW(v->bytes + v->size, v->key_len), *wanted);
 }
 
 static struct cds_lfht_node *look_up(struct table *t, struct view key)
 {
     struct cds_lfht_iter it;
-    cds_lfht_lookup(t->hash, hash_of(t, key), matches, &key, &it);
+    cds_lfht_lookup(t->hash, sip_hash(&t->seed, key), matches, &key, &it);
     return cds_lfht_iter_get_node(&it);
 }
 
@@ -278,7 +157,7 @@ void table_visit(struct table *t, bool (*visit)(void *context, void *value), voi
     struct cds_lfht_iter it;
     struct cds_lfht_node *node;
     for (cds_lfht_first(t->hash, &it); (node = cds_lfht_iter_get_node(&it)); cds_lfht_next(t->hash, &it)) {
-        SEES(value_at(node));
+        RCU_SEES(value_at(node));
         if (!visit(context, value_at(node)->bytes))
             return;
     }
@@ -302,7 +181,7 @@ static void grow(struct table *t)
  */
 static void begin_write(struct table *t)
 {
-    assert(me.depth == 0);
+    assert(!rcu_inside());
     pthread_mutex_lock(&t->lock);
     table_enter();
 }
@@ -319,9 +198,9 @@ void table_put(struct table *t, void *value)
     struct view key = table_key(value);
     v->release = t->release;
     cds_lfht_node_init(&v->node);
-    SHOWS(v);
+    RCU_SHOWS(v);
     begin_write(t);
-    struct cds_lfht_node *before = cds_lfht_add_replace(t->hash, hash_of(t, key), matches, &key, &v->node);
+    struct cds_lfht_node *before = cds_lfht_add_replace(t->hash, sip_hash(&t->seed, key), matches, &key, &v->node);
     if (before)
         retire(value_at(before));
     else

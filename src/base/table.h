@@ -7,6 +7,7 @@
 #define HOLDFAST_BASE_TABLE_H
 
 #include "base/buf.h"
+#include "base/rcu.h"
 
 struct table;
 
@@ -19,10 +20,15 @@ void *table_value_new(size_t size, struct view key);
 void table_value_free(const struct table *t, void *value);
 struct view table_key(const void *value);
 
-/* Readers: a section holds what it finds. Sections nest; any thread may read, and needs to announce itself nowhere
- * else. Inside nothing may block or take a lock: memory of replaced values waits for the section's end. */
-void table_enter(void);
-void table_leave(void);
+/* Readers: a section (base/rcu.h) holds what it finds. */
+static inline void table_enter(void)
+{
+    rcu_enter();
+}
+static inline void table_leave(void)
+{
+    rcu_leave();
+}
 void *table_find(struct table *t, struct view key); /* inside a section; NULL if there is none */
 /* Inside a section, in no particular order; visit returns false to stop. What changes meanwhile may be missed. */
 void table_visit(struct table *t, bool (*visit)(void *context, void *value), void *context);
