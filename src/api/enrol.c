@@ -9,6 +9,7 @@
 
 struct enrol_request {
     struct view name, token, password;
+    bool cookie;
 };
 static const struct field request_fields[] = {
     FIELD(1, struct enrol_request, name, TEXT, USER_NAME_MAX, .flags = FIELD_REQUIRED, .min = 1,
@@ -17,6 +18,7 @@ static const struct field request_fields[] = {
           .doc = "The one-time token that init or 'operator admin add' showed."),
     FIELD(3, struct enrol_request, password, TEXT, 1024, .flags = FIELD_REQUIRED | FIELD_WRITE_ONLY, .min = 1,
           .doc = "As the rules for passwords say."),
+    FIELD(4, struct enrol_request, cookie, BOOL, 0, .doc = "For browsers: the token comes as a cookie alone."),
 };
 static const struct entity request_entity = ENTITY("Enrol", 0x0704, 1, struct enrol_request, request_fields);
 
@@ -198,6 +200,7 @@ static void on_hashed(struct password_task *task)
 static RESULT read_request(struct http_request *req, struct enrol_request *q, struct problem *why)
 {
     TRY(http_request_entity(req, q, why));
+    TRY(login_check_cookie(req, q->cookie, why));
     return password_acceptable(q->password, q->name, people_rules(req), why);
 }
 
@@ -209,6 +212,7 @@ static RESULT start(struct http_request *req, const struct enrol_request *q)
     e->token = q->token;
     sha256(q->token, e->hash);
     TRY(login_fill(&e->login, req, q->name, q->password));
+    e->login.cookie = q->cookie;
     e->login.task.context = e;
     e->login.task.done = on_hashed;
     return passwords_hash(api_of(req)->shared->passwords, &e->login.task);

@@ -11,6 +11,7 @@
 
 struct invite_request {
     struct view name, token, password;
+    bool cookie;
 };
 static const struct field request_fields[] = {
     FIELD(1, struct invite_request, name, TEXT, USER_NAME_MAX, .flags = FIELD_REQUIRED, .min = 1,
@@ -19,6 +20,7 @@ static const struct field request_fields[] = {
           .doc = "The one-time token that the invitation showed."),
     FIELD(3, struct invite_request, password, TEXT, 1024, .flags = FIELD_REQUIRED | FIELD_WRITE_ONLY, .min = 1,
           .doc = "As the rules for passwords say."),
+    FIELD(4, struct invite_request, cookie, BOOL, 0, .doc = "For browsers: the token comes as a cookie alone."),
 };
 static const struct entity request_entity = ENTITY("Invitation", 0x0706, 1, struct invite_request, request_fields);
 
@@ -113,6 +115,7 @@ static RESULT start(struct http_request *req, const struct invite_request *q)
         return ERR_NO_MEMORY;
     i->token = q->token;
     TRY(login_fill(&i->login, req, q->name, q->password));
+    i->login.cookie = q->cookie;
     i->login.task.context = i;
     i->login.task.done = on_hashed;
     if (look(i)) /* whoever has the token may learn what was used before, and that takes longer */
@@ -124,7 +127,7 @@ static enum http_outcome invitation_post(struct http_request *req)
 {
     struct invite_request q = {0};
     struct problem why;
-    if (http_request_entity(req, &q, &why) != OK ||
+    if (http_request_entity(req, &q, &why) != OK || login_check_cookie(req, q.cookie, &why) != OK ||
         password_acceptable(q.password, q.name, people_rules(req), &why) != OK)
         return http_answer_problem(req, &why);
     enum err e = start(req, &q);

@@ -15,6 +15,7 @@ extern const struct route_table audit_routes;
 extern const struct route_table login_routes, logout_routes, whoami_routes;
 extern const struct route_table enrol_routes, invite_routes, me_routes, mfa_routes, second_routes, passkeys_routes,
     passkey_login_routes;
+extern const struct route_table pages_routes;
 extern const struct route_table tokens_routes, sessions_routes;
 extern const struct route_table users_routes;
 extern const struct route_table roles_routes, explain_routes, authzen_routes;
