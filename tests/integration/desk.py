@@ -29,10 +29,11 @@ def bundle_of(venue):
 def store(server, venue, path=None, policy=None, code=0, **more):
     """As an administrator does it, with the command line."""
     scheme = more.pop("scheme", CREDENTIALS[venue][0])
+    environment = more.pop("environment", "production")
     p = server.file("policy.json", json.dumps(policy if policy is not None else POLICIES[venue]))
     b = server.file("bundle.json", json.dumps(more.pop("bundle", bundle_of(venue))))
     return server.cli("credential", "put", path or f"exchange/{venue}/main", "--venue", more.pop("called", venue), "--scheme",
-                      scheme, "--policy", p, "--bundle-file", b, "--environment", "production",
+                      scheme, "--policy", p, "--bundle-file", b, "--environment", environment,
                       "--key-passphrase-file", server.home / "key-passphrase", "--yes", code=code)
 
 
