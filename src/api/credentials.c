@@ -176,7 +176,8 @@ static enum http_outcome ask_keeper(struct change *c)
     struct keeper_credential_put q = {.descriptor = c->put.descriptor,
                                       .box = c->put.box,
                                       .sealed = c->put.box.len ? VIEW(NULL, 0) : c->row.sealed,
-                                      .approval = c->put.approval};
+                                      .approval = c->put.approval,
+                                      .second = c->put.second};
     enum err e = api_who(c->req, c->of.reason, &q.who);
 
     memcpy(q.previous, c->put.previous, sizeof q.previous);
@@ -273,7 +274,7 @@ static enum http_outcome credentials_put(struct http_request *req)
 
 /* --- freezing and releasing */
 
-static enum http_outcome ask_freeze(struct change *c, bool frozen, const struct approval *approval)
+static enum http_outcome ask_freeze(struct change *c, bool frozen, const struct credential_release_request *q)
 {
     struct credential_descriptor d;
     enum err e = entity_decode(&credential_descriptor_entity, c->row.descriptor, c->req->arena, &d);
@@ -288,16 +289,17 @@ static enum http_outcome ask_freeze(struct change *c, bool frozen, const struct 
     c->answer.version = d.version;
     c->answer.frozen = c->freeze.frozen = frozen;
     c->freeze.descriptor = c->row.descriptor;
-    if (approval) {
+    if (q) {
         c->freeze.has_approval = true;
-        c->freeze.approval = *approval;
+        c->freeze.approval = q->approval;
+        c->freeze.second = q->second;
     }
     return api_call_keeper(c->req, KEEPER_CREDENTIAL_FREEZE, &keeper_credential_freeze_entity, &c->freeze, freeze_done,
                            c);
 }
 
 static enum http_outcome set_frozen(struct http_request *req, struct view path, struct view reason,
-                                    const struct approval *approval)
+                                    const struct credential_release_request *q)
 {
     struct change *c;
     enum err e = change_new(req, path, reason, &c);
@@ -309,7 +311,7 @@ static enum http_outcome set_frozen(struct http_request *req, struct view path, 
         e = ERR_NOT_FOUND;
     if (e != OK)
         return refusal_code(req, &c->of, e, "");
-    return ask_freeze(c, approval == NULL, approval);
+    return ask_freeze(c, q == NULL, q);
 }
 
 /* Stopping is for everybody who looks after money or keys; it needs no approval. */
@@ -348,7 +350,7 @@ static enum http_outcome credentials_release(struct http_request *req)
 
     if (credentials_path(req, &path, &why) != OK || http_request_entity(req, &q, &why) != OK)
         return http_answer_problem(req, &why);
-    return set_frozen(req, path, q.reason, &q.approval);
+    return set_frozen(req, path, q.reason, &q);
 }
 
 /* --- the addresses. What changes a credential is configuration of the desk: it needs system:config here, and the

@@ -7,6 +7,8 @@
 #define PATH_MAX_BYTES         512
 #define REASON_FIELD(no, type) FIELD(no, type, reason, TEXT, 1024, .doc = "Why; kept in the record.")
 
+#define SECOND_DOC "Another administrator's, where four eyes are wanted."
+
 static const char *const environment_names[] = {"none", "development", "staging", "production", NULL};
 
 static const struct field import_key_fields[] = {
@@ -30,6 +32,7 @@ static const struct field put_fields[] = {
           .doc = "SHA-256 of the descriptor now in force; absent or zero for a new credential."),
     FIELD(4, struct credential_put_request, approval, ENTITY, 0, .flags = FIELD_REQUIRED, .nested = &approval_entity),
     REASON_FIELD(5, struct credential_put_request),
+    FIELD(6, struct credential_put_request, second, ENTITY, 0, .nested = &approval_entity, .doc = SECOND_DOC),
 };
 const struct entity credential_put_request_entity = ENTITY("CredentialPut", 0x0651, 1, struct credential_put_request,
                                                            put_fields);
@@ -44,6 +47,7 @@ static const struct field release_fields[] = {
     FIELD(1, struct credential_release_request, approval, ENTITY, 0, .flags = FIELD_REQUIRED,
           .nested = &approval_entity),
     REASON_FIELD(2, struct credential_release_request),
+    FIELD(3, struct credential_release_request, second, ENTITY, 0, .nested = &approval_entity, .doc = SECOND_DOC),
 };
 const struct entity credential_release_request_entity = ENTITY("CredentialRelease", 0x0653, 1,
                                                                struct credential_release_request, release_fields);

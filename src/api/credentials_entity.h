@@ -15,6 +15,7 @@ struct credential_put_request {
     uint8_t previous[32];        /* hash of the descriptor now in force; zero for a new credential */
     struct approval approval;
     struct view reason;
+    struct approval second; /* where four eyes are wanted; alg 0: none */
 };
 struct credential_freeze_request {
     struct view reason;
@@ -22,6 +23,7 @@ struct credential_freeze_request {
 struct credential_release_request {
     struct approval approval;
     struct view reason;
+    struct approval second;
 };
 struct credential_changed {
     struct view path;

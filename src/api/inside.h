@@ -58,7 +58,7 @@ void anonymous_flush(struct api_thread *t);
 /* One record that a stranger causes, if the budget still allows it. */
 bool anonymous_budget(struct api_thread *t);
 
-/* sweep.c: from time to time, ends sessions that are over. */
+/* sweep.c: from time to time, ends sessions and requests for approval that are over. */
 void sweep_look(struct api_thread *t);
 void sweep_free(struct sweep *s); /* when the ledger is closed */
 

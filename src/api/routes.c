@@ -9,7 +9,7 @@ static const struct route_table *const tables[] = {
     &secrets_routes,  &credentials_routes, &sign_routes,   &audit_routes,    &tokens_routes,
     &mfa_routes,      &second_routes,      &roles_routes,  &mappings_routes, &explain_routes,
     &authzen_routes,  &logout_routes,      &whoami_routes, &passkeys_routes, &passkey_login_routes,
-    &pages_routes,
+    &pages_routes,    &approvals_routes,
 };
 
 RESULT api_router_new(struct router **ret, struct problem *why)

@@ -1,93 +1,196 @@
-/* Sessions that are over leave the store, also those of people who never sign in again. Thread 0, a look a minute; what
- * can't be committed now is found again at a later look. */
+/* What is over leaves the store: sessions, also those of people who never sign in again, and requests for approval.
+ * Thread 0, a look a minute; what can't be committed now is found again at a later look. */
 #include "api/inside.h"
-
-#include <stdio.h>
+#include "domain/approvals/requests.h"
 
 #define LOOK_MS   (60ull * 1000)
 #define ARENA_MAX (1u << 20)
+#define AT_ONCE   16 /* requests in one transaction */
 
-struct sweep {
-    struct api_thread *first;
+struct job {
+    struct sweep *sweep;
+    const struct kind *kind;
     struct txn txn;
-    struct record record;
-    char detail[48];
     uint64_t next_ms; /* wall clock */
     bool under_way;
 };
 
+/* Finds what is over: changes and records of the transaction, in its arena; none: ERR_NOT_FOUND. */
+struct kind {
+    enum err (*fill)(struct job *j, uint64_t now_ms);
+    size_t most;                    /* so many changes: there may be more */
+    void (*applied)(struct job *j); /* NULL: no table in memory */
+};
+
+static RESULT fill_sessions(struct job *j, uint64_t now_ms);
+static RESULT fill_requests(struct job *j, uint64_t now_ms);
+static void sessions_applied(struct job *j);
+static const struct kind kinds[] = {
+    {fill_sessions, IDENTITY_ENDED_MAX, sessions_applied},
+    {fill_requests, AT_ONCE, NULL},
+};
+
+struct sweep {
+    struct api_thread *first;
+    struct job jobs[ARRAY_LEN(kinds)];
+};
+
+static struct record *new_record(struct job *j, uint16_t type)
+{
+    struct txn *t = &j->txn;
+    struct record *r = &t->records[t->record_count];
+
+    *r = (struct record){
+        .type = type, .outcome = OUTCOME_DONE, .who = {.actor = VIEW_STR("front"), .source = VIEW_STR("front")}};
+    t->record_count++;
+    return r;
+}
+
+/* --- sessions */
+
+static RESULT fill_sessions(struct job *j, uint64_t now_ms)
+{
+    AUTO_WRITER detail = writer_new(64);
+    struct txn *t = &j->txn;
+    struct record *r;
+
+    TRY(identity_end_over(j->sweep->first->shared->identity, now_ms, t->arena, &t->changes, &t->change_count));
+    if (t->change_count == 0)
+        return ERR_NOT_FOUND;
+    t->records = arena_alloc(t->arena, sizeof *t->records);
+    if (!t->records)
+        return ERR_NO_MEMORY;
+    r = new_record(j, EVENT_SESSION_ENDED);
+    r->what.resource = VIEW_STR("sessions");
+    writer_printf(&detail, "over: %zu", t->change_count);
+    TRY(writer_done(&detail));
+    return arena_copy(t->arena, writer_view_of(&detail), &r->what.detail);
+}
+
+/* Only memory can be missing: the session stays in the table then, where it is refused as it was. */
+static void sessions_applied(struct job *j)
+{
+    for (size_t i = 0; i < j->txn.change_count; i++)
+        (void)!identity_applied(j->sweep->first->shared->identity, &j->txn.changes[i]);
+}
+
+/* --- requests for approval */
+
+struct expired {
+    struct job *job;
+    const struct row_keys *keys;
+    uint64_t now_ms;
+};
+
+static RESULT add_expired(void *context, const struct request_found *found)
+{
+    const struct expired *x = context;
+    struct txn *t = &x->job->txn;
+    struct record *r;
+
+    if (!request_over(&found->request, x->now_ms) || t->change_count == AT_ONCE)
+        return OK;
+    TRY(request_remove(x->keys, found, t->arena, &t->changes[t->change_count]));
+    r = new_record(x->job, EVENT_APPROVAL_EXPIRED);
+    t->change_count++;
+    TRY(request_resource(&found->request, t->arena, &r->what.resource));
+    return request_detail(&found->request, t->arena, &r->what.detail);
+}
+
+static RESULT fill_requests(struct job *j, uint64_t now_ms)
+{
+    struct api_thread *first = j->sweep->first;
+    struct expired x = {.job = j, .keys = atomic_load(&first->shared->keys), .now_ms = now_ms};
+    struct txn *t = &j->txn;
+
+    t->changes = arena_alloc(t->arena, AT_ONCE * sizeof *t->changes);
+    t->records = arena_alloc(t->arena, AT_ONCE * sizeof *t->records);
+    if (!t->changes || !t->records)
+        return ERR_NO_MEMORY;
+    TRY(request_each(first->reader, x.keys, add_expired, &x));
+    return t->change_count ? OK : ERR_NOT_FOUND;
+}
+
+/* --- both */
+
 static void on_done(void *context, struct txn *t)
 {
-    struct sweep *s = context;
-    bool full = t->change_count == IDENTITY_ENDED_MAX;
+    struct job *j = context;
+    bool full = t->change_count == j->kind->most;
 
-    s->under_way = false;
-    /* Only memory can be missing: the session stays in the table then, where it is refused as it was. */
-    for (size_t i = 0; t->result == OK && i < t->change_count; i++)
-        (void)!identity_applied(s->first->shared->identity, &t->changes[i]);
+    j->under_way = false;
+    if (t->result == OK && j->kind->applied)
+        j->kind->applied(j);
     if (t->result == ERR_CONFLICT || (t->result == OK && full))
-        s->next_ms = 0; /* somebody signed out meanwhile, or there is more */
+        j->next_ms = 0; /* somebody was faster with one of them, or there is more */
     arena_free(t->arena);
     t->arena = NULL;
 }
 
-static RESULT fill(struct sweep *s, uint64_t now_ms)
+static RESULT submit(struct job *j, uint64_t now_ms)
 {
-    struct txn *t = &s->txn;
+    struct api_thread *first = j->sweep->first;
+    struct txn *t = &j->txn;
 
-    *t = (struct txn){.done = on_done, .context = s};
+    *t = (struct txn){.done = on_done, .context = j};
     TRY(arena_new(16384, ARENA_MAX, &t->arena));
-    TRY(identity_end_over(s->first->shared->identity, now_ms, t->arena, &t->changes, &t->change_count));
-    if (t->change_count == 0)
-        return ERR_NOT_FOUND;
-    (void)snprintf(s->detail, sizeof s->detail, "over: %zu", t->change_count);
-    s->record = (struct record){.type = EVENT_SESSION_ENDED,
-                                .outcome = OUTCOME_DONE,
-                                .who = {.actor = VIEW_STR("front"), .source = VIEW_STR("front")},
-                                .what = {.resource = VIEW_STR("sessions"), .detail = view_str(s->detail)}};
-    t->records = &s->record;
-    t->record_count = 1;
-    TRY(ledger_prepare(s->first->shared->ledger, t));
-    return ledger_submit(s->first->shared->ledger, t, 1, s->first->mailbox);
+    TRY(j->kind->fill(j, now_ms));
+    TRY(ledger_prepare(first->shared->ledger, t));
+    return ledger_submit(first->shared->ledger, t, 1, first->mailbox);
 }
 
 /* A clock that was set back must not stop the looks. */
-static bool is_due(struct sweep *s, uint64_t now_ms)
+static bool is_due(struct job *j, uint64_t now_ms)
 {
-    if (now_ms < s->next_ms && s->next_ms - now_ms <= LOOK_MS)
+    if (now_ms < j->next_ms && j->next_ms - now_ms <= LOOK_MS)
         return false;
-    s->next_ms = now_ms + LOOK_MS;
+    j->next_ms = now_ms + LOOK_MS;
     return true;
+}
+
+static void look(struct job *j, uint64_t now_ms)
+{
+    if (j->under_way || !is_due(j, now_ms))
+        return;
+    j->under_way = submit(j, now_ms) == OK;
+    if (j->under_way)
+        return;
+    arena_free(j->txn.arena);
+    j->txn.arena = NULL;
+}
+
+static struct sweep *sweep_new(struct api_thread *t)
+{
+    struct sweep *s = calloc(1, sizeof *s);
+
+    if (!s)
+        return NULL;
+    s->first = t;
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        s->jobs[i].sweep = s;
+        s->jobs[i].kind = &kinds[i];
+    }
+    return s;
 }
 
 void sweep_look(struct api_thread *t)
 {
     struct api_shared *shared = t->shared;
-    struct sweep *s = t->inside->sweep;
-    uint64_t now_ms = shared->clock->wall_ms(shared->clock);
 
     if (t != shared->first || !shared->ledger || atomic_load(&shared->state) != API_SERVING ||
         atomic_load(&shared->health.log) != API_LOG_GOOD)
         return;
-    if (!s) {
-        s = t->inside->sweep = calloc(1, sizeof *s);
-        if (!s)
-            return;
-        s->first = t;
-    }
-    if (s->under_way || !is_due(s, now_ms))
-        return;
-    s->under_way = fill(s, now_ms) == OK;
-    if (s->under_way)
-        return;
-    arena_free(s->txn.arena);
-    s->txn.arena = NULL;
+    if (!t->inside->sweep)
+        t->inside->sweep = sweep_new(t);
+    for (size_t i = 0; t->inside->sweep && i < ARRAY_LEN(kinds); i++)
+        look(&t->inside->sweep->jobs[i], shared->clock->wall_ms(shared->clock));
 }
 
 void sweep_free(struct sweep *s)
 {
     if (!s)
         return;
-    arena_free(s->txn.arena);
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+        arena_free(s->jobs[i].txn.arena);
     free(s);
 }

@@ -1,7 +1,7 @@
 /* holdfast operator admin …: whose keys approve changes. */
 #include "base/text.h"
-#include "cli/approver.h"
 #include "cli/ask.h"
+#include "cli/eyes.h"
 #include "cli/keeper_link.h"
 #include "cli/output.h"
 #include "crypto/hash.h"
@@ -27,26 +27,58 @@ static RESULT hash_set(struct administrator *list, size_t count, uint8_t out[sta
     return OK;
 }
 
-/* The set as it is, with room for one more; previous is what this program computes, not what it was told. */
-static RESULT read_set(struct cli *c, struct administrator **ret, size_t *ret_count, uint8_t previous[static 32])
+RESULT administrators_set(struct cli *c, struct view *ret)
+{
+    AUTO_WRITER bytes = writer_new(65536);
+    struct administrators set = {0};
+    uint8_t hash[32];
+
+    TRY(keeper_link_ask(c, KEEPER_ADMIN_LIST, NULL, &set));
+    TRY(hash_set(set.list.items, set.list.count, hash));
+    if (memcmp(hash, set.hash, 32) != 0)
+        return cli_fail(c, ERR_TAMPERED, "administrators", "the list does not hash to what the keeper says");
+    TRY(entity_encode(&administrators_entity, &set, &bytes));
+    return arena_copy(c->arena, writer_view_of(&bytes), ret);
+}
+
+static size_t without(struct administrator *list, size_t count, struct view name)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < count; i++)
+        if (!view_eq(list[i].name, name))
+            list[kept++] = list[i];
+    return kept;
+}
+
+/* The hashes are what this program computes, not what it was told. */
+RESULT administrators_hashes(struct cli *c, const struct approval_request *r, uint8_t previous[static 32],
+                             uint8_t next[static 32])
 {
     struct administrators set = {0};
     struct administrator *list;
+    size_t count;
 
-    TRY(keeper_link_ask(c, KEEPER_ADMIN_LIST, NULL, &set));
+    if (entity_decode(&administrators_entity, r->what, c->arena, &set) != OK)
+        return cli_fail(c, ERR_MALFORMED, "administrators", "the list of administrators can't be read");
     list = arena_alloc(c->arena, (set.list.count + 1) * sizeof *list);
     if (!list)
         return ERR_NO_MEMORY;
     if (set.list.count)
         memcpy(list, set.list.items, set.list.count * sizeof *list);
     TRY(hash_set(list, set.list.count, previous));
-    if (memcmp(previous, set.hash, 32) != 0) {
-        (void)!cli_fail(c, ERR_TAMPERED, "administrators", "the list does not hash to what the keeper says");
-        return ERR_TAMPERED;
+    count = without(list, set.list.count, r->name);
+    if (r->kind == APPROVE_ADMIN_REMOVE && count == set.list.count)
+        return cli_fail(c, ERR_NOT_FOUND, "name", "'%.*s' is no administrator", (int)r->name.len,
+                        (const char *)r->name.ptr);
+    if (r->kind == APPROVE_ADMIN_ADD && count != set.list.count)
+        return cli_fail(c, ERR_EXISTS, "name", "'%.*s' is an administrator already", (int)r->name.len,
+                        (const char *)r->name.ptr);
+    if (r->kind == APPROVE_ADMIN_ADD) {
+        list[count].name = r->name;
+        memcpy(list[count++].key, r->key, 32);
     }
-    *ret = list;
-    *ret_count = set.list.count;
-    return OK;
+    return hash_set(list, count, next);
 }
 
 RESULT administrators_list(struct cli *c)
@@ -107,82 +139,83 @@ static RESULT new_key(struct cli *c, uint8_t out[static 32])
     return OK;
 }
 
-static RESULT show_enrolment(struct cli *c, const struct keeper_admin_changed *changed)
+static RESULT show_enrolment(struct cli *c, const struct keeper_admin_changed *changed, struct view name)
 {
     struct view token = changed->enrolment_token;
 
     if (c->json)
         return output_entity(c, &keeper_admin_changed_entity, changed);
     (void)fprintf(c->out,
-                  "'%s' is an administrator. To choose a password within 24 hours, with this one-time token:\n\n"
-                  "  holdfast enrol %s\n  token: %.*s\n",
-                  c->args.arguments[0], c->args.arguments[0], (int)token.len, (const char *)token.ptr);
+                  "'%.*s' is an administrator. To choose a password within 24 hours, with this one-time token:\n\n"
+                  "  holdfast enrol %.*s\n  token: %.*s\n",
+                  (int)name.len, (const char *)name.ptr, (int)name.len, (const char *)name.ptr, (int)token.len,
+                  (const char *)token.ptr);
     return OK;
 }
 
-static RESULT approve(struct cli *c, enum approval_kind kind, const uint8_t previous[static 32],
-                      const uint8_t next[static 32], struct approval *ret)
+RESULT administrators_status(struct cli *c, struct keeper_status *ret)
 {
-    struct keeper_status status = {0};
     struct profile *p;
-    struct approver_change change = {.kind = kind,
-                                     .object_name = view_str(c->args.arguments[0]),
-                                     .expiry_ms = c->clock->wall_ms(c->clock) + APPROVER_LIFE_MS};
 
-    TRY(keeper_link_ask(c, KEEPER_STATUS, NULL, &status));
+    TRY(keeper_link_ask(c, KEEPER_STATUS, NULL, ret));
     TRY(profile_of(c, &p));
-    if (profile_pinned(p) && memcmp(p->installation, status.installation, 32) != 0)
+    if (profile_pinned(p) && memcmp(p->installation, ret->installation, 32) != 0)
         return cli_fail(c, ERR_PIN_MISMATCH, "installation",
                         "this operator socket belongs to another installation than "
                         "the one pinned in %s",
                         p->dir);
-    change.installation = status.installation;
-    memcpy(change.previous, previous, 32);
-    memcpy(change.next, next, 32);
-    return approver_approve(c, &change, ret);
+    return OK;
+}
+
+RESULT administrators_run(struct cli *c, const struct approval_request *r)
+{
+    struct keeper_admin_change q = {
+        .name = r->name, .has_approval = true, .approval = r->approval, .second = r->second};
+    struct keeper_admin_changed changed = {0};
+
+    memcpy(q.key, r->key, sizeof q.key);
+    if (r->kind == APPROVE_ADMIN_REMOVE) {
+        TRY(keeper_link_ask(c, KEEPER_ADMIN_REMOVE, &q, NULL));
+        return output_done(c, (struct view){0},
+                           "Removed. The person's log-in is apart from it: see 'holdfast user change'.");
+    }
+    TRY(keeper_link_ask(c, KEEPER_ADMIN_ADD, &q, &changed));
+    return show_enrolment(c, &changed, r->name);
+}
+
+static RESULT approve_and_send(struct cli *c, struct approval_request *r)
+{
+    struct keeper_status status = {0};
+
+    TRY(administrators_status(c, &status));
+    bool two = eyes_in(status.four_eyes, (enum approval_kind)r->kind);
+
+    TRY(eyes_approve(c, status.installation, r, two));
+    return two ? eyes_ask(c, r) : administrators_run(c, r);
 }
 
 RESULT administrators_add(struct cli *c)
 {
-    struct keeper_admin_change q = {.name = view_str(c->args.arguments[0]), .has_approval = true};
-    struct keeper_admin_changed changed = {0};
-    struct administrator *list = NULL;
-    uint8_t previous[32], next[32];
-    size_t count = 0;
+    struct approval_request r = {.kind = APPROVE_ADMIN_ADD, .name = view_str(c->args.arguments[0])};
 
     if (!args_has(&c->args, "key"))
         return cli_fail(c, ERR_USAGE, "--key",
                         "give the new administrator's public key: --key, as 'operator admin key' "
                         "showed it to that person");
-    TRY(new_key(c, q.key));
-    TRY(read_set(c, &list, &count, previous));
-    list[count].name = q.name;
-    memcpy(list[count].key, q.key, 32);
-    TRY(hash_set(list, count + 1, next));
-    TRY(approve(c, APPROVE_ADMIN_ADD, previous, next, &q.approval));
-    TRY(keeper_link_ask(c, KEEPER_ADMIN_ADD, &q, &changed));
-    return show_enrolment(c, &changed);
+    TRY(new_key(c, r.key));
+    TRY(administrators_set(c, &r.what));
+    return approve_and_send(c, &r);
 }
 
 RESULT administrators_remove(struct cli *c)
 {
-    struct keeper_admin_change q = {.name = view_str(c->args.arguments[0]), .has_approval = true};
-    struct administrator *list = NULL;
+    struct approval_request r = {.kind = APPROVE_ADMIN_REMOVE, .name = view_str(c->args.arguments[0])};
     uint8_t previous[32], next[32];
-    size_t count = 0, kept = 0;
 
-    TRY(read_set(c, &list, &count, previous));
-    for (size_t i = 0; i < count; i++)
-        if (!view_eq(list[i].name, q.name))
-            list[kept++] = list[i];
-    if (kept == count)
-        return cli_fail(c, ERR_NOT_FOUND, c->args.arguments[0], "'%s' is no administrator", c->args.arguments[0]);
-    TRY(hash_set(list, kept, next));
+    TRY(administrators_set(c, &r.what));
+    TRY(administrators_hashes(c, &r, previous, next)); /* is he one? */
     TRY(ask_confirm(c, cli_text(c, "Take '%s' the right to approve?", c->args.arguments[0])));
-    TRY(approve(c, APPROVE_ADMIN_REMOVE, previous, next, &q.approval));
-    TRY(keeper_link_ask(c, KEEPER_ADMIN_REMOVE, &q, NULL));
-    return output_done(c, (struct view){0},
-                       "Removed. The person's log-in is apart from it: see 'holdfast user change'.");
+    return approve_and_send(c, &r);
 }
 
 /* --- when all keys are lost */
@@ -237,5 +270,5 @@ RESULT administrators_recover(struct cli *c)
         q.passphrase = secret_view(passphrase);
     }
     TRY(keeper_link_ask(c, KEEPER_ADMIN_ADD, &q, &changed));
-    return show_enrolment(c, &changed);
+    return show_enrolment(c, &changed, q.name);
 }

@@ -46,7 +46,8 @@ int cli_run(int argc, char **argv, FILE *out, FILE *err);
 /* The handlers, by the table's rows (table.c). */
 typedef enum err cli_handler(struct cli *c);
 extern cli_handler server_run, operator_init, operator_unseal, operator_seal, operator_status, operator_rotate,
-    operator_freeze, tokens_rotate, tokens_create, tokens_list, tokens_end_now, tokens_jwks, administrators_list,
+    operator_freeze, tokens_rotate, tokens_create, tokens_list, tokens_end_now, tokens_jwks, operator_four_eyes,
+    approvals_list, approvals_show, approvals_approve, approvals_reject, approvals_run, administrators_list,
     administrators_key, administrators_add, administrators_remove, administrators_recover, sessions_enrol,
     sessions_login, sessions_logout, sessions_whoami, sessions_password, secrets_put, secrets_get, secrets_list,
     secrets_rotate, secrets_revoke, secrets_history, secrets_delete, secrets_undelete, secrets_destroy, credentials_put,

@@ -3,8 +3,8 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "cli/api.h"
-#include "cli/approver.h"
 #include "cli/ask.h"
+#include "cli/eyes.h"
 #include "cli/fields_json.h"
 #include "cli/output.h"
 #include "crypto/hash.h"
@@ -40,6 +40,7 @@ static RESULT take_descriptor(struct cli *c, const char *path, struct view packe
     if (!view_is(g->before.path, path))
         return cli_fail(c, ERR_TAMPERED, "descriptor", "the server sent the descriptor of another credential");
     sha256(kept, g->previous);
+    g->descriptor = kept;
     g->exists = true;
     g->next = g->before;
     g->next.version++;
@@ -282,6 +283,11 @@ void grant_show(struct cli *c, const struct grant *g)
              g->exists ? "You are about to approve version %llu of a credential (- as it was, + as it will be):"
                        : "You are about to approve a new credential (version %llu):",
              (unsigned long long)g->next.version);
+    grant_show_parts(c, g);
+}
+
+void grant_show_parts(struct cli *c, const struct grant *g)
+{
     for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
         const struct view *was = (const struct view *)(const void *)((const uint8_t *)&g->before + lines[i].offset);
         const struct view *is = (const struct view *)(const void *)((const uint8_t *)&g->next + lines[i].offset);
@@ -316,80 +322,87 @@ static void put_base64(struct writer *w, const char *name, struct view bytes)
     writer_u8(w, '"');
 }
 
-static void put_approval(struct writer *w, const struct approval *approval)
+static void put_approvals(struct writer *w, const struct approval_request *r)
 {
     json_name(w, "approval");
-    entity_to_json(&approval_entity, approval, w);
+    entity_to_json(&approval_entity, &r->approval, w);
+    if (r->second.alg == 0)
+        return;
+    json_name(w, "second");
+    entity_to_json(&approval_entity, &r->second, w);
 }
 
-static RESULT approve(struct cli *c, const struct grant *g, enum approval_kind kind, const uint8_t next[static 32],
-                      struct approval *ret)
+static RESULT put_body(const struct approval_request *r, struct writer *body)
 {
-    struct approver_change change = {
-        .kind = kind, .object_name = VIEW_OF(g->next.id), .expiry_ms = c->clock->wall_ms(c->clock) + APPROVER_LIFE_MS};
-    struct profile *p;
-
-    TRY(grant_pinned(c, &p));
-    change.installation = p->installation;
-    memcpy(change.previous, g->previous, 32);
-    memcpy(change.next, next, 32);
-    return approver_approve(c, &change, ret);
-}
-
-static RESULT put_body(struct cli *c, const struct grant *g, struct writer *body)
-{
-    AUTO_WRITER descriptor = writer_new(DESCRIPTOR_MAX);
-    struct approval approval;
-    uint8_t next[32];
-
-    TRY(entity_encode(&credential_descriptor_entity, &g->next, &descriptor));
-    sha256(writer_view_of(&descriptor), next);
-    TRY(approve(c, g, APPROVE_CREDENTIAL, next, &approval));
     json_open(body, '{');
-    put_base64(body, "descriptor", writer_view_of(&descriptor));
-    if (g->box.len)
-        put_base64(body, "box", g->box);
-    json_name(body, "previous");
-    writer_u8(body, '"');
-    hex_put(body, VIEW_OF(g->previous));
-    writer_u8(body, '"');
-    put_approval(body, &approval);
+    if (r->kind == APPROVE_CREDENTIAL) {
+        put_base64(body, "descriptor", r->what);
+        if (r->box.len)
+            put_base64(body, "box", r->box);
+        json_name(body, "previous");
+        writer_u8(body, '"');
+        hex_put(body, VIEW_OF(r->previous));
+        writer_u8(body, '"');
+    }
+    put_approvals(body, r);
     json_close(body, '}');
     return writer_done(body);
 }
 
-RESULT grant_send(struct cli *c, struct grant *g)
+RESULT grant_run(struct cli *c, const struct approval_request *r)
 {
     AUTO_WRITER body = writer_new(131072);
-    const char *path = arena_str(c->arena, g->next.path);
+    const char *path = arena_str(c->arena, r->name);
+    struct credential_descriptor d;
     struct api_answer answer;
 
     if (!path)
         return ERR_NO_MEMORY;
+    TRY(entity_decode(&credential_descriptor_entity, r->what, c->arena, &d));
+    TRY(put_body(r, &body));
+    if (r->kind == APPROVE_RELEASE)
+        TRY(api_call(c, "POST", api_path(c, CREDENTIALS "release/", path), writer_view_of(&body), &answer));
+    else
+        TRY(api_call(c, "PUT", api_path(c, CREDENTIALS "data/", path), writer_view_of(&body), &answer));
+    TRY(grant_checkpoint(c, answer.body));
+    if (r->kind == APPROVE_RELEASE)
+        return output_done(c, answer.body, "Released: it signs again.");
+    return output_done(c, answer.body,
+                       cli_text(c, "Done: %s is at version %llu.", path, (unsigned long long)d.version));
+}
+
+/* Signs, and sends it where it is put in force, or to the other administrator. */
+static RESULT approve_and_send(struct cli *c, struct approval_request *r, bool two)
+{
+    struct profile *p;
+
+    TRY(grant_pinned(c, &p));
+    TRY(eyes_approve(c, p->installation, r, two));
+    return two ? eyes_ask(c, r) : grant_run(c, r);
+}
+
+RESULT grant_send(struct cli *c, struct grant *g)
+{
+    struct approval_request r = {.kind = APPROVE_CREDENTIAL, .name = g->next.path, .box = g->box};
+    AUTO_WRITER descriptor = writer_new(DESCRIPTOR_MAX);
+    bool two;
+
+    TRY(entity_encode(&credential_descriptor_entity, &g->next, &descriptor));
+    TRY(arena_copy(c->arena, writer_view_of(&descriptor), &r.what));
+    memcpy(r.previous, g->previous, sizeof r.previous);
+    TRY(eyes_wanted(c, APPROVE_CREDENTIAL, &two));
     grant_show(c, g);
     TRY(ask_confirm(c, "Approve this?"));
-    TRY(put_body(c, g, &body));
-    TRY(api_call(c, "PUT", api_path(c, CREDENTIALS "data/", path), writer_view_of(&body), &answer));
-    TRY(grant_checkpoint(c, answer.body));
-    return output_done(c, answer.body,
-                       cli_text(c, "Done: %s is at version %llu.", path, (unsigned long long)g->next.version));
+    return approve_and_send(c, &r, two && !g->next.revoked); /* to stop for good, one is enough */
 }
 
 RESULT grant_release(struct cli *c, const struct grant *g)
 {
-    AUTO_WRITER body = writer_new(8192);
-    const char *path = arena_str(c->arena, g->before.path);
-    struct approval approval;
-    struct api_answer answer;
+    struct approval_request r = {.kind = APPROVE_RELEASE, .name = g->before.path, .what = g->descriptor};
+    bool two;
 
-    TRY(approve(c, g, APPROVE_RELEASE, g->previous, &approval));
-    json_open(&body, '{');
-    put_approval(&body, &approval);
-    json_close(&body, '}');
-    TRY(writer_done(&body));
-    TRY(api_call(c, "POST", api_path(c, CREDENTIALS "release/", path ? path : ""), writer_view_of(&body), &answer));
-    TRY(grant_checkpoint(c, answer.body));
-    return output_done(c, answer.body, "Released: it signs again.");
+    TRY(eyes_wanted(c, APPROVE_RELEASE, &two));
+    return approve_and_send(c, &r, two);
 }
 
 /* --- the proof */

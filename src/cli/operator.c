@@ -1,9 +1,10 @@
-/* holdfast operator init|unseal|seal|status|rotate: the root key and what opens it. */
+/* holdfast operator init|unseal|seal|status: the root key and what opens it. */
 #include "base/text.h"
-#include "cli/approver.h"
 #include "cli/ask.h"
+#include "cli/eyes.h"
 #include "cli/keeper_link.h"
 #include "cli/output.h"
+#include "cli/rule.h"
 #include "crypto/shamir.h"
 #include "ipc/file.h"
 #include "ledger/note.h"
@@ -50,6 +51,7 @@ static const struct column status_columns[] = {
     {"log_size", "Records in the log"},
     {"authored_waiting", "Records not in the log yet"},
     {"administrators", "Administrators"},
+    {"four_eyes", "Two administrators for"},
     {"memory_locked", "Memory locked"},
 };
 
@@ -122,13 +124,14 @@ static RESULT status_json(struct cli *c, const struct keeper_status *s, const ch
         json_u64(w, "log_size", s->log_size);
         json_u64(w, "authored_waiting", s->authored_waiting);
         json_u64(w, "administrators", s->administrators);
+        json_text(w, "four_eyes", view_str(eyes_rule_text(c, s->four_eyes)));
     }
     json_bool(w, "memory_locked", s->memory_locked);
     json_close(w, '}');
     return writer_done(w);
 }
 
-static RESULT show_status(struct cli *c, const struct keeper_status *s)
+RESULT operator_show(struct cli *c, const struct keeper_status *s)
 {
     AUTO_WRITER body = writer_new(8192);
 
@@ -141,7 +144,7 @@ RESULT operator_status(struct cli *c)
     struct keeper_status s = {0};
 
     TRY(keeper_link_ask(c, KEEPER_STATUS, NULL, &s));
-    TRY(show_status(c, &s));
+    TRY(operator_show(c, &s));
     if (s.state == STATE_UNSEALED)
         return OK;
     return s.state == STATE_SEALED ? cli_fail(c, ERR_SEALED, "", "%s", "")
@@ -413,7 +416,7 @@ RESULT operator_unseal(struct cli *c)
         TRY(ask_secret(c, "passphrase-file", "Passphrase that unseals Holdfast", &passphrase));
         TRY(give(c, passphrase, false, &s));
     }
-    return show_status(c, &s);
+    return operator_show(c, &s);
 }
 
 RESULT operator_seal(struct cli *c)
@@ -422,7 +425,7 @@ RESULT operator_seal(struct cli *c)
 
     TRY(ask_confirm(c, "Seal Holdfast? It serves nobody until it is unsealed again."));
     TRY(keeper_link_ask(c, KEEPER_SEAL, NULL, &s));
-    return show_status(c, &s);
+    return operator_show(c, &s);
 }
 
 /* By its path; or by its id, which 'credential show' says. */
@@ -440,14 +443,4 @@ RESULT operator_freeze(struct cli *c)
         return cli_fail(c, e, name, "the keeper knows no credential %s", name);
     TRY(e);
     return output_done(c, (struct view){0}, "Frozen: it signs nothing until an administrator releases it.");
-}
-
-RESULT operator_rotate(struct cli *c)
-{
-    struct keeper_status s = {0};
-
-    TRY(keeper_link_ask(c, KEEPER_ROTATE, NULL, &s));
-    TRY(show_status(c, &s));
-    cli_note(c, "New values are sealed under the new data key; the older ones are rewrapped in the background.");
-    return OK;
 }

@@ -119,10 +119,12 @@ const size_t command_common_count = ARRAY_LEN(command_common);
     "the "                                                                                                             \
     "order in which paths are stored, which is blinded."
 
+#define SECOND_HELP "Where that takes two administrators ('operator four-eyes'), it is left for another one to approve."
+#define PAST        (COMMAND_OPERATOR | COMMAND_API) /* past the API; a second approval is asked for over it */
 #define APPROVAL_HELP                                                                                                  \
     "The change is shown, then signed with the administrator's key; keeper and signer take nothing without that "      \
     "signature. The server is asked for a signed checkpoint that covers the change; it is verified and kept in the "   \
-    "profile."
+    "profile. " SECOND_HELP
 
 #define ARGUMENTS(...)                                                                                                 \
     {                                                                                                                  \
@@ -174,9 +176,32 @@ const struct cli_command command_table[] = {
     COMMAND("operator status", operator_status, COMMAND_OPERATOR, "what the keeper says of itself",
             "Also shows the fingerprints to compare at a first log-in. Exits with 7 while sealed or not initialised.",
             NULL, NO_ARGUMENTS, NULL),
-    COMMAND("operator rotate", operator_rotate, COMMAND_OPERATOR, "begin a new epoch of the data keys",
-            "Serving goes on. Older values are rewrapped in the background, also across restarts.", NULL, NO_ARGUMENTS,
-            NULL),
+    COMMAND("operator rotate", operator_rotate, PAST | COMMAND_RECORDED, "begin a new epoch of the data keys",
+            "Serving goes on. Older values are rewrapped in the background, also across restarts. " SECOND_HELP,
+            OPTIONS(KEY_FILE, KEY_PASS), NO_ARGUMENTS, NULL),
+    COMMAND("operator four-eyes", operator_four_eyes, PAST | COMMAND_RECORDED | COMMAND_ASKS,
+            "what takes two administrators",
+            "Without an argument says what holds. To turn it on or off takes two administrators itself: you approve it "
+            "first, and another one with 'holdfast approval approve'. Off, and where there is one administrator, each "
+            "decides alone.",
+            OPTIONS(VALUE("for", TEXTS, "WHAT", "policy, administrators (always), rekey; may be repeated; all"),
+                    KEY_FILE, KEY_PASS),
+            ARGUMENTS(ARGUMENT_OPTIONAL("SWITCH", "on or off")),
+            "holdfast operator four-eyes on --reason \"two of us since May\""),
+    COMMAND("approval list", approvals_list, COMMAND_API, "changes that wait for a second administrator", NULL, NULL,
+            NO_ARGUMENTS, NULL),
+    COMMAND("approval show", approvals_show, COMMAND_API, "one of them, whole", NULL, NULL,
+            ARGUMENTS(ARGUMENT("REQUEST", "as 'approval list' says it")), NULL),
+    COMMAND("approval approve", approvals_approve, PAST | COMMAND_RECORDED | COMMAND_ASKS,
+            "approve it as the second administrator, and put it in force",
+            "Shows what the first one approved, checks his signature over exactly that, and signs the same. What goes "
+            "past the API then needs the operator socket: see 'approval run'.",
+            OPTIONS(KEY_FILE, KEY_PASS), ARGUMENTS(ARGUMENT("REQUEST", "as 'approval list' says it")), NULL),
+    COMMAND("approval reject", approvals_reject, CHANGES, "reject it, or take back your own", NULL, NULL,
+            ARGUMENTS(ARGUMENT("REQUEST", "as 'approval list' says it")), NULL),
+    COMMAND("approval run", approvals_run, PAST | COMMAND_RECORDED, "put in force what both have approved",
+            "For what goes past the API, on the server's host, when the second one approved it elsewhere.", NULL,
+            ARGUMENTS(ARGUMENT("REQUEST", "as 'approval list' says it")), NULL),
     COMMAND("operator freeze", operator_freeze, COMMAND_OPERATOR, "stop all signing with a credential, past the API",
             "Asks the keeper itself, so that whoever owns the API can't prevent it. Needs no approval; 'credential "
             "release' does.",
@@ -193,12 +218,13 @@ const struct cli_command command_table[] = {
             "administrator to "
             "add.",
             OPTIONS(KEY_FILE, KEY_PASS), ARGUMENTS(ARGUMENT("NAME", "your user name")), NULL),
-    COMMAND("operator admin add", administrators_add, COMMAND_OPERATOR, "add an administrator, approved by you",
-            "Signs the new set of administrators with your key and prints a one-time enrolment token for the new one.",
+    COMMAND("operator admin add", administrators_add, PAST | COMMAND_RECORDED, "add an administrator, approved by you",
+            "Signs the new set of administrators with your key and prints a one-time enrolment token for the new "
+            "one. " SECOND_HELP,
             OPTIONS(PUBLIC_KEY, KEY_FILE, KEY_PASS), ARGUMENTS(ARGUMENT("NAME", "the new administrator's user name")),
             "holdfast operator admin add bob --key 3b6a…29"),
-    COMMAND("operator admin remove", administrators_remove, COMMAND_OPERATOR | COMMAND_ASKS,
-            "take somebody the right to approve", NULL, OPTIONS(KEY_FILE, KEY_PASS),
+    COMMAND("operator admin remove", administrators_remove, PAST | COMMAND_RECORDED | COMMAND_ASKS,
+            "take somebody the right to approve", SECOND_HELP, OPTIONS(KEY_FILE, KEY_PASS),
             ARGUMENTS(ARGUMENT("NAME", "an administrator")), NULL),
     COMMAND("operator admin recover", administrators_recover, COMMAND_OPERATOR | COMMAND_ASKS,
             "make an administrator when all keys are lost",

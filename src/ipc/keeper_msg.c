@@ -2,6 +2,7 @@
 
 #include "base/fields.h"
 #include "base/text.h"
+#include "crypto/hash.h"
 
 /* Schema numbers 0x01xx belong to keeper messages. */
 
@@ -28,6 +29,7 @@ static const struct field status_fields[] = {
     FIELD_AS(14, struct keeper_status, sealed.cause, "sealed_cause", U8, 0),
     FIELD_AS(15, struct keeper_status, sealed.since_ms, "sealed_since_ms", U64, 0),
     FIELD_AS(16, struct keeper_status, sealed.wait_status, "sealed_wait_status", U32, 0),
+    FIELD(17, struct keeper_status, four_eyes, U8, 0),
 };
 const struct entity keeper_status_entity = ENTITY("KeeperStatus", 0x0101, 1, struct keeper_status, status_fields);
 
@@ -90,6 +92,55 @@ void approval_message(const uint8_t installation[static 32], enum approval_kind 
     writer_u64(w, expiry_ms);
 }
 
+uint8_t four_eyes_bit(enum approval_kind kind)
+{
+    static const uint8_t bits[] = {
+        [APPROVE_CREDENTIAL] = FOUR_EYES_POLICY,
+        [APPROVE_RELEASE] = FOUR_EYES_POLICY,
+        [APPROVE_ADMIN_ADD] = FOUR_EYES_ADMINISTRATORS,
+        [APPROVE_ADMIN_REMOVE] = FOUR_EYES_ADMINISTRATORS,
+        [APPROVE_ROTATE] = FOUR_EYES_REKEY,
+    };
+
+    return kind < ARRAY_LEN(bits) ? bits[kind] : 0;
+}
+
+const char *const four_eyes_names[] = {"policy", "administrators", "rekey", NULL};
+
+void four_eyes_hash(uint8_t rule, uint8_t out[static 32])
+{
+    uint8_t bytes[32]; /* can't fail: nobody looks at a result */
+    struct writer w = writer_fixed(bytes, sizeof bytes);
+
+    writer_str(&w, "holdfast-four-eyes-1\n");
+    writer_u8(&w, rule);
+    sha256(writer_view_of(&w), out);
+}
+
+void epoch_hash(uint32_t epoch, uint8_t out[static 32])
+{
+    uint8_t bytes[32];
+    struct writer w = writer_fixed(bytes, sizeof bytes);
+
+    writer_str(&w, "holdfast-epoch-1\n");
+    writer_u32(&w, epoch);
+    sha256(writer_view_of(&w), out);
+}
+
+static const struct field four_eyes_fields[] = {
+    FIELD(1, struct keeper_four_eyes, rule, U8, 0),
+    FIELD(2, struct keeper_four_eyes, approval, ENTITY, 0, .nested = &approval_entity),
+    FIELD(3, struct keeper_four_eyes, second, ENTITY, 0, .nested = &approval_entity),
+};
+const struct entity keeper_four_eyes_entity = ENTITY("KeeperFourEyes", 0x010a, 1, struct keeper_four_eyes,
+                                                     four_eyes_fields);
+
+static const struct field rotate_fields[] = {
+    FIELD(1, struct keeper_rotate, approval, ENTITY, 0, .nested = &approval_entity),
+    FIELD(2, struct keeper_rotate, second, ENTITY, 0, .nested = &approval_entity),
+};
+const struct entity keeper_rotate_entity = ENTITY("KeeperRotate", 0x010b, 1, struct keeper_rotate, rotate_fields);
+
 static const struct field admin_change_fields[] = {
     FIELD(1, struct keeper_admin_change, name, TEXT, NAME_MAX_BYTES),
     FIELD(2, struct keeper_admin_change, key, FIXED, 32),
@@ -98,6 +149,7 @@ static const struct field admin_change_fields[] = {
     FIELD(5, struct keeper_admin_change, passphrase, BYTES, 1024),
     FIELD(6, struct keeper_admin_change, shares, TEXTS, 16),
     FIELD(7, struct keeper_admin_change, replace_all, BOOL, 0),
+    FIELD(8, struct keeper_admin_change, second, ENTITY, 0, .nested = &approval_entity),
 };
 const struct entity keeper_admin_change_entity = ENTITY("KeeperAdminChange", 0x0106, 1, struct keeper_admin_change,
                                                         admin_change_fields);
@@ -248,6 +300,7 @@ static const struct field credential_put_fields[] = {
     FIELD(4, struct keeper_credential_put, sealed, BYTES, 16384),
     FIELD(5, struct keeper_credential_put, approval, ENTITY, 0, .nested = &approval_entity),
     FIELD(6, struct keeper_credential_put, who, BYTES, CONTEXT_MAX),
+    FIELD(7, struct keeper_credential_put, second, ENTITY, 0, .nested = &approval_entity),
 };
 const struct entity keeper_credential_put_entity = ENTITY("KeeperCredentialPut", 0x0131, 1,
                                                           struct keeper_credential_put, credential_put_fields);
@@ -259,6 +312,7 @@ static const struct field credential_freeze_fields[] = {
     FIELD(4, struct keeper_credential_freeze, approval, ENTITY, 0, .nested = &approval_entity),
     FIELD(5, struct keeper_credential_freeze, who, BYTES, CONTEXT_MAX),
     FIELD(6, struct keeper_credential_freeze, descriptor, BYTES, DESCRIPTOR_MAX),
+    FIELD(7, struct keeper_credential_freeze, second, ENTITY, 0, .nested = &approval_entity),
 };
 const struct entity keeper_credential_freeze_entity = ENTITY("KeeperCredentialFreeze", 0x0132, 1,
                                                              struct keeper_credential_freeze, credential_freeze_fields);
@@ -418,7 +472,8 @@ const struct keeper_message keeper_messages[] = {
     {KEEPER_INIT_CONFIRM, "init-confirm", PEER_OPERATOR, STATE_UNINITIALISED, &keeper_init_confirm_entity, NULL},
     {KEEPER_UNSEAL, "unseal", PEER_OPERATOR, STATE_SEALED, &keeper_unseal_entity, &keeper_status_entity},
     {KEEPER_SEAL, "seal", PEER_OPERATOR, STATE_UNSEALED, NULL, &keeper_status_entity},
-    {KEEPER_ROTATE, "rotate", PEER_OPERATOR, STATE_UNSEALED, NULL, &keeper_status_entity},
+    {KEEPER_ROTATE, "rotate", PEER_OPERATOR, STATE_UNSEALED, &keeper_rotate_entity, &keeper_status_entity},
+    {KEEPER_FOUR_EYES, "four-eyes", PEER_OPERATOR, STATE_UNSEALED, &keeper_four_eyes_entity, NULL},
     {KEEPER_ADMIN_ADD, "admin-add", PEER_OPERATOR, STATE_UNSEALED, &keeper_admin_change_entity,
      &keeper_admin_changed_entity},
     {KEEPER_ADMIN_REMOVE, "admin-remove", PEER_OPERATOR, STATE_UNSEALED, &keeper_admin_change_entity,

@@ -23,6 +23,7 @@ enum keeper_type {
     KEEPER_OPERATOR_FREEZE, /* one credential, by path or id; needs no approval */
     KEEPER_TOKENS_ROTATE,   /* a new key for tokens */
     KEEPER_INIT_CONFIRM,    /* keeps what KEEPER_INIT made */
+    KEEPER_FOUR_EYES,       /* what takes two administrators */
     /* front */
     KEEPER_HELLO = 20, /* the state ring; only when unsealed */
     KEEPER_PENDING,    /* authored records that are not in the log yet */
@@ -87,6 +88,7 @@ struct keeper_status {
     bool memory_locked;
     uint8_t administrators;
     struct sealed sealed; /* while sealed */
+    uint8_t four_eyes;    /* enum four_eyes bits; only while unsealed */
 };
 enum unseal_method { UNSEAL_PASSPHRASE = 1, UNSEAL_SHARES = 2 };
 
@@ -117,7 +119,14 @@ struct keeper_unseal {
 
 /* --- approvals: an administrator's signature over exactly one change. The signed bytes are
  * "holdfast-approval-1\n" ‖ installation[32] ‖ u8 kind ‖ object[32] ‖ previous[32] ‖ next[32] ‖ u64 expiry_ms. */
-enum approval_kind { APPROVE_CREDENTIAL = 1, APPROVE_RELEASE = 2, APPROVE_ADMIN_ADD = 3, APPROVE_ADMIN_REMOVE = 4 };
+enum approval_kind {
+    APPROVE_CREDENTIAL = 1,
+    APPROVE_RELEASE = 2,
+    APPROVE_ADMIN_ADD = 3,
+    APPROVE_ADMIN_REMOVE = 4,
+    APPROVE_FOUR_EYES = 5, /* object: "four-eyes"; previous, next: four_eyes_hash of the rule */
+    APPROVE_ROTATE = 6,    /* object: "data-keys"; previous, next: epoch_hash of the epoch */
+};
 enum approval_alg { APPROVAL_ED25519 = 1 };
 struct approval {
     uint8_t alg;
@@ -126,6 +135,31 @@ struct approval {
     uint64_t expiry_ms; /* at most 24 h ahead */
 };
 extern const struct entity approval_entity;
+
+/* Four eyes: what takes approvals by two different administrators over the same change. Kept in the anchor. Nothing of
+ * it goes without ADMINISTRATORS, or one administrator could add a key of his own and be two. */
+enum four_eyes {
+    FOUR_EYES_POLICY = 1, /* credentials: storing, changing policy or key, releasing; never freezing and revoking */
+    FOUR_EYES_ADMINISTRATORS = 2,
+    FOUR_EYES_REKEY = 4, /* new data keys; without it the operator's socket is enough */
+};
+#define FOUR_EYES_ALL    (FOUR_EYES_POLICY | FOUR_EYES_ADMINISTRATORS | FOUR_EYES_REKEY)
+#define FOUR_EYES_OBJECT "four-eyes"
+#define ROTATE_OBJECT    "data-keys"
+/* The bit that a kind of change falls under. The rule itself, which always takes two, has none. */
+uint8_t four_eyes_bit(enum approval_kind kind);
+/* By bit, from the lowest; NULL ends it. */
+extern const char *const four_eyes_names[];
+/* SHA-256("holdfast-four-eyes-1\n" ‖ u8 rule), SHA-256("holdfast-epoch-1\n" ‖ u32 epoch). */
+void four_eyes_hash(uint8_t rule, uint8_t out[static 32]);
+void epoch_hash(uint32_t epoch, uint8_t out[static 32]);
+struct keeper_four_eyes {
+    uint8_t rule;                     /* enum four_eyes bits, afterwards */
+    struct approval approval, second; /* always both */
+};
+struct keeper_rotate {
+    struct approval approval, second; /* with FOUR_EYES_REKEY */
+};
 /* What is signed. object: SHA-256 of the credential's id, or of the administrator's name. */
 void approval_message(const uint8_t installation[static 32], enum approval_kind kind, const uint8_t object[static 32],
                       const uint8_t previous[static 32], const uint8_t next[static 32], uint64_t expiry_ms,
@@ -139,6 +173,7 @@ struct keeper_admin_change {
     struct view passphrase;   /* recovery: instead of an approval, what unseals */
     struct text_list shares;
     bool replace_all; /* recovery: the new administrator is the only one afterwards */
+    struct approval second;
 };
 struct keeper_admin_changed {
     struct view enrolment_token; /* empty after a removal */
@@ -247,6 +282,7 @@ struct keeper_credential_put {
     struct view sealed;
     struct approval approval;
     struct view who;
+    struct approval second; /* where four eyes are wanted: another administrator's; alg 0: none */
 };
 struct keeper_credential_freeze {
     uint8_t id[16];
@@ -255,6 +291,7 @@ struct keeper_credential_freeze {
     struct approval approval;
     struct view who;
     struct view descriptor; /* for its path in the record; another one than the keeper knows is ignored */
+    struct approval second;
 };
 struct keeper_credential_of {
     uint8_t id[16];
@@ -381,6 +418,6 @@ extern const struct entity keeper_status_entity, keeper_init_entity, keeper_init
     keeper_unwrapped_entity, keeper_authored_entity, keeper_reserve_entity, keeper_event_credential_entity,
     keeper_event_room_entity, keeper_operator_freeze_entity, keeper_frozen_entity, keeper_token_sign_entity,
     keeper_token_signed_entity, keeper_token_key_entity, keeper_token_keys_entity, keeper_tokens_rotate_entity,
-    keeper_init_confirm_entity;
+    keeper_init_confirm_entity, keeper_four_eyes_entity, keeper_rotate_entity;
 
 #endif

@@ -1,100 +1,25 @@
-/* Administrators: Ed25519 keys that approve changes, and the one-time tokens by which they first get a password. */
+/* Administrators: whose Ed25519 keys approve changes (approvals.c), and the one-time tokens by which they first get a
+ * password. */
 #include "keeper/core.h"
 
 #include "base/text.h"
 
-#define APPROVAL_LONGEST_MS (24ull * 3600 * 1000)
-#define ENROLMENT_LIFE_MS   (24ull * 3600 * 1000)
-#define TOKEN_BYTES         24
-#define TOKEN_PREFIX        "hfe_"
-#define TOKEN_WIDTH         33 /* base62 characters of 24 bytes */
+#define ENROLMENT_LIFE_MS (24ull * 3600 * 1000)
+#define TOKEN_BYTES       24
+#define TOKEN_PREFIX      "hfe_"
+#define TOKEN_WIDTH       33 /* base62 characters of 24 bytes */
 
 static uint64_t now(const struct keeper *k)
 {
     return k->config.clock->wall_ms(k->config.clock);
 }
 
-static const struct admin *find_key(const struct keeper *k, const uint8_t key[static 32])
+const char *admins_name_of(const struct keeper *k, const uint8_t key[static 32])
 {
     for (size_t i = 0; i < k->people.admin_count; i++)
         if (ct_eq(k->people.admins[i].key, key, 32))
-            return &k->people.admins[i];
+            return k->people.admins[i].name;
     return NULL;
-}
-
-/* id: what makes this approval itself, whoever sends it and however it is encoded. */
-static RESULT verify(const struct keeper *k, const struct approval *a, enum approval_kind kind,
-                     const uint8_t *const hashes[static 3], uint8_t ret_id[static 32])
-{
-    AUTO_WRITER message = writer_new(512);
-    uint64_t t = now(k);
-
-    if (a->alg == 0)
-        return ERR_APPROVAL_NEEDED;
-    if (a->alg != APPROVAL_ED25519)
-        return ERR_APPROVAL_INVALID;
-    if (!find_key(k, a->key))
-        return ERR_NOT_ADMINISTRATOR;
-    if (a->expiry_ms <= t || a->expiry_ms > t + APPROVAL_LONGEST_MS)
-        return ERR_APPROVAL_EXPIRED;
-    approval_message(k->head.installation, kind, hashes[0], hashes[1], hashes[2], a->expiry_ms, &message);
-    TRY(writer_done(&message));
-    if (ed25519_verify(a->key, writer_view_of(&message), VIEW_OF(a->signature)) != OK)
-        return ERR_APPROVAL_INVALID;
-    writer_bytes(&message, a->key, 32);
-    TRY(writer_done(&message));
-    sha256(writer_view_of(&message), ret_id);
-    return OK;
-}
-
-const char *admins_name_of(const struct keeper *k, const uint8_t key[static 32])
-{
-    const struct admin *a = find_key(k, key);
-
-    return a ? a->name : NULL;
-}
-
-RESULT admins_check_approval(const struct keeper *k, const struct approval *a, enum approval_kind kind,
-                             const uint8_t object[static 32], const uint8_t previous[static 32],
-                             const uint8_t next[static 32])
-{
-    const uint8_t *const hashes[] = {object, previous, next};
-    uint8_t id[32];
-
-    return verify(k, a, kind, hashes, id);
-}
-
-/* Expired ones stay as long as there is room, so that a clock set back does not revive them. */
-static struct used_approval *place_for_used(struct people *p, uint64_t t)
-{
-    struct used_approval *oldest = &p->used[0];
-
-    if (p->used_count < USED_MAX)
-        return &p->used[p->used_count++];
-    for (size_t i = 1; i < p->used_count; i++)
-        if (p->used[i].expiry_ms < oldest->expiry_ms)
-            oldest = &p->used[i];
-    return oldest->expiry_ms <= t ? oldest : NULL;
-}
-
-RESULT admins_use_approval(struct keeper *k, const struct approval *a, enum approval_kind kind,
-                           const uint8_t object[static 32], const uint8_t previous[static 32],
-                           const uint8_t next[static 32])
-{
-    const uint8_t *const hashes[] = {object, previous, next};
-    struct used_approval *place;
-    uint8_t id[32];
-
-    TRY(verify(k, a, kind, hashes, id));
-    for (size_t i = 0; i < k->people.used_count; i++)
-        if (memcmp(k->people.used[i].id, id, sizeof id) == 0)
-            return ERR_APPROVAL_STALE;
-    place = place_for_used(&k->people, now(k));
-    if (!place)
-        return ERR_LIMIT_REACHED;
-    memcpy(place->id, id, sizeof id);
-    place->expiry_ms = a->expiry_ms;
-    return OK;
 }
 
 static int by_name(const void *a, const void *b)
@@ -205,6 +130,20 @@ static RESULT change_delete(struct change *c, struct view name)
     return ERR_NOT_FOUND;
 }
 
+static struct approvals given_for(uint16_t event, const struct keeper_admin_change *q)
+{
+    return event == EVENT_ADMINISTRATORS_RECOVERED ? (struct approvals){0}
+                                                   : (struct approvals){&q->approval, &q->second};
+}
+
+static RESULT change_approve(struct keeper *k, const struct change *c, enum approval_kind kind,
+                             const struct keeper_admin_change *q)
+{
+    const struct approvals given = {&q->approval, &q->second};
+
+    return approvals_use(k, &given, &(struct approved){kind, c->object, c->previous, c->next});
+}
+
 /* The record, then the change with it in one write of the anchor: both or neither. */
 static RESULT change_save(struct keeper *k, const struct change *c, uint16_t event, const struct keeper_admin_change *q,
                           struct arena *arena)
@@ -213,7 +152,7 @@ static RESULT change_save(struct keeper *k, const struct change *c, uint16_t eve
                                .outcome = OUTCOME_DONE,
                                .what.resource = VIEW_STR("administrators"),
                                .what.detail = q->name,
-                               .approval = event == EVENT_ADMINISTRATORS_RECOVERED ? NULL : &q->approval,
+                               .approvals = given_for(event, q),
                                .anchored = true};
     struct view authored;
     enum err e;
@@ -247,7 +186,7 @@ static RESULT add(struct keeper *k, const struct keeper_admin_change *q, const s
 
     TRY(view_to_str(q->name, name, sizeof name));
     if (!recovery)
-        TRY(admins_use_approval(k, &q->approval, APPROVE_ADMIN_ADD, c->object, c->previous, c->next));
+        TRY(change_approve(k, c, APPROVE_ADMIN_ADD, q));
     if (recovery && q->replace_all)
         k->people.enrolment_count = 0; /* who lost his place keeps no way in */
     TRY(admins_enrolment_token(k, name, arena, ret_token));
@@ -281,7 +220,7 @@ static RESULT remove_one(struct keeper *k, const struct keeper_admin_change *q, 
 {
     struct enrolment *unused = find_enrolment(k, q->name);
 
-    TRY(admins_use_approval(k, &q->approval, APPROVE_ADMIN_REMOVE, c->object, c->previous, c->next));
+    TRY(change_approve(k, c, APPROVE_ADMIN_REMOVE, q));
     if (unused)
         drop_enrolment(k, unused);
     return change_save(k, c, EVENT_ADMINISTRATOR_REMOVED, q, arena);
@@ -299,6 +238,10 @@ HANDLER(admins_remove)
     if (c.count == 0)
         return problem_set(why, ERR_BAD_VALUE, "name",
                            "the last administrator can't be removed; add another one first");
+    if (c.count == 1 && k->people.four_eyes)
+        return problem_set(why, ERR_BAD_VALUE, "name",
+                           "one administrator alone could not approve anything any more: turn four eyes off first, or "
+                           "add another one");
     change_end(&c);
     return or_put_back(k, &before, remove_one(k, q, &c, arena));
 }

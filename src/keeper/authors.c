@@ -106,13 +106,20 @@ static RESULT context_of(struct view who, struct arena *arena, struct request_co
 /* Who approved is the keeper's own knowledge; who asked is the front's word. */
 static RESULT name_approver(const struct keeper *k, const struct authoring *a, struct arena *arena, struct view *detail)
 {
-    const char *name = a->approval && a->approval->alg ? admins_name_of(k, a->approval->key) : NULL;
+    const struct approval *given[] = {a->approvals.first, a->approvals.second};
+    const char *name, *before = detail->len ? ", approved by " : "approved by ";
     AUTO_WRITER w = writer_new(1024);
 
-    if (!name)
+    if (!given[0] || given[0]->alg == 0)
         return OK;
     writer_view(&w, *detail);
-    writer_printf(&w, "%sapproved by %s", detail->len ? ", " : "", name);
+    for (size_t i = 0; i < ARRAY_LEN(given); i++) {
+        name = given[i] && given[i]->alg ? admins_name_of(k, given[i]->key) : NULL;
+        if (!name)
+            continue;
+        writer_printf(&w, "%s%s", before, name);
+        before = " and ";
+    }
     TRY(writer_done(&w));
     return arena_copy(arena, writer_view_of(&w), detail);
 }

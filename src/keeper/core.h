@@ -78,6 +78,7 @@ struct people {
     size_t enrolment_count;
     struct used_approval used[USED_MAX];
     size_t used_count;
+    uint8_t four_eyes; /* enum four_eyes bits */
 };
 
 struct window_state {
@@ -160,6 +161,11 @@ static inline const struct seeds *keeper_seeds(const struct keeper *k)
     return (const struct seeds *)(const void *)secret_view(k->seeds).ptr;
 }
 
+/* What came with a change: NULL, or alg 0, is none. */
+struct approvals {
+    const struct approval *first, *second;
+};
+
 /* --- save.c: between the keeper's state and the anchor */
 RESULT save_write(struct keeper *k);
 RESULT save_write_all(struct keeper *k); /* with every record that waits, before an orderly end */
@@ -194,7 +200,7 @@ struct authoring {
     uint8_t outcome;
     struct view who; /* canonical RequestContext, or empty for the operator */
     struct record_object what;
-    const struct approval *approval; /* the detail then ends with who approved; NULL, or without a signature: nobody */
+    struct approvals approvals; /* the detail then ends with who approved; none: nobody */
     const struct leaf_change *changes;
     size_t change_count;
     struct view descriptor, sealed;
@@ -218,16 +224,21 @@ void credentials_settle(struct keeper *k, const uint8_t id[static 16], uint64_t 
 void credentials_tell_signer(struct keeper *k, const struct credential *c);
 RESULT credentials_add(struct keeper *k, struct credential **ret);
 
+/* --- approvals.c: as many valid approvals, by different administrators, as the kind of change takes: one, or two where
+ * the rule of four eyes names it. ERR_APPROVAL_NEEDED, ERR_SECOND_APPROVAL_NEEDED, ERR_SAME_ADMINISTRATOR,
+ * ERR_APPROVAL_INVALID, ERR_APPROVAL_EXPIRED, ERR_NOT_ADMINISTRATOR. */
+struct approved {
+    enum approval_kind kind;
+    const uint8_t *object, *previous, *next; /* 32 bytes each */
+};
+RESULT approvals_check(const struct keeper *k, const struct approvals *given, const struct approved *what);
+/* The same for a state that can come back: they are used up once save_write has succeeded. ERR_APPROVAL_STALE. */
+RESULT approvals_use(struct keeper *k, const struct approvals *given, const struct approved *what);
+bool approvals_takes_two(const struct keeper *k, enum approval_kind kind);
+
 /* --- admins.c */
-RESULT admins_check_approval(const struct keeper *k, const struct approval *a, enum approval_kind kind,
-                             const uint8_t object[static 32], const uint8_t previous[static 32],
-                             const uint8_t next[static 32]);
 /* Name of the administrator whose key this is, or NULL. */
 const char *admins_name_of(const struct keeper *k, const uint8_t key[static 32]);
-/* For a state that can come back: this approval is used up once save_write has succeeded. ERR_APPROVAL_STALE. */
-RESULT admins_use_approval(struct keeper *k, const struct approval *a, enum approval_kind kind,
-                           const uint8_t object[static 32], const uint8_t previous[static 32],
-                           const uint8_t next[static 32]);
 void admins_hash(const struct admin *admins, size_t count, uint8_t out[static 32]);
 RESULT admins_enrolment_token(struct keeper *k, const char *name, struct arena *arena, struct view *ret_token);
 
@@ -261,6 +272,7 @@ HANDLER(admins_add);
 HANDLER(admins_remove);
 HANDLER(admins_list);
 HANDLER(admins_enrol);
+HANDLER(approvals_rule);
 HANDLER(log_hello);
 HANDLER(log_pending);
 HANDLER(log_append);

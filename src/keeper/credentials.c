@@ -236,7 +236,7 @@ static RESULT author_put(struct keeper *k, const struct keeper_credential_put *q
                                                          : EVENT_CREDENTIAL_POLICY_CHANGED,
                                .outcome = OUTCOME_DONE,
                                .who = q->who,
-                               .approval = &q->approval,
+                               .approvals = {&q->approval, &q->second},
                                .changes = &change,
                                .change_count = 1,
                                .descriptor = q->descriptor,
@@ -254,22 +254,34 @@ static RESULT author_put(struct keeper *k, const struct keeper_credential_put *q
     return authors_write(k, &record, arena, &out->authored);
 }
 
+/* A new credential counts like a change: the box of an old one, which the front carries, could come back in it under a
+ * policy that allows everything. Revoking stops for good, so one is enough. */
+static RESULT check_approvals(const struct keeper *k, const struct keeper_credential_put *q,
+                              const struct credential_descriptor *d)
+{
+    const struct approvals given = {&q->approval, &q->second};
+    uint8_t object[32], hash[32];
+    enum err e;
+
+    sha256(VIEW_OF(d->id), object);
+    sha256(q->descriptor, hash);
+    e = approvals_check(k, &given, &(struct approved){APPROVE_CREDENTIAL, object, q->previous, hash});
+    return e == ERR_SECOND_APPROVAL_NEEDED && d->revoked ? OK : e;
+}
+
 HANDLER(credentials_put)
 {
     const struct keeper_credential_put *q = request;
     struct keeper_sealed *out = answer;
     struct credential *c, before;
     struct credential_descriptor d;
-    uint8_t object[32], hash[32];
     enum err e;
 
     TRY(entity_decode(&credential_descriptor_entity, q->descriptor, arena, &d));
     c = credentials_find(k, d.id);
     TRY(check_order(k, c, q, &d, why));
     TRY(check_identity(c, &d, why));
-    sha256(VIEW_OF(d.id), object);
-    sha256(q->descriptor, hash);
-    TRY(admins_check_approval(k, &q->approval, APPROVE_CREDENTIAL, object, q->previous, hash));
+    TRY(check_approvals(k, q, &d));
     TRY(take_bundle(k, q, &d, arena, &out->sealed, why));
     if (!c && k->credential_count == CREDENTIALS_MAX)
         return ERR_LIMIT_REACHED;

@@ -114,5 +114,6 @@ static const struct field durable_fields[] = {
      .offset = offsetof(struct durable, token_keys),
      .max = TOKEN_KEYS_MAX,
      .nested = &durable_token_key_entity},
+    AT(24, "four_eyes", four_eyes, U8, 0),
 };
 const struct entity durable_entity = ENTITY("Durable", 0x0302, 1, struct durable, durable_fields);

@@ -77,6 +77,7 @@ struct durable {
     struct entity_list used;           /* of struct durable_used */
     struct entity_list kept;           /* of struct durable_kept */
     struct entity_list token_keys;     /* of struct durable_token_key, the one that signs last */
+    uint8_t four_eyes;                 /* enum four_eyes bits */
 };
 extern const struct entity durable_entity, durable_credential_entity, durable_enrolment_entity, durable_used_entity,
     durable_kept_entity, durable_token_key_entity;

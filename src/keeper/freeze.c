@@ -6,15 +6,16 @@
 /* Whoever approves sees either version while a change is on its way. */
 static RESULT use_release(struct keeper *k, const struct credential *c, const struct keeper_credential_freeze *q)
 {
+    const struct approvals given = {&q->approval, &q->second};
     uint8_t object[32];
     enum err e;
 
     if (q->frozen)
         return OK; /* stopping needs nobody's leave */
     sha256(VIEW_OF(c->id), object);
-    e = admins_use_approval(k, &q->approval, APPROVE_RELEASE, object, c->hash, c->hash);
+    e = approvals_use(k, &given, &(struct approved){APPROVE_RELEASE, object, c->hash, c->hash});
     if (e == ERR_APPROVAL_INVALID && c->pending_version != 0)
-        e = admins_use_approval(k, &q->approval, APPROVE_RELEASE, object, c->pending_hash, c->pending_hash);
+        e = approvals_use(k, &given, &(struct approved){APPROVE_RELEASE, object, c->pending_hash, c->pending_hash});
     return e;
 }
 
@@ -55,14 +56,15 @@ HANDLER(freeze_set)
     AUTO_WRITER resource = writer_new(1024);
     struct authoring record = {.type = q->frozen ? EVENT_CREDENTIAL_FROZEN : EVENT_CREDENTIAL_RELEASED,
                                .outcome = OUTCOME_DONE,
-                               .who = q->who,
-                               .approval = q->frozen ? NULL : &q->approval};
+                               .who = q->who};
     struct people people;
     enum err e;
 
     (void)why;
     if (!c)
         return ERR_NOT_FOUND;
+    if (!q->frozen)
+        record.approvals = (struct approvals){&q->approval, &q->second};
     before = *c;
     people = k->people;
     TRY(put_resource(c, q->descriptor, arena, &resource));

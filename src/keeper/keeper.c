@@ -17,6 +17,7 @@ static const struct {
     {KEEPER_ADMIN_ADD, admins_add},
     {KEEPER_ADMIN_REMOVE, admins_remove},
     {KEEPER_ADMIN_LIST, admins_list},
+    {KEEPER_FOUR_EYES, approvals_rule},
     {KEEPER_OPERATOR_FREEZE, freeze_operator},
     {KEEPER_HELLO, log_hello},
     {KEEPER_PENDING, log_pending},

@@ -73,6 +73,7 @@ static RESULT fill_people(const struct keeper *k, struct arena *arena, struct du
     d->administrators = (struct entity_list){admins, p->admin_count};
     d->enrolments = (struct entity_list){enrolments, p->enrolment_count};
     d->used = (struct entity_list){used, p->used_count};
+    d->four_eyes = p->four_eyes;
     return OK;
 }
 
@@ -225,6 +226,7 @@ static RESULT take_people(struct keeper *k, const struct durable *d)
         p->used[i].expiry_ms = used[i].expiry_ms;
     }
     p->used_count = d->used.count;
+    p->four_eyes = d->four_eyes;
     return OK;
 }
 

@@ -39,6 +39,7 @@ HANDLER(seal_status)
     s->log_size = k->frontier.size;
     s->authored_waiting = k->authors[0].waiting_count + k->authors[1].waiting_count;
     s->administrators = (uint8_t)k->people.admin_count;
+    s->four_eyes = k->people.four_eyes;
     return OK;
 }
 
@@ -328,11 +329,33 @@ static RESULT rotate_rings(struct keeper *k)
     return e;
 }
 
+/* The operator's socket is enough where the rule does not name it; what is given all the same is looked at. */
+static RESULT check_rotation(const struct keeper *k, const struct approvals *given)
+{
+    uint32_t epoch = keyring_epoch(k->rings[RING_STATE]);
+    uint8_t object[32], previous[32], next[32];
+
+    if (!approvals_takes_two(k, APPROVE_ROTATE) && given->first->alg == 0 && given->second->alg == 0)
+        return OK;
+    sha256(VIEW_STR(ROTATE_OBJECT), object);
+    epoch_hash(epoch, previous);
+    epoch_hash(epoch + 1, next);
+    return approvals_check(k, given, &(struct approved){APPROVE_ROTATE, object, previous, next});
+}
+
 HANDLER(seal_rotate)
 {
+    const struct keeper_rotate *q = request;
+    struct authoring record = {.type = EVENT_DATA_KEY_ROTATED,
+                               .outcome = OUTCOME_DONE,
+                               .what.resource = VIEW_STR("installation"),
+                               .approvals = {&q->approval, &q->second},
+                               .anchored = true};
+    struct view authored;
     enum err e;
 
-    TRY(operator_record(k, EVENT_DATA_KEY_ROTATED, true, arena));
+    TRY(check_rotation(k, &record.approvals));
+    TRY(authors_write(k, &record, arena, &authored));
     e = rotate_rings(k);
     if (e != OK) {
         authors_withdraw(k);

@@ -23,6 +23,7 @@ static const struct {
     [TABLE_REVOCATION] = {"REVOCATION", "revocations of tokens"},
     [TABLE_PASSKEY] = {"PASSKEY", "passkeys"},
     [TABLE_MAPPING] = {"MAPPING", "mappings of certificates and groups"},
+    [TABLE_APPROVAL] = {"APPROVAL", "requests for approval"},
 };
 
 const char *store_table_name(uint16_t table)

@@ -29,7 +29,8 @@ enum store_table {
     TABLE_GRANT = 14,      /* what refresh tokens stand for */
     TABLE_REVOCATION = 15, /* of tokens */
     TABLE_PASSKEY = 16,
-    TABLE_MAPPING = 17, /* who is meant by a certificate or a Unix group */
+    TABLE_MAPPING = 17,  /* who is meant by a certificate or a Unix group */
+    TABLE_APPROVAL = 18, /* changes that wait for a second administrator */
     TABLE_COUNT
 };
 /* For people: "SECRET_VALUE", and what its rows are, "values of secrets". "?" for a number that is no table. */

@@ -4,6 +4,7 @@ route without a line there fails. HOLDFAST_WRITE_MATRIX=1 writes the file anew; 
 import os
 import pathlib
 import re
+import time
 
 import pytest
 
@@ -13,6 +14,8 @@ from test_roles import ROLES
 
 FILE = pathlib.Path(__file__).with_name("matrix.expected")
 FRESH = {"value": "another value"}
+EXPIRY = int(time.time() * 1000) + 12 * 3600 * 1000
+APPROVAL = {"alg": 1, "key": "02" * 32, "signature": "03" * 64, "expiry_ms": EXPIRY}  # only the keeper looks whether it is one
 
 # (operation, what makes it another case, address, body); {…} is an object of the person, or of somebody else.
 CASES = [
@@ -53,6 +56,10 @@ CASES = [
     ("credential-put", "", "/api/v1/credentials/data/{credential}", {}),
     ("credential-freeze", "", "/api/v1/credentials/freeze/{frozen}", {}),
     ("credential-release", "", "/api/v1/credentials/release/{frozen}", {}),
+    ("approval-show", "", "/api/v1/approvals/{request}", None),
+    ("approval-give", "", "/api/v1/approvals/{request}/approve", {"approval": APPROVAL}),
+    ("approval-reject", "", "/api/v1/approvals/{request}/reject", {}),
+    ("approval-close", "", "/api/v1/approvals/{request}/close", {}),
     ("sign", "", "/api/v1/sign", {**trading.order("binance"), "credential": "{credential}"}),
     ("audit-show", "", "/api/v1/audit/records/1", None),
     ("audit-tile", "", "/api/v1/audit/tile/0/999", None),
@@ -75,15 +82,15 @@ CASES = [
 ]
 # Members of a query or a body that name an object.
 NAMING = {"id", "user", "owner", "grant", "key", "identity", "credential", "session"}
-# What looks like it and is not: the key or the answer itself is shown, or it is about oneself alone.
-OTHERWISE = {"key-verify", "passkey-new"}
+# What looks like it and is not: the key or the answer itself is shown, it is about oneself alone, or it is a public key.
+OTHERWISE = {"key-verify", "passkey-new", "approval-ask"}
 
 
 class World:
     """Makes objects of one user: a new one each time, since most calls end what they are about."""
 
     def __init__(self, desk):
-        self.desk, self.count = desk, 0
+        self.desk, self.count, self.request = desk, 0, None
 
     def number(self):
         self.count += 1
@@ -153,6 +160,14 @@ class Person:
 
     def a_frozen(self):
         return f"exchange/{self.environment}-frozen"
+
+    def a_request(self):
+        """Who may not ask has none of his own. 64 wait at most, so each goes before the next is made."""
+        if self.world.request:
+            self.desk.admin.call("POST", f"/api/v1/approvals/{self.world.request}/reject", {})
+        api = self.api if self.role == "admin" else self.desk.admin
+        self.world.request = api.ok("POST", "/api/v1/approvals", {"kind": "four-eyes", "to": 3, "approval": {**APPROVAL, "key": "01" * 32}})["id"]
+        return self.world.request
 
     def a_role(self):
         return self.role

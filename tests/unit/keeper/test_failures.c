@@ -108,7 +108,7 @@ static enum err do_recover(struct scene *s)
 
 static enum err do_rotate(struct scene *s)
 {
-    return rig_call(s->r, PEER_OPERATOR, KEEPER_ROTATE, NULL, NULL);
+    return rig_call(s->r, PEER_OPERATOR, KEEPER_ROTATE, &(struct keeper_rotate){0}, NULL);
 }
 
 static enum err do_reserve(struct scene *s)

@@ -278,7 +278,8 @@ static void a_leaf_that_the_anchor_covers_is_not_logged_twice(void **state)
     struct view held = open_one(r), logged = open_one(r);
 
     assert_int_equal(rig_append(r, log_size(r), &logged, 1), OK);
-    assert_int_equal(rig_call(r, PEER_OPERATOR, KEEPER_ROTATE, NULL, NULL), OK); /* anything that writes the anchor */
+    assert_int_equal(rig_call(r, PEER_OPERATOR, KEEPER_ROTATE, &(struct keeper_rotate){0}, NULL),
+                     OK); /* anything that writes the anchor */
     for (int restart = 0; restart < 2; restart++) {
         rig_restart(r);
         assert_int_equal(rig_unseal(r), OK);

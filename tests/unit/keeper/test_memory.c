@@ -9,6 +9,7 @@
 #define MOST 500 /* allocations of one message */
 
 static const uint8_t zero[32];
+static const uint8_t bob[32] = {5}; /* the seed of his key */
 static size_t nth, failures;
 static enum failing_alloc_how how;
 static unsigned wrong; /* all of them are told, not only the first */
@@ -179,7 +180,7 @@ static enum err do_seal(struct scene *s)
 
 static enum err do_rotate(struct scene *s)
 {
-    return operator(s, KEEPER_ROTATE, NULL);
+    return operator(s, KEEPER_ROTATE, &(struct keeper_rotate){0});
 }
 
 static enum err do_admin_list(struct scene *s)
@@ -202,9 +203,10 @@ static void admin_hashes(const struct keeper_admin_change *q, uint8_t object[sta
 
 static enum err do_admin_add(struct scene *s)
 {
-    struct keeper_admin_change q = {.name = VIEW_STR("bob"), .key = {5}, .has_approval = true};
+    struct keeper_admin_change q = {.name = VIEW_STR("bob"), .has_approval = true};
     uint8_t object[32], one[32], two[32];
 
+    assert_int_equal(ed25519_public(bob, q.key), OK);
     admin_hashes(&q, object, one, two, s);
     q.approval = rig_approve(s->r, s->r->admin_seed, APPROVE_ADMIN_ADD, object, one, two);
     return operator(s, KEEPER_ADMIN_ADD, &q);
@@ -212,12 +214,26 @@ static enum err do_admin_add(struct scene *s)
 
 static enum err do_admin_remove(struct scene *s)
 {
-    struct keeper_admin_change q = {.name = VIEW_STR("bob"), .key = {5}, .has_approval = true};
+    struct keeper_admin_change q = {.name = VIEW_STR("bob"), .has_approval = true};
     uint8_t object[32], one[32], two[32];
 
+    assert_int_equal(ed25519_public(bob, q.key), OK);
     admin_hashes(&q, object, one, two, s);
     q.approval = rig_approve(s->r, s->r->admin_seed, APPROVE_ADMIN_REMOVE, object, two, one);
     return operator(s, KEEPER_ADMIN_REMOVE, &q);
+}
+
+static enum err do_four_eyes(struct scene *s)
+{
+    struct keeper_four_eyes q = {.rule = FOUR_EYES_ALL};
+    uint8_t object[32], off[32], on[32];
+
+    sha256(VIEW_STR(FOUR_EYES_OBJECT), object);
+    four_eyes_hash(0, off);
+    four_eyes_hash(FOUR_EYES_ALL, on);
+    q.approval = rig_approve(s->r, s->r->admin_seed, APPROVE_FOUR_EYES, object, off, on);
+    q.second = rig_approve(s->r, bob, APPROVE_FOUR_EYES, object, off, on);
+    return operator(s, KEEPER_FOUR_EYES, &q);
 }
 
 static enum err do_recover(struct scene *s)
@@ -498,6 +514,7 @@ static const struct step {
     {"admin list", do_admin_list, NULL, false},
     {"admin add", do_admin_add, NULL, false},
     {"admin remove", do_admin_remove, with_bob, false},
+    {"four eyes", do_four_eyes, with_bob, false},
     {"recover by share", do_recover, NULL, false},
     {"recover by passphrase", do_recover, NULL, true},
     {"enrol", do_enrol, NULL, false},

@@ -202,7 +202,7 @@ static void rotation_opens_what_was_sealed_before(void **state)
 
     rig_init_passphrase(r);
     assert_int_equal(rig_call(r, PEER_FRONT, KEEPER_SECRET_SEAL, &q, &sealed), OK);
-    assert_int_equal(rig_call(r, PEER_OPERATOR, KEEPER_ROTATE, NULL, &s), OK);
+    assert_int_equal(rig_call(r, PEER_OPERATOR, KEEPER_ROTATE, &(struct keeper_rotate){0}, &s), OK);
     assert_int_equal(s.epoch, 2);
     open.sealed = sealed.sealed;
     assert_int_equal(rig_call(r, PEER_FRONT, KEEPER_SECRET_OPEN, &open, &opened), OK);

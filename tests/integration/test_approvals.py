@@ -1,0 +1,252 @@
+"""Four eyes with real processes: what one administrator asks and another one approves, each with a profile of his own."""
+import json
+
+import pytest
+
+import desk as desks
+import server as holdfast
+
+PATH = "exchange/binance/main"
+LOWER = {"classes": ["read", "cancel", "order"]}  # other than what was there
+DAY = 24 * 3600 * 1000
+
+
+class Admin:
+    def __init__(self, server, name, profile):
+        self.server, self.name, self.profile = server, name, profile
+        self.key = ("--key-passphrase-file", server.home / "key-passphrase")
+
+    def cli(self, *arguments, **more):
+        return self.server.cli(*arguments, profile=self.profile, **more)
+
+    def json(self, *arguments, **more):
+        return json.loads(self.cli(*arguments, "-o", "json", **more).stdout)
+
+    def approve(self, request, **more):
+        return self.cli("approval", "approve", request, *self.key, "--yes", **more)
+
+    def policy(self, policy, **more):
+        file = self.server.file("policy.json", json.dumps(policy))
+        return self.cli("credential", "policy", PATH, "--policy", file, *self.key, "--yes", **more)
+
+    def waiting(self):
+        return self.json("approval", "list")["requests"]
+
+
+def second(server, alice, name):
+    """As a person becomes an administrator; what is shown of his key is all that goes from one to the other."""
+    profile = server.home / f"profile-{name}"
+    profile.mkdir(mode=0o700)
+    who = Admin(server, name, profile)
+    key = who.json("operator", "admin", "key", name, *who.key)["key"]
+    return who, key
+
+
+def enrol(server, who, token):
+    address = ("--address", f"https://127.0.0.1:{server.port}", "--cacert", server.data / "tls" / "server.crt")
+    who.cli("enrol", who.name, "--enrolment-file", server.file("token-" + who.name, token), "--password-file",
+            server.home / "password", *address, "--yes")
+    return who
+
+
+def two(server):
+    alice = Admin(server, "admin", server.profile)
+    bob, key = second(server, alice, "bob")
+    added = alice.json("operator", "admin", "add", "bob", "--key", key, *alice.key)
+    return alice, enrol(server, bob, added["enrolment_token"])
+
+
+def turn_on(alice, bob, *what):
+    request = alice.json("operator", "four-eyes", "on", *what, *alice.key, "--yes")["id"]
+    bob.approve(request)
+
+
+@pytest.fixture
+def pair(new_server):
+    s = new_server().start()
+    s.init()
+    s.serving()
+    s.enrol()
+    s.admin = s.api(s.login())
+    alice, bob = two(s)
+    desks.store(s, "binance")
+    turn_on(alice, bob)
+    return s, alice, bob
+
+
+def policy_of(s):
+    return s.admin.ok("GET", f"/api/v1/credentials/data/{PATH}")
+
+
+def events(s, kind):
+    return [json.dumps(r) for r in s.admin.ok("GET", f"/api/v1/audit/records?type={kind}")["records"]]
+
+
+def test_a_desk_of_one_decides_alone_and_is_told_so(desk):
+    assert desk.cli_json("operator", "status")["four_eyes"] == "nothing"
+    r = desk.cli("operator", "four-eyes", "on", "--key-passphrase-file", desk.home / "key-passphrase", "--yes", code=2)
+    assert "add another one first" in r.stderr, r
+    desks.store(desk, "binance")
+
+
+def test_turning_it_on_takes_both(new_server):
+    s = new_server().start()
+    s.init()
+    s.serving()
+    s.enrol()
+    alice, bob = two(s)
+    request = alice.json("operator", "four-eyes", "on", *alice.key, "--yes")["id"]
+    assert alice.json("operator", "four-eyes")["four_eyes"] == "nothing"
+    r = alice.approve(request, code=4)
+    assert "same-administrator" in r.stderr, r
+    r = bob.approve(request)
+    assert "+ policy, administrators, rekey" in r.stderr and "Asked by user:admin" in r.stderr, r
+    assert alice.json("operator", "status")["four_eyes"] == "policy, administrators, rekey"
+    assert alice.waiting() == []
+    s.crash()  # the keeper has it, not a file
+    s.start()
+    s.unseal()
+    s.serving()
+    assert alice.json("operator", "status")["four_eyes"] == "policy, administrators, rekey"
+
+
+def test_a_policy_is_lowered_by_two_and_both_are_in_the_record(pair):
+    s, alice, bob = pair
+    r = alice.policy(LOWER)
+    assert "approval approve" in r.stderr, r
+    assert policy_of(s)["version"] == 1
+    (request,) = alice.waiting()
+    assert request["name"] == PATH and request["kind"] == "credential" and request["asked_by"] == "user:admin"
+    shown = bob.cli("approval", "show", request["id"]).stderr
+    assert '-                  "amend",' in shown, shown  # what goes is shown before anything is signed
+    r = bob.approve(request["id"])
+    assert "at version 2" in r.stderr, r
+    assert policy_of(s)["policy"] == LOWER and policy_of(s)["version"] == 2 and bob.waiting() == []
+    bob.approve(request["id"], code=5)  # it is closed
+    (changed,) = events(s, "CREDENTIAL_POLICY_CHANGED")
+    assert "approved by admin and bob" in changed, changed
+    assert "asked by user:admin" in events(s, "APPROVAL_REQUESTED")[0]
+    assert "user:bob" in events(s, "APPROVAL_GIVEN")[0]
+
+
+def test_a_new_key_and_a_new_credential_take_two_and_a_stop_takes_one(pair):
+    s, alice, bob = pair
+    desks.store(s, "binance")  # another key under the same policy
+    desks.store(s, "phemex")
+    assert policy_of(s)["version"] == 1
+    for request in alice.waiting():
+        bob.approve(request["id"])
+    assert policy_of(s)["version"] == 2
+    assert s.admin.ok("GET", "/api/v1/credentials/data/exchange/phemex/main")["version"] == 1
+    alice.cli("credential", "freeze", PATH)
+    alice.cli("credential", "release", PATH, *alice.key, "--yes")
+    assert policy_of(s)["frozen"]
+    (request,) = alice.waiting()
+    bob.approve(request["id"])
+    assert not policy_of(s)["frozen"]
+    alice.cli("credential", "revoke", PATH, *alice.key, "--yes")
+    assert policy_of(s)["revoked"]
+
+
+def test_rejected_stale_and_expired_requests_move_nothing(pair):
+    s, alice, bob = pair
+    alice.policy(LOWER)
+    (request,) = alice.waiting()
+    bob.cli("approval", "reject", request["id"], "--reason", "not without a limit")
+    assert alice.waiting() == []
+    (rejected,) = events(s, "APPROVAL_REJECTED")
+    assert "asked by user:admin" in rejected, rejected
+    bob.approve(request["id"], code=5)
+    alice.policy(LOWER)
+    bob.policy({"classes": ["read"]})
+    lower, raise_ = alice.waiting()
+    alice.approve(raise_["id"])
+    r = bob.approve(lower["id"], code=6)  # what it builds on is gone
+    assert "approval-stale" in r.stderr, r
+    assert policy_of(s)["version"] == 2
+    # One approval sent as if it were both, past the command line.
+    whole = s.admin.ok("GET", f"/api/v1/approvals/{lower['id']}")
+    put = {"descriptor": whole["what"], "previous": whole["previous"], "approval": whole["approval"]}
+    s.admin.refused("approval-stale", "PUT", f"/api/v1/credentials/data/{PATH}", put)
+
+
+def test_one_approval_is_not_two(pair):
+    s, alice, bob = pair
+    alice.policy(LOWER)
+    (request,) = alice.waiting()
+    whole = s.admin.ok("GET", f"/api/v1/approvals/{request['id']}")
+    put = {"descriptor": whole["what"], "previous": whole["previous"], "approval": whole["approval"]}
+    s.admin.refused("second-approval-needed", "PUT", f"/api/v1/credentials/data/{PATH}", put)
+    s.admin.refused("same-administrator", "PUT", f"/api/v1/credentials/data/{PATH}", {**put, "second": put["approval"]})
+    s.admin.refused("forbidden", "POST", f"/api/v1/approvals/{request['id']}/approve", {"approval": whole["approval"]})
+    bob.api = s.api(s.login("bob"))
+    bob.api.refused("forbidden", "POST", f"/api/v1/approvals/{request['id']}/approve", {"approval": whole["approval"]})
+    assert policy_of(s)["version"] == 1
+
+
+def test_administrators_and_data_keys_take_two(pair):
+    s, alice, bob = pair
+    carol, key = second(s, alice, "carol")
+    alice.cli("operator", "admin", "add", "carol", "--key", key, *alice.key)
+    (request,) = alice.waiting()
+    added = bob.approve(request["id"])
+    token = added.stdout.split("token: ")[1].split()[0]
+    enrol(s, carol, token)
+    epoch = alice.json("operator", "status")["epoch"]
+    carol.cli("operator", "rotate", *carol.key)
+    (request,) = alice.waiting()
+    alice.approve(request["id"])
+    assert alice.json("operator", "status")["epoch"] == epoch + 1
+    carol.cli("operator", "admin", "remove", "bob", *carol.key, "--yes")
+    (request,) = alice.waiting()
+    bob.approve(request["id"])  # he may agree to go
+    assert [a["name"] for a in alice.json("operator", "admin", "list")["list"]] == ["admin", "carol"]
+    carol.policy(LOWER)
+    (request,) = alice.waiting()
+    r = bob.approve(request["id"], code=4)
+    assert "not-administrator" in r.stderr, r
+    assert policy_of(s)["version"] == 1
+    assert "administrators" in alice.json("operator", "four-eyes")["four_eyes"]
+    carol.cli("operator", "admin", "remove", "admin", *carol.key, "--yes")
+    request = next(q for q in alice.waiting() if q["kind"] == "administrator-remove")
+    r = alice.approve(request["id"], code=2)
+    assert "turn four eyes off first" in r.stderr, r
+
+
+def test_what_goes_past_the_api_is_finished_on_the_host(pair):
+    """The second one is at home: he approves over the API, and the first one runs it."""
+    s, alice, bob = pair
+    request = json.loads(alice.cli("operator", "four-eyes", "off", *alice.key, "--yes", "-o", "json").stdout)["id"]
+    r = bob.approve(request, env={"HOLDFAST_DATA_DIR": "/nowhere"})
+    assert "approval run" in r.stderr, r
+    assert alice.json("operator", "four-eyes")["four_eyes"] != "nothing"
+    alice.cli("approval", "run", request)
+    assert alice.json("operator", "four-eyes")["four_eyes"] == "nothing"
+    alice.policy({"classes": ["read"]})
+    assert policy_of(s)["version"] == 2
+
+
+def test_a_request_that_nobody_answers_leaves_with_a_record(new_server):
+    clock = holdfast.Clock()
+    try:
+        s = new_server(clock=clock).start()
+        s.init()
+        s.serving()
+        s.enrol()
+        s.admin = s.api(s.login())
+        alice, bob = two(s)
+        desks.store(s, "binance")
+        turn_on(alice, bob)
+        alice.policy(LOWER)
+        (request,) = alice.waiting()
+        for role in holdfast.ROLES:
+            clock.shift(role, DAY)
+        alice.cli("login", "admin", "--password-file", s.home / "password", "--yes")
+        bob.cli("login", "bob", "--password-file", s.home / "password", "--yes")
+        bob.approve(request["id"], code=5)
+        s.admin = s.api(s.login())
+        holdfast.until("the request to leave", lambda: events(s, "APPROVAL_EXPIRED"), 75)
+        assert PATH in events(s, "APPROVAL_EXPIRED")[0]
+        assert policy_of(s)["version"] == 1
+    finally:
+        clock.remove()
