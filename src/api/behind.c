@@ -135,6 +135,14 @@ void behind_lock(struct http_request *req, struct view name)
     begin(req, name, &r);
 }
 
+void behind_record(struct http_request *req, uint16_t type, const struct record_object *what)
+{
+    const struct record r = {
+        .type = type, .outcome = OUTCOME_DONE, .what = *what, .who.actor = api_caller_of(req)->actor};
+
+    begin(req, (struct view){0}, &r);
+}
+
 void behind_refusal(struct http_request *req, uint16_t type, const struct record_object *what)
 {
     const struct record r = {.type = type, .outcome = OUTCOME_REFUSED, .what = *what};

@@ -3,6 +3,7 @@
 #ifndef HOLDFAST_API_CONTEXT_H
 #define HOLDFAST_API_CONTEXT_H
 
+#include "domain/guard/guard.h"
 #include "domain/identity/decide.h"
 #include "domain/identity/identity.h"
 #include "domain/keys/keys.h"
@@ -56,6 +57,7 @@ struct api_shared {
     struct api_keys *api_keys;     /* API keys in memory */
     struct tokens *tokens;         /* keys of access tokens, grants and revocations in memory */
     _Atomic uint64_t applied;      /* rises when users, roles, sessions, keys or tokens were changed in memory */
+    const struct guard *guard;     /* rules of the verdict (domain/guard/guard.h) */
     struct passwords *passwords;   /* the pool of threads for Argon2id (api/passwords.h) */
     struct passkey_site *passkeys; /* whose they are, and the open challenges (api/passkey.h) */
     uint8_t installation[INSTALLATION_SIZE];

@@ -54,10 +54,15 @@ static const struct {
     bool reads_only;
     enum request_class is;
 } kinds[] = {
-    {"system", NULL, false, CLASS_HEALTH},      {NULL, "login", false, CLASS_LOGIN},
-    {NULL, "enrol", false, CLASS_LOGIN},        {NULL, "sign", false, CLASS_SIGN},
-    {NULL, "key-verify", false, CLASS_VERDICT}, {"secrets", NULL, true, CLASS_SECRET},
-    {"audit", NULL, true, CLASS_AUDIT},         {NULL, NULL, true, CLASS_READ},
+    {"system", NULL, false, CLASS_HEALTH},
+    {NULL, "login", false, CLASS_LOGIN},
+    {NULL, "enrol", false, CLASS_LOGIN},
+    {NULL, "sign", false, CLASS_SIGN},
+    {NULL, "key-verify", false, CLASS_VERDICT},
+    {"guard", NULL, false, CLASS_VERDICT},
+    {"secrets", NULL, true, CLASS_SECRET},
+    {"audit", NULL, true, CLASS_AUDIT},
+    {NULL, NULL, true, CLASS_READ},
 };
 
 enum request_class failure_class_of(const struct route *r)

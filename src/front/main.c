@@ -7,7 +7,7 @@
 #include "front/front.h"
 #include "ipc/sandbox.h"
 
-#define CONFIG_ARENA (1u << 20)
+#define CONFIG_ARENA (4u << 20)
 
 static RESULT read_config(struct front *f)
 {
@@ -32,6 +32,7 @@ static RESULT make_shared(struct front *f, struct problem *why)
     struct api_shared *s = &f->shared;
     struct router *router = NULL;
     struct breached *breached = NULL;
+    struct guard *guard = NULL;
 
     s->config = &f->config;
     s->clock = clock_system();
@@ -41,6 +42,8 @@ static RESULT make_shared(struct front *f, struct problem *why)
     TRY(identity_new(&s->identity));
     TRY(api_keys_new(&s->api_keys));
     TRY(tokens_new(&s->tokens));
+    TRY(guard_new(&f->config.guard, &guard));
+    s->guard = guard;
     TRY(open_breached(f, &breached, why));
     TRY(passwords_new(s->config, breached, &s->passwords));
     TRY(passkey_site_new(s->config, front_file(f, "passkey-roots.pem"), &s->passkeys, why));

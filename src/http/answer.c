@@ -5,7 +5,7 @@
 
 static void start(struct exchange *x, unsigned status, const char *content_type)
 {
-    x->status = status;
+    x->status = x->few_statuses && status >= 400 && status < 500 && status != 401 ? 403 : status;
     x->content_type = content_type;
     x->static_body = VIEW(NULL, 0);
     x->code = OK;
@@ -118,6 +118,11 @@ RESULT http_answer_header(struct http_request *req, const char *name, const char
     x->headers[x->header_count++] = h;
     x->own_cache_control |= head_name_is(view_str(name), "cache-control");
     return OK;
+}
+
+void http_answer_few_statuses(struct http_request *req)
+{
+    exchange_of(req)->few_statuses = true;
 }
 
 void http_answer_close(struct http_request *req)

@@ -36,7 +36,7 @@ struct exchange {
     enum err code;
     struct answer_header headers[ANSWER_HEADERS_MAX];
     size_t header_count;
-    bool close, own_cache_control;
+    bool close, own_cache_control, few_statuses;
 
     /* the course of things */
     bool in_handler, later, finished, queued;

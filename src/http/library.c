@@ -148,13 +148,19 @@ static const char *request_id(const struct http_request *req)
     return req->id;
 }
 
+/* The library refuses an empty value; white space around a value is none of it (RFC 9110 §5.5), so a space is empty. */
+static void put_own(struct MHD_Response *r, const struct answer_header *h)
+{
+    (void)MHD_add_response_header(r, h->name, h->value[0] ? h->value : " ");
+}
+
 static void put_headers(struct MHD_Response *r, const struct exchange *x, bool last)
 {
     for (size_t i = 0; i < ARRAY_LEN(FIXED); i++)
         if (applies(&FIXED[i], x))
             (void)MHD_add_response_header(r, FIXED[i].name, FIXED[i].value);
     for (size_t i = 0; i < x->header_count; i++)
-        (void)MHD_add_response_header(r, x->headers[i].name, x->headers[i].value);
+        put_own(r, &x->headers[i]);
     if (x->content_type)
         (void)MHD_add_response_header(r, "Content-Type", x->content_type);
     if (x->req.id[0])

@@ -101,6 +101,8 @@ enum http_outcome http_answer_error(struct http_request *req, enum err code); /*
  * (Content-Length, Transfer-Encoding, Connection, Content-Type, Date, X-Request-Id), or a control character in value,
  * are ERR_BAD_VALUE. At most 24 headers: ERR_TOO_LONG. */
 RESULT http_answer_header(struct http_request *req, const char *name, const char *value);
+/* Who asks understands 2xx, 401, 403 and 5xx alone (nginx's auth_request): other 4xx are sent as 403. */
+void http_answer_few_statuses(struct http_request *req);
 /* The connection ends after this answer. */
 void http_answer_close(struct http_request *req);
 

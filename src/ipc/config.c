@@ -154,6 +154,7 @@ static const struct field config_fields[] = {
     FIELD(19, struct config, passwords, ENTITY, 0, .nested = &config_passwords_entity),
     FIELD(20, struct config, mfa, ENTITY, 0, .nested = &config_mfa_entity),
     FIELD(21, struct config, passkeys, ENTITY, 0, .nested = &config_passkeys_entity),
+    FIELD(22, struct config, guard, ENTITY, 0, .nested = &config_guard_entity),
 };
 const struct entity config_entity = ENTITY("Config", 0x0811, 1, struct config, config_fields);
 
@@ -306,6 +307,7 @@ RESULT config_complete(struct config *c, struct arena *arena, struct problem *wh
     config_passwords_complete(&c->passwords);
     c->front_threads = c->front_threads ? c->front_threads : 2;
     c->cipher = c->cipher ? c->cipher : 1;
+    c->guard.record = c->guard.record ? c->guard.record : CONFIG_GUARD_DURABLE;
     c->log_level = c->log_level ? c->log_level : CONFIG_LOG_INFO;
     c->passkeys.attestation = c->passkeys.attestation ? c->passkeys.attestation : CONFIG_ATTESTATION_NONE;
     TRY(check_socket_length(c->unix_socket, "unix_socket", why));
@@ -358,7 +360,8 @@ static enum err parse(struct view text, const char *name, struct arena *arena, s
         return OK;
     TRY(yaml_read(name, text, arena, &root, why));
     TRY(yaml_entity(&config_entity, root, arena, c, why));
-    return config_passkeys_check(&c->passkeys, root, why);
+    TRY(config_passkeys_check(&c->passkeys, root, why));
+    return config_guard_check(&c->guard, root, why);
 }
 
 RESULT config_parse(struct view text, const char *name, struct arena *arena, struct config *ret, struct problem *why)

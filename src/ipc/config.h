@@ -70,6 +70,20 @@ struct config_tokens {
     uint32_t idle_minutes; /* 60: and when it was not refreshed for so long */
 };
 
+#define CONFIG_METHOD_MAX          16 /* bytes */
+#define CONFIG_GUARD_ENDPOINTS_MAX 1024
+struct config_guard_endpoint {
+    struct view path;         /* it and what lies below it */
+    struct text_list methods; /* empty: all */
+    uint8_t permission;       /* by its place in base/permissions.def, from 1 up */
+};
+enum config_guard_record { CONFIG_GUARD_DURABLE = 1, CONFIG_GUARD_BEHIND };
+struct config_guard {
+    struct text_list proxies;     /* who may ask: networks, "unix"; nobody if left out */
+    uint8_t record;               /* enum config_guard_record, of what was allowed: durable */
+    struct entity_list endpoints; /* config_guard_endpoint */
+};
+
 struct config {
     struct view data_dir;        /* /var/lib/holdfast */
     struct view listen;          /* "127.0.0.1:8450", "[::1]:8450" */
@@ -91,10 +105,12 @@ struct config {
     uint32_t checkpoint_seconds; /* 1: between checkpoints of the log, while there is something new */
     struct config_mfa mfa;
     struct config_passkeys passkeys;
+    struct config_guard guard;
     bool dev; /* set by --dev alone */
 };
 extern const struct entity config_entity, config_tls_entity, config_http_entity, config_argon2_entity,
-    config_sessions_entity, config_mfa_entity, config_passkeys_entity, config_tokens_entity, config_passwords_entity;
+    config_sessions_entity, config_mfa_entity, config_passkeys_entity, config_tokens_entity, config_passwords_entity,
+    config_guard_entity, config_guard_endpoint_entity;
 
 /* file: a path, or NULL for CONFIG_FILE if it exists and defaults otherwise. data_dir: overrides the file's, or NULL.
  * Texts live in arena. The file may also stand inside a Kubernetes ConfigMap. */
@@ -112,6 +128,8 @@ void config_tokens_complete(struct config_tokens *c);
 struct yaml_node;
 RESULT config_passkeys_complete(struct config *c, struct arena *arena);
 RESULT config_passkeys_check(const struct config_passkeys *p, const struct yaml_node *root, struct problem *why);
+/* config_guard.c: two rows that say something of the same requests are refused. */
+RESULT config_guard_check(const struct config_guard *g, const struct yaml_node *root, struct problem *why);
 /* What --dev means: any free port, small Argon2, two threads, files below data_dir. */
 RESULT config_dev(struct config *c, const char *data_dir, struct arena *arena, struct problem *why);
 /* "address:port" to what bind takes; port 0 means any. ERR_BAD_VALUE. */

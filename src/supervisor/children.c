@@ -10,12 +10,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define START_MS    30000 /* from fork to READY */
-#define GRACE_MS    10000 /* for an orderly end */
-#define STEADY_MS   30000 /* serving so long forgives earlier failures */
-#define BACKOFF_MS  100
-#define BACKOFF_MAX 10000
-#define FIRST_TRIES 5 /* before the first start counts as failed */
+#define CONFIG_BYTES (2u << 20) /* of the whole configuration, encoded */
+#define START_MS     30000      /* from fork to READY */
+#define GRACE_MS     10000      /* for an orderly end */
+#define STEADY_MS    30000      /* serving so long forgives earlier failures */
+#define BACKOFF_MS   100
+#define BACKOFF_MAX  10000
+#define FIRST_TRIES  5 /* before the first start counts as failed */
 
 static uint64_t now_of(const struct supervisor *s)
 {
@@ -163,9 +164,12 @@ static enum err launch(struct child *c, struct start *start, struct problem *why
 {
     char dir[4096];
     const struct supervisor *s = c->s;
-    AUTO_WRITER config = writer_new(65536);
+    AUTO_WRITER config = writer_new(CONFIG_BYTES);
+    struct config told = s->config;
     AUTO_WRITER files = {0};
-    TRY(entity_encode(&config_entity, &s->config, &config));
+    if (c->role != ROLE_FRONT)
+        told.guard = (struct config_guard){0}; /* nobody else has a use for it, and it can be long */
+    TRY(entity_encode(&config_entity, &told, &config));
     TRY(files_of_role(s, c->role, &files, why));
     start->config = writer_view_of(&config);
     start->files = writer_view_of(&files);

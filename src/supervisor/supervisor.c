@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define ARENA_BYTES (1024u * 1024)
+#define ARENA_BYTES (8u * 1024 * 1024)
 
 static void complain(const struct problem *why, enum err e)
 {

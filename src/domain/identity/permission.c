@@ -2,24 +2,9 @@
 
 static const char *const names[PERMISSION_COUNT] = {
     [PERMISSION_NONE] = "none",
-    [PERMISSION_PUBLIC] = "public",
-    [PERMISSION_AUTHENTICATED] = "authenticated",
-    [PERMISSION_MEV_VIEW] = "mev:view",
-    [PERMISSION_MEV_EXECUTE] = "mev:execute",
-    [PERMISSION_MEV_ADMIN] = "mev:admin",
-    [PERMISSION_MEV_API] = "mev:api",
-    [PERMISSION_FUNDS_MANAGE] = "funds:manage",
-    [PERMISSION_SYSTEM_CONFIG] = "system:config",
-    [PERMISSION_AUDIT_VIEW] = "audit:view",
-    [PERMISSION_MARKET_READ] = "market:read",
-    [PERMISSION_ORDERS_PLACE] = "orders:place",
-    [PERMISSION_POSITIONS_MANAGE] = "positions:manage",
-    [PERMISSION_RISK_VIEW] = "risk:view",
-    [PERMISSION_RISK_MODIFY] = "risk:modify",
-    [PERMISSION_SECRETS_ACCESS] = "secrets:access",
-    [PERMISSION_USERS_MANAGE] = "users:manage",
-    [PERMISSION_EMERGENCY_OVERRIDE] = "emergency:override",
-    [PERMISSION_WEB_ACCESS] = "web:access",
+#define PERMISSION(name, text) [PERMISSION_##name] = (text),
+#include "base/permissions.def"
+#undef PERMISSION
 };
 
 const char *permission_name(enum permission p)

@@ -46,7 +46,7 @@ static void put_row(const char *inside, const struct field *f, const void *objec
 {
     const struct view *text = (const void *)((const uint8_t *)object + f->offset);
     writer_printf(w, "\n| `%s%s` | ", inside, f->name);
-    if (f->type == FIELD_TEXTS || (f->type == FIELD_TEXT && text->len == 0)) {
+    if (f->type == FIELD_TEXTS || f->type == FIELD_LIST || (f->type == FIELD_TEXT && text->len == 0)) {
         writer_str(w, "none");
     } else {
         writer_u8(w, '`');

@@ -1,0 +1,141 @@
+#include "api/proxied.h"
+
+#include "base/network.h"
+#include "http/head.h"
+#include "http/target.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+
+#define QUERY_MAX 256 /* parameters */
+
+static const struct dialect {
+    const char *method, *uri, *address;
+    bool few_statuses;
+} dialects[] = {
+    {"X-Original-Method", "X-Original-URI", "X-Real-IP", true},
+    {"X-Forwarded-Method", "X-Forwarded-Uri", "X-Forwarded-For", false},
+};
+
+struct said {
+    struct view method, uri, address;
+};
+
+/* --- what was said */
+
+/* How often a header is there; twice, one of them could be the client's own. */
+static size_t times(const struct http_request *req, const char *name)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < req->headers.count; i++)
+        n += head_name_is(req->headers.items[i].name, name);
+    return n;
+}
+
+/* Of both dialects at once, one part could be the client's own as well. */
+static RESULT find_dialect(const struct http_request *req, const struct dialect **ret, struct problem *why)
+{
+    const struct dialect *found = NULL;
+    for (size_t i = 0; i < ARRAY_LEN(dialects); i++) {
+        const struct dialect *d = &dialects[i];
+        if (times(req, d->method) + times(req, d->uri) == 0)
+            continue;
+        if (found)
+            return problem_set(why, ERR_REQUEST_UNNAMED, "",
+                               "X-Original-* and X-Forwarded-Uri or -Method are both there: the proxy must drop the "
+                               "ones that it does not set itself");
+        found = d;
+    }
+    *ret = found;
+    return found ? OK
+                 : problem_set(why, ERR_REQUEST_UNNAMED, "",
+                               "the proxy must say X-Original-Method, X-Original-URI and X-Real-IP, or "
+                               "X-Forwarded-Method, X-Forwarded-Uri and X-Forwarded-For");
+}
+
+static RESULT need(const struct http_request *req, const char *name, struct view *ret, struct problem *why)
+{
+    if (times(req, name) == 1 && http_header(req, name, ret) && ret->len)
+        return OK;
+    return problem_set(why, ERR_REQUEST_UNNAMED, "", "the proxy must say %s, and once", name);
+}
+
+static RESULT listen_to(const struct http_request *req, const struct dialect *d, struct said *ret, struct problem *why)
+{
+    TRY(need(req, d->method, &ret->method, why));
+    TRY(need(req, d->uri, &ret->uri, why));
+    return need(req, d->address, &ret->address, why);
+}
+
+/* --- what it means */
+
+static bool is_method(struct view m)
+{
+    for (size_t i = 0; i < m.len; i++)
+        if (m.ptr[i] < 'A' || m.ptr[i] > 'Z')
+            return false;
+    return m.len > 0 && m.len <= 16;
+}
+
+static struct view last_of(struct view list)
+{
+    size_t begin = list.len;
+    while (begin > 0 && list.ptr[begin - 1] != ',')
+        begin--;
+    while (begin < list.len && list.ptr[begin] == ' ')
+        begin++;
+    return VIEW(list.ptr + begin, list.len - begin);
+}
+
+static RESULT read_peer(const struct http_request *req, struct view address, struct http_peer *ret, struct problem *why)
+{
+    struct network_source from;
+    struct http_peer p = {.uid = (uid_t)-1, .gid = (gid_t)-1, .pid = -1};
+    struct view proto = {0};
+    if (network_source_parse(address, &from) != OK || from.is_unix)
+        return problem_set(why, ERR_ADDRESS_UNREADABLE, "", "the client's address must be one IPv4 or IPv6 address");
+    memcpy(p.address, from.address, sizeof p.address);
+    (void)snprintf(p.text, sizeof p.text, "%.*s", (int)address.len, (const char *)address.ptr);
+    p.is_tls = times(req, "X-Forwarded-Proto") == 1 && http_header(req, "X-Forwarded-Proto", &proto) &&
+               view_is(proto, "https");
+    *ret = p;
+    return OK;
+}
+
+static RESULT read_path(struct http_request *req, struct view uri, struct view *ret, struct problem *why)
+{
+    struct target t;
+    struct problem found = {0};
+    enum err e = target_parse(uri, QUERY_MAX, req->arena, &t, &found);
+    if (e == ERR_NO_MEMORY)
+        return e;
+    if (e != OK || t.asterisk)
+        return problem_set(why, ERR_PATH_AMBIGUOUS, "", "%s", found.detail);
+    *ret = t.path;
+    return OK;
+}
+
+RESULT proxied_read(struct http_request *req, struct proxied *ret, struct problem *why)
+{
+    const struct dialect *d = NULL;
+    struct said said = {0};
+    struct proxied p = {0};
+    TRY(find_dialect(req, &d, why));
+    p.few_statuses = d->few_statuses;
+    *ret = p; /* how to answer is known, whatever comes */
+    TRY(listen_to(req, d, &said, why));
+    if (!is_method(said.method))
+        return problem_set(why, ERR_REQUEST_UNNAMED, "", "%s is no method", d->method);
+    p.method = said.method;
+    TRY(read_peer(req, last_of(said.address), &p.peer, why));
+    TRY(read_path(req, said.uri, &p.path, why));
+    *ret = p;
+    return OK;
+}
+
+void proxied_stand_for(struct http_request *req, const struct proxied *p)
+{
+    req->method = http_method_of(p->method);
+    req->path = p->path;
+    req->peer = p->peer;
+}

@@ -1,0 +1,23 @@
+/* A request that a proxy asks about: its method, its path and where it came from, as the proxy says in headers. */
+#ifndef HOLDFAST_API_PROXIED_H
+#define HOLDFAST_API_PROXIED_H
+
+#include "http/request.h"
+
+struct proxied {
+    struct view method; /* as it was sent */
+    struct view path;   /* decoded and clean, as http_request.path is */
+    struct http_peer peer;
+    bool few_statuses; /* the proxy understands 2xx, 401 and 403 alone (nginx, HAProxy) */
+};
+
+/* Two ways to say it, of which one must be there in whole and nothing of the other: X-Original-Method, X-Original-URI
+ * and X-Real-IP (nginx, HAProxy), or X-Forwarded-Method, X-Forwarded-Uri and X-Forwarded-For (Traefik, Caddy), whose
+ * last address counts: the one that the proxy itself saw. X-Forwarded-Proto: https says that TLS protected it.
+ * ERR_REQUEST_UNNAMED, ERR_PATH_AMBIGUOUS, ERR_ADDRESS_UNREADABLE; ERR_NO_MEMORY. */
+RESULT proxied_read(struct http_request *req, struct proxied *ret, struct problem *why);
+
+/* From here on the request is the proxied one: what looks at req->method, path and peer sees the client's. */
+void proxied_stand_for(struct http_request *req, const struct proxied *p);
+
+#endif

@@ -1,0 +1,240 @@
+/* One verdict for a request that a proxy asks about (SPEC GRD-1), in a fixed order: may this proxy ask, what is asked
+ * about, who asks, may he. Every stage can refuse, and what none allows is refused. */
+#include "api/behind.h"
+#include "api/inside.h"
+#include "api/people.h"
+#include "api/proxied.h"
+#include "api/routes.h"
+
+#include "domain/guard/guard.h"
+
+#include <stdio.h>
+
+struct asking {
+    struct http_request *req;
+    struct proxied proxied;
+    struct api_entry entry;
+    enum permission permission; /* PERMISSION_NONE: no row names the request */
+    enum err no_rule;
+    struct view resource; /* "endpoint:POST /api/v1/execute" */
+    struct {
+        struct view user, groups, name, email;
+    } remote;
+};
+
+/* --- what goes on to the application: always all four, so that none of the client's own gets through */
+
+static void set_header(struct http_request *req, const char *name, struct view value)
+{
+    const char *text = value.len ? arena_str(req->arena, value) : "";
+    (void)!http_answer_header(req, name, text ? text : "");
+}
+
+static void set_remote(struct asking *a)
+{
+    set_header(a->req, "Remote-User", a->remote.user);
+    set_header(a->req, "Remote-Groups", a->remote.groups);
+    set_header(a->req, "Remote-Name", a->remote.name);
+    set_header(a->req, "Remote-Email", a->remote.email);
+}
+
+static RESULT join(struct arena *arena, const struct text_list *items, struct view *ret)
+{
+    AUTO_WRITER w = writer_new(4096);
+    for (size_t i = 0; i < items->count; i++) {
+        writer_str(&w, i ? "," : "");
+        writer_view(&w, items->items[i]);
+    }
+    TRY(writer_done(&w));
+    return arena_copy(arena, writer_view_of(&w), ret);
+}
+
+/* A key that is gone in this moment has no name; the next request is refused. */
+static RESULT describe_key(struct asking *a)
+{
+    const struct api_caller *c = &a->entry.caller;
+    struct api_key_found f;
+    a->remote.user = c->actor;
+    if (api_keys_find(api_of(a->req)->shared->api_keys, c->key_id, a->req->arena, &f) != OK)
+        return ERR_KEY_DISABLED;
+    a->remote.name = f.key.name;
+    return join(a->req->arena, &f.key.roles, &a->remote.groups);
+}
+
+static RESULT describe_user(struct asking *a, struct view name)
+{
+    struct user_found f;
+    if (identity_user(api_of(a->req)->shared->identity, name, a->req->arena, &f) != OK)
+        return ERR_UNAUTHENTICATED;
+    a->remote.user = f.user.name;
+    a->remote.name = f.user.name;
+    a->remote.email = f.user.email;
+    return join(a->req->arena, &f.user.roles, &a->remote.groups);
+}
+
+static RESULT describe(struct asking *a)
+{
+    static const char user[] = "user:";
+    const struct api_caller *c = &a->entry.caller;
+    if (c->key_id.len)
+        return describe_key(a);
+    return describe_user(a, VIEW(c->actor.ptr + sizeof user - 1, c->actor.len - (sizeof user - 1)));
+}
+
+/* --- refusing */
+
+static enum http_outcome refuse_stranger(struct asking *a, const struct problem *why)
+{
+    struct http_request *req = a->req;
+    set_remote(a);
+    set_header(req, "X-Holdfast-Verdict", view_str(err_code(why->code)));
+    if (err_http(why->code) == 401)
+        set_header(req, "WWW-Authenticate", VIEW_STR("Bearer realm=\"holdfast\""));
+    anonymous_count(api_of(req), req, why->code);
+    return http_answer_problem(req, why);
+}
+
+static enum http_outcome refuse_code(struct asking *a, enum err code)
+{
+    const struct problem why = {.code = code};
+    return refuse_stranger(a, &why);
+}
+
+/* Durable before the answer. */
+static enum http_outcome refuse_known(struct asking *a, uint16_t event, enum err code, const char *detail)
+{
+    struct record_object what = {.resource = a->resource, .detail = view_str(detail)};
+    a->remote.user = a->remote.groups = a->remote.name = a->remote.email = (struct view){0};
+    set_remote(a);
+    set_header(a->req, "X-Holdfast-Verdict", view_str(err_code(code)));
+    return api_refuse(a->req, event, &what, code, detail);
+}
+
+/* --- who */
+
+/* Named an identity and did not prove it: a stranger, who can't fill the log. */
+static enum http_outcome refuse_entry(struct asking *a)
+{
+    const struct api_entry *e = &a->entry;
+    struct http_request *req = a->req;
+    struct record_object what = {.resource = e->named, .detail = e->detail, .error = view_str(err_code(e->error))};
+    if (e->proven && !e->quiet)
+        return refuse_known(a, e->event ? e->event : EVENT_PERMISSION_DENIED, e->error, NULL);
+    if (e->named.len && anonymous_budget(api_of(req)))
+        behind_refusal(req, e->event, &what);
+    return refuse_code(a, e->error);
+}
+
+/* OK with entry.caller known. Passwords are not taken from a proxy: their proof takes a tenth of a second. */
+static RESULT find_who(struct asking *a)
+{
+    auth_find(a->req, &a->entry);
+    a->req->caller = &a->entry;
+    if (a->entry.error == OK && (a->entry.basic || a->entry.caller.actor.len == 0))
+        a->entry.error = ERR_UNAUTHENTICATED;
+    return a->entry.error;
+}
+
+/* --- may he */
+
+static enum decide_use use_of(const struct asking *a)
+{
+    bool reads = a->req->method == HTTP_GET || a->req->method == HTTP_HEAD;
+    enum decide_use use = decide_use_of(a->permission);
+    if (use == USE_EXECUTE)
+        return use;
+    return reads ? USE_READ : USE_WRITE;
+}
+
+static enum http_outcome recorded(struct api_change *c)
+{
+    return c->txn.result == OK ? http_answer_empty(c->req, 200) : api_change_failed(c);
+}
+
+static enum http_outcome allow(struct asking *a)
+{
+    const struct config_guard *config = &api_of(a->req)->shared->config->guard;
+    const struct record_object what = {.resource = a->resource, .detail = view_str(permission_name(a->permission))};
+    struct api_change *c = NULL;
+    set_remote(a);
+    set_header(a->req, "X-Holdfast-Verdict", VIEW_STR("allowed"));
+    if (a->permission == PERMISSION_PUBLIC)
+        return http_answer_empty(a->req, 200);
+    if (config->record == CONFIG_GUARD_BEHIND) {
+        behind_record(a->req, EVENT_REQUEST_ALLOWED, &what);
+        return http_answer_empty(a->req, 200);
+    }
+    enum err e = api_change_new(a->req, &c);
+    if (e == OK)
+        e = api_change_record(c, EVENT_REQUEST_ALLOWED, OUTCOME_DONE, &what, (struct view){0});
+    if (e != OK)
+        return http_answer_error(a->req, e);
+    c->then = recorded;
+    return api_change_submit(c);
+}
+
+static enum http_outcome judge_known(struct asking *a)
+{
+    const struct decide_what what = {.permission = a->permission, .use = use_of(a)};
+    if (a->no_rule != OK)
+        return refuse_known(a, EVENT_PERMISSION_DENIED, a->no_rule, NULL);
+    enum decide_rule rule = decide_may(&a->entry.caller.standing, &what);
+    if (rule != RULE_GRANTED)
+        return refuse_known(a, EVENT_PERMISSION_DENIED, ERR_FORBIDDEN, decide_words(rule));
+    enum err e = describe(a);
+    return e == OK ? allow(a) : refuse_code(a, e);
+}
+
+/* --- the stages */
+
+static RESULT name_resource(struct asking *a)
+{
+    AUTO_WRITER w = writer_new(8192);
+    writer_str(&w, "endpoint:");
+    writer_view(&w, a->proxied.method);
+    writer_u8(&w, ' ');
+    writer_view(&w, a->proxied.path);
+    TRY(writer_done(&w));
+    return arena_copy(a->req->arena, writer_view_of(&w), &a->resource);
+}
+
+static enum http_outcome judge(struct asking *a)
+{
+    const struct guard *guard = api_of(a->req)->shared->guard;
+    if (name_resource(a) != OK)
+        return http_answer_error(a->req, ERR_NO_MEMORY);
+    proxied_stand_for(a->req, &a->proxied);
+    a->no_rule = endpoints_find(guard_endpoints(guard), a->proxied.method, a->proxied.path, &a->permission);
+    if (a->no_rule == OK && a->permission == PERMISSION_PUBLIC)
+        return allow(a);
+    return find_who(a) == OK ? judge_known(a) : refuse_entry(a);
+}
+
+static enum http_outcome verdict(struct http_request *req)
+{
+    const struct guard *guard = api_of(req)->shared->guard;
+    struct asking *a = arena_alloc(req->arena, sizeof *a);
+    struct network_source from = {.is_unix = req->peer.is_unix, .uid = (uint32_t)req->peer.uid};
+    struct problem why = {0};
+    if (!a)
+        return http_answer_error(req, ERR_NO_MEMORY);
+    *a = (struct asking){.req = req};
+    memcpy(from.address, req->peer.address, sizeof from.address);
+    if (!guard_is_proxy(guard, &from))
+        return refuse_code(a, ERR_NOT_A_PROXY);
+    enum err e = proxied_read(req, &a->proxied, &why);
+    if (a->proxied.few_statuses)
+        http_answer_few_statuses(req);
+    return e == OK ? judge(a) : refuse_stranger(a, &why);
+}
+
+#define VERDICT(method_, name_)                                                                                        \
+    ROUTE(method_, "/api/v1/guard/verdict", PERMISSION_PUBLIC, verdict, .name = (name_),                               \
+          .summary = "May this request go on? For a proxy, which says in headers what it is about", .tag = "guard",    \
+          .event = EVENT_REQUEST_ALLOWED, .durability = DURABLE_BEHIND, .flags = ROUTE_ANY_QUERY)
+
+static const struct route routes[] = {
+    VERDICT(HTTP_GET, "guard-verdict"),
+    VERDICT(HTTP_POST, "guard-verdict-post"),
+};
+const struct route_table verdict_routes = {routes, ARRAY_LEN(routes)};

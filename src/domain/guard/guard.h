@@ -1,0 +1,17 @@
+/* The guard's rules as they are asked for each request (SPEC GRD). Immutable, so threads share one. */
+#ifndef HOLDFAST_DOMAIN_GUARD_GUARD_H
+#define HOLDFAST_DOMAIN_GUARD_GUARD_H
+
+#include "base/network.h"
+#include "domain/guard/endpoints.h"
+
+struct guard;
+
+/* Borrows from config, which must outlive it. */
+RESULT guard_new(const struct config_guard *config, struct guard **ret);
+void guard_free(struct guard *g);
+/* May it ask for verdicts, and is it believed what it says of its client? */
+bool guard_is_proxy(const struct guard *g, const struct network_source *from);
+const struct endpoints *guard_endpoints(const struct guard *g);
+
+#endif

@@ -1,0 +1,106 @@
+/* What stands behind the guard: which endpoint needs which permission, and which proxies may ask. */
+#include "base/fields.h"
+#include "base/network.h"
+#include "base/text.h"
+#include "base/yaml.h"
+#include "ipc/config.h"
+
+#include <stdio.h>
+
+#define PATH_MAX_BYTES 512
+
+/* By enum permission of the domain, which is made from the same rows. */
+static const char *const permissions[] = {
+    "none",
+#define PERMISSION(name, text) (text),
+#include "base/permissions.def"
+#undef PERMISSION
+    NULL,
+};
+
+/* A path as it is compared: decoded, and with one way to write it. */
+static bool is_path(struct view p)
+{
+    size_t begin = 1;
+    if (p.len == 0 || p.ptr[0] != '/' || !text_printable(p))
+        return false;
+    for (size_t i = 1; p.len > 1 && i <= p.len; i++) {
+        if (i < p.len && strchr("?#%\\ ", p.ptr[i]))
+            return false;
+        if (i < p.len && p.ptr[i] != '/')
+            continue;
+        struct view segment = VIEW(p.ptr + begin, i - begin);
+        if (segment.len == 0 || view_is(segment, ".") || view_is(segment, ".."))
+            return false;
+        begin = i + 1;
+    }
+    return true;
+}
+
+static bool is_method(struct view m)
+{
+    for (size_t i = 0; i < m.len; i++)
+        if (m.ptr[i] < 'A' || m.ptr[i] > 'Z')
+            return false;
+    return m.len > 0 && m.len <= CONFIG_METHOD_MAX && !view_is(m, "HEAD");
+}
+
+static const struct field endpoint_fields[] = {
+    FIELD(1, struct config_guard_endpoint, path, TEXT, PATH_MAX_BYTES, .flags = FIELD_REQUIRED, .check = is_path,
+          .rule = "a path such as /api/v1/execute: decoded, without a query, a slash at its end or empty segments",
+          .doc = "it and what lies below it"),
+    FIELD(2, struct config_guard_endpoint, methods, TEXTS, 16, .check = is_method,
+          .rule = "a method in capitals, such as POST; HEAD counts as GET", .doc = "all, if left out"),
+    FIELD(3, struct config_guard_endpoint, permission, ENUM, 0, .min = 1, .flags = FIELD_REQUIRED, .names = permissions,
+          .doc = "that who asks must have; public: nobody is asked who he is"),
+};
+const struct entity config_guard_endpoint_entity = ENTITY("ConfigGuardEndpoint", 0x081a, 1,
+                                                          struct config_guard_endpoint, endpoint_fields);
+
+static const char *const records[] = {"default", "durable", "behind", NULL};
+
+static const struct field guard_fields[] = {
+    FIELD(1, struct config_guard, proxies, TEXTS, 64, .check = network_valid, .rule = NETWORK_RULE,
+          .doc = "who may ask for verdicts, and whose word on their clients' addresses is taken"),
+    FIELD(2, struct config_guard, record, ENUM, 0, .names = records,
+          .doc = "of what was allowed: durable before the answer, or behind it"),
+    FIELD(3, struct config_guard, endpoints, LIST, CONFIG_GUARD_ENDPOINTS_MAX, .nested = &config_guard_endpoint_entity,
+          .doc = "what no row names is refused"),
+};
+const struct entity config_guard_entity = ENTITY("ConfigGuard", 0x081b, 1, struct config_guard, guard_fields);
+
+/* --- what fits together */
+
+static bool share_a_method(const struct text_list *a, const struct text_list *b)
+{
+    if (a->count == 0 || b->count == 0)
+        return true;
+    for (size_t i = 0; i < a->count; i++)
+        for (size_t k = 0; k < b->count; k++)
+            if (view_eq(a->items[i], b->items[k]))
+                return true;
+    return false;
+}
+
+/* root: the file's; NULL where the configuration came otherwise. */
+static RESULT refuse(struct problem *why, const struct yaml_node *root, size_t row, size_t other)
+{
+    const struct yaml_node *rows = yaml_get(yaml_get(root, "guard"), "endpoints");
+    char where[64];
+    if (rows && row < rows->count && other < rows->count)
+        return yaml_refuse(why, ERR_BAD_CONFIG, &rows->items[row],
+                           "this method and path stand in the row at line %u already: keep one of them",
+                           (unsigned)rows->items[other].line);
+    (void)snprintf(where, sizeof where, "guard.endpoints[%zu]", row);
+    return problem_set(why, ERR_BAD_CONFIG, where, "this method and path stand in row %zu already", other + 1);
+}
+
+RESULT config_guard_check(const struct config_guard *g, const struct yaml_node *root, struct problem *why)
+{
+    const struct config_guard_endpoint *rows = g->endpoints.items;
+    for (size_t i = 1; i < g->endpoints.count; i++)
+        for (size_t k = 0; k < i; k++)
+            if (view_eq(rows[i].path, rows[k].path) && share_a_method(&rows[i].methods, &rows[k].methods))
+                return refuse(why, root, i, k);
+    return OK;
+}

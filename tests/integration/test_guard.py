@@ -1,0 +1,279 @@
+"""The guard before an application: a real nginx asks it about every request, configured as the documentation shows, and a
+real application sees what comes through."""
+import contextlib
+import http.client
+import http.server
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import threading
+
+import pytest
+
+import server as holdfast
+from server import SOURCE, until
+
+ENDPOINTS = """[
+    {path: /, permission: public, methods: [OPTIONS]},
+    {path: /status, permission: public},
+    {path: /whoami, permission: authenticated},
+    {path: /api/v1/opportunities, methods: [GET], permission: mev:view},
+    {path: /api/v1/execute, methods: [POST], permission: mev:execute},
+    {path: /api/v1, permission: system:config}]"""
+
+
+class Application(http.server.ThreadingHTTPServer):
+    """Answers each request with what it saw of it."""
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Seen)
+        self.count = 0
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+class Seen(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def answer(self):
+        self.server.count += 1
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = json.dumps({"path": self.path, "headers": self.headers.items()}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_GET = do_POST = do_PUT = do_DELETE = do_OPTIONS = answer
+
+    def log_message(self, *arguments):
+        pass
+
+
+class Nginx:
+    def __init__(self, desk, application):
+        self.home = desk.home / "nginx"
+        self.home.mkdir()
+        self.port = holdfast.free_port()
+        user = "user root;" if os.getuid() == 0 else ""
+        (self.home / "nginx.conf").write_text(f"""
+            {user}
+            worker_processes 1;
+            pid {self.home}/pid;
+            error_log {self.home}/error.log;
+            events {{ }}
+            http {{
+                access_log off;
+                client_body_temp_path {self.home}/body;
+                proxy_temp_path {self.home}/proxy;
+                fastcgi_temp_path {self.home}/fastcgi;
+                uwsgi_temp_path {self.home}/uwsgi;
+                scgi_temp_path {self.home}/scgi;
+                upstream holdfast {{ server unix:{desk.unix_socket}; keepalive 16; }}
+                upstream application {{ server 127.0.0.1:{application.server_address[1]}; keepalive 16; }}
+                server {{
+                    listen 127.0.0.1:{self.port};
+                    underscores_in_headers on; # the worst case
+                    include {SOURCE}/docs/proxies/nginx.conf;
+                }}
+            }}""")
+        self.process = subprocess.Popen([shutil.which("nginx", path="/usr/sbin:/usr/bin"), "-c", self.home / "nginx.conf", "-e",
+                                         self.home / "error.log", "-g", "daemon off;"])
+
+    def ask(self, method, path, headers=None, body=None):
+        c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        with contextlib.closing(c):
+            c.request(method, path, body=body, headers=headers or {})
+            r = c.getresponse()
+            return r.status, dict(r.getheaders()), r.read()
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(20)
+
+
+@pytest.fixture(scope="module")
+def desk():
+    s = holdfast.Server(config={"guard": {"proxies": "[unix]", "endpoints": ENDPOINTS}})
+    s.application = Application()
+    try:
+        s.start()
+        s.init()
+        s.serving()
+        s.enrol()
+        s.token = s.login()
+        s.admin = s.api(s.token)
+        s.nginx = Nginx(s, s.application)
+        until("nginx listens", lambda: listens(s.nginx))
+        yield s
+        s.nginx.stop()
+    finally:
+        s.application.shutdown()
+        s.remove()
+
+
+def listens(nginx):
+    with contextlib.suppress(OSError):
+        return nginx.ask("GET", "/status")[0]
+
+
+def bearer(token):
+    return {"Authorization": f"Bearer {token}"}
+
+
+def key_of(desk, name, **more):
+    made = desk.admin.ok("POST", "/api/v1/keys", {"name": name, "roles": ["viewer"], "environment": "development",
+                                                   "usage": "read_only", **more})
+    return made["id"], made["key"]
+
+
+def records(desk, event, count=50):
+    return desk.admin.ok("GET", f"/api/v1/audit/records?type={event}&limit={count}")["records"]
+
+
+def newest(desk, event):
+    return records(desk, event, 1)[0]
+
+
+def seen(answer):
+    status, _, body = answer
+    assert status == 200, answer
+    return {k.lower(): v for k, v in json.loads(body)["headers"]}
+
+
+def refused(desk, status, verdict, *asked, **more):
+    before = desk.application.count
+    answer = desk.nginx.ask(*asked, **more)
+    assert answer[0] == status, answer
+    assert answer[1].get("X-Holdfast-Verdict") == verdict, answer
+    assert desk.application.count == before, "the application saw a request that was refused"
+
+
+def test_a_person_goes_through_with_his_name(desk):
+    headers = seen(desk.nginx.ask("GET", "/api/v1/opportunities/eth?x=1", bearer(desk.token)))
+    assert (headers["remote-user"], headers["remote-groups"], headers["remote-name"]) == ("admin", "admin", "admin")
+    assert "authorization" not in headers
+    r = newest(desk, "REQUEST_ALLOWED")
+    assert r["who"]["actor"] == "user:admin" and r["what"]["resource"] == "endpoint:GET /api/v1/opportunities/eth"
+    assert r["who"]["source"] == "127.0.0.1", "the client's address, not the proxy's"
+
+
+def test_a_key_goes_through_with_its_roles(desk):
+    key_id, key = key_of(desk, "bot")
+    for headers in ({"X-API-Key": key}, bearer(key)):
+        got = seen(desk.nginx.ask("GET", "/api/v1/opportunities", headers))
+        assert (got["remote-user"], got["remote-groups"], got["remote-name"]) == (f"key:{key_id}", "viewer", "bot")
+        assert "x-api-key" not in got and "authorization" not in got
+    assert newest(desk, "REQUEST_ALLOWED")["who"]["actor"] == f"key:{key_id}"
+
+
+def test_nobody_names_himself(desk):
+    own = {"Remote-User": "root", "Remote-Groups": "admin", "Remote-Name": "x", "Remote-Email": "x@y.z", "remote_user": "root",
+           "Remote_Groups": "admin"}
+    for path, credential in (("/status", {}), ("/whoami", bearer(desk.token))):
+        got = seen(desk.nginx.ask("GET", path, {**own, **credential}))
+        assert got.get("remote-user", "") == ("admin" if credential else "")
+        assert got.get("remote-groups", "") == ("admin" if credential else "")
+        assert got.get("remote-email", "") == ""
+        assert "root" not in [v for k, v in got.items() if k.replace("_", "-") == "remote-user"], got
+
+
+def test_what_is_refused_does_not_reach_the_application(desk):
+    _, key = key_of(desk, "reader")
+    admin = bearer(desk.token)
+    refused(desk, 401, "unauthenticated", "GET", "/api/v1/opportunities")
+    refused(desk, 401, "key-malformed", "GET", "/api/v1/opportunities", bearer("hfk_nonsense"))
+    refused(desk, 403, "forbidden", "POST", "/api/v1/execute", admin, b"{}")
+    refused(desk, 403, "forbidden", "GET", "/api/v1/secrets", {"X-API-Key": key})
+    refused(desk, 403, "method-not-named", "DELETE", "/api/v1/execute", admin)
+    refused(desk, 403, "method-not-named", "GET", "/elsewhere", admin)
+    r = newest(desk, "PERMISSION_DENIED")
+    assert r["who"]["actor"] == "user:admin" and r["what"]["resource"] == "endpoint:GET /elsewhere" and r["what"]["error"] == "method-not-named"
+
+
+def test_a_path_has_one_reading(desk):
+    admin = bearer(desk.token)
+    for path in ("/status/../api/v1/execute", "/status/%2e%2e/api/v1/execute", "//api/v1/execute", "/api%2fv1/execute",
+                 "/status/./x", "/status%00", "/status/%5c..%5cx", "/status/%c0%ae%c0%ae/x"):
+        before = desk.application.count
+        status, headers, _ = desk.nginx.ask("GET", path, admin)
+        assert status in (400, 403) and headers.get("X-Holdfast-Verdict", "path-ambiguous") == "path-ambiguous", path
+        assert desk.application.count == before, path
+
+
+def test_a_client_cannot_say_what_the_proxy_says(desk):
+    lies = {"X-Original-URI": "/status", "X-Original-Method": "OPTIONS", "X-Real-IP": "10.0.0.1", "X-Forwarded-Uri": "/status",
+            "X-Forwarded-Method": "GET", "X-Forwarded-For": "10.0.0.1", "X-Original-URL": "/status"}
+    refused(desk, 403, "forbidden", "POST", "/api/v1/execute", {**lies, **bearer(desk.token)}, b"{}")
+    assert newest(desk, "PERMISSION_DENIED")["who"]["source"] == "127.0.0.1"
+
+
+# --- without nginx: the other way to ask, and who may
+
+
+def forwarded(path, method="GET", address="203.0.113.9", **more):
+    return {"X-Forwarded-Method": method, "X-Forwarded-Uri": path, "X-Forwarded-For": address, **more}
+
+
+def verdict(desk, headers, token=None, unix=True):
+    return desk.api(token, unix=unix).call("GET", "/api/v1/guard/verdict", headers=headers)
+
+
+def test_forward_auth_gets_the_real_status_and_all_four_headers(desk):
+    got = verdict(desk, forwarded("/whoami", address="198.51.100.1, 203.0.113.9"), desk.token)
+    assert got.status == 200
+    assert [got.headers.get(f"remote-{x}") for x in ("user", "groups", "name", "email")] == ["admin", "admin", "admin", ""]
+    assert [verdict(desk, forwarded("/status")).headers.get(f"remote-{x}") for x in ("user", "groups", "name", "email")] == [""] * 4
+    assert newest(desk, "REQUEST_ALLOWED")["who"]["source"] == "203.0.113.9"
+    _, key = key_of(desk, "quick", per_hour=2)
+    limited = [verdict(desk, forwarded("/whoami"), key) for _ in range(3)]
+    assert [a.status for a in limited] == [200, 200, 429]
+    assert limited[2].headers["retry-after"] and limited[2].headers["ratelimit"] and limited[2].headers["ratelimit-policy"]
+
+
+@pytest.mark.parametrize("headers, code", [
+    ({}, "request-unnamed"),
+    ({"X-Forwarded-Uri": "/whoami", "X-Forwarded-For": "192.0.2.1"}, "request-unnamed"),
+    (forwarded("/whoami", **{"X-Original-URI": "/status"}), "request-unnamed"),
+    (forwarded("/whoami", method="get"), "request-unnamed"),
+    (forwarded("/whoami", address="unknown"), "address-unreadable"),
+    (forwarded("/whoami", address="10.0.0.1:80"), "address-unreadable"),
+    (forwarded("/whoami", address="127.1"), "address-unreadable"),
+    (forwarded("/whoami", address="fe80::1%eth0"), "address-unreadable"),
+    (forwarded("whoami"), "path-ambiguous"),
+    (forwarded("http://desk/whoami"), "path-ambiguous"),
+])
+def test_what_cannot_be_read_is_refused(desk, headers, code):
+    got = verdict(desk, headers, desk.token)
+    assert (got.status, got.code) == (403, code), got
+
+
+def test_only_a_named_proxy_is_answered(desk):
+    got = verdict(desk, forwarded("/status"), desk.token, unix=False)
+    assert (got.status, got.code) == (403, "not-a-proxy"), got
+
+
+def test_a_role_that_is_taken_away_counts_at_once(desk):
+    key_id, key = key_of(desk, "shortlived")
+    assert verdict(desk, forwarded("/api/v1/opportunities"), key).status == 200
+    desk.admin.ok("POST", f"/api/v1/keys/{key_id}/suspend")
+    assert verdict(desk, forwarded("/api/v1/opportunities"), key).code == "key-disabled"
+
+
+def test_a_sealed_holdfast_lets_nobody_through(desk):
+    desk.cli("operator", "seal", "--yes")
+    before = desk.application.count
+    until("sealed", lambda: desk.nginx.ask("GET", "/status")[0] >= 500)
+    assert desk.application.count == before
+    desk.unseal()
+    desk.serving()
+    desk.admin = desk.api(desk.token)
+    until("serving again", lambda: desk.nginx.ask("GET", "/status")[0] == 200)
+
+
+def test_two_rows_for_one_request_stop_the_start(new_server):
+    s = new_server(config={"guard": {"endpoints": "[{path: /a, permission: public}, {path: /a, methods: [GET], permission: mev:view}]"}})
+    with pytest.raises(holdfast.Failed):
+        s.start()
+    assert "keep one of them" in s.log()
