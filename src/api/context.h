@@ -7,6 +7,7 @@
 #include "domain/identity/decide.h"
 #include "domain/identity/identity.h"
 #include "domain/keys/keys.h"
+#include "domain/keys/usage.h"
 #include "domain/tokens/tokens.h"
 #include "http/request.h"
 #include "http/server.h"
@@ -55,6 +56,7 @@ struct api_shared {
     struct row_keys *_Atomic keys; /* swapped at a rotation; old ones stay until the process ends */
     struct identity *identity;     /* users, roles, sessions in memory */
     struct api_keys *api_keys;     /* API keys in memory */
+    struct usages *usages;         /* what they were used for */
     struct tokens *tokens;         /* keys of access tokens, grants and revocations in memory */
     _Atomic uint64_t applied;      /* rises when users, roles, sessions, keys or tokens were changed in memory */
     const struct guard *guard;     /* rules of the verdict (domain/guard/guard.h) */

@@ -76,6 +76,7 @@ struct api_entry {
     bool quiet;                /* this refusal leaves no record: one like it did just now */
     struct view named, detail; /* known is empty, and this was named: recorded behind the answer, with event */
     bool recorded;             /* so it was */
+    bool spent;                /* it counts as one of the key's requests */
 };
 void auth_find(struct http_request *req, struct api_entry *ret);
 /* Somebody who is proven to be this user, by a way in that can't show a second factor: ERR_WAY_REFUSED if he has to.

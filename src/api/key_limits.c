@@ -41,16 +41,32 @@ uint16_t key_limit_event(const struct limits_state *s)
     return events[s->verdict];
 }
 
+/* A request whose body took its time is looked at twice, and counts once. */
+static bool is_spent(const struct http_request *req, struct view id)
+{
+    const struct api_entry *before = req->caller;
+
+    return before && before->spent && view_eq(before->caller.key_id, id);
+}
+
 RESULT key_limits_spend(struct http_request *req, struct view id, struct api_entry *entry)
 {
     struct limits_state s = {0};
     struct limits l = {0};
-    enum err e = api_keys_spend(api_of(req)->shared->api_keys, id, req->wall_ms, &s, &l);
+    enum err e;
+
+    entry->spent = is_spent(req, id);
+    if (entry->spent)
+        return OK;
+    e = api_keys_spend(api_of(req)->shared->api_keys, id, req->wall_ms, &s, &l);
     if (e == ERR_NOT_FOUND)
         return ERR_KEY_DISABLED; /* it was distrusted in this moment */
     tell(req, &l, &s);
-    if (e == OK)
+    if (e == OK) {
+        entry->spent = true;
+        usages_count(api_of(req)->shared->usages, id, req->wall_ms, req->peer.text, req->route->name);
         return OK;
+    }
     api_retry_after(req, s.wait_seconds);
     entry->event = key_limit_event(&s);
     entry->quiet = !s.first; /* a loop that does not stop fills no log */

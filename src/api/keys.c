@@ -124,10 +124,15 @@ static enum http_outcome one_get(struct http_request *req)
 {
     struct api_key_found f;
     struct key_view v;
+    struct usage usage;
     enum http_outcome answered;
     if (!key_op_find(req, MAY_MANAGE | MAY_OWN | MAY_SELF, &f, &answered))
         return answered;
     enum err e = key_view_fill(&f.key, (struct view){0}, people_now(req), req->arena, &v);
+    if (e == OK)
+        e = key_op_usage(req, f.key.id, &usage);
+    if (e == OK && usage.last_ms > v.last_used)
+        v.last_used = usage.last_ms; /* before this run of the server */
     v.suspended_sources = (uint32_t)api_keys_suspended_sources(key_op_table(req), f.key.id, people_now(req));
     return e == OK ? http_answer_entity(req, 200, &key_view_entity, &v) : http_answer_error(req, e);
 }

@@ -31,7 +31,7 @@ static const struct field view_fields[] = {
     FIELD(12, struct key_view, created, TIME, 0),
     FIELD(13, struct key_view, expires, TIME, 0),
     FIELD(14, struct key_view, rotated, TIME, 0),
-    FIELD(15, struct key_view, last_used, TIME, 0, .doc = "As far as this run of the server knows."),
+    FIELD(15, struct key_view, last_used, TIME, 0, .doc = "In a list, as far as this run of the server knows."),
     FIELD(16, struct key_view, grace_until, TIME, 0, .doc = "Until then the key before the rotation works, too."),
     FIELD(17, struct key_view, proof_key, TEXT, 64),
     FIELD(18, struct key_view, unix_uid, U32, 0),

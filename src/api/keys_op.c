@@ -93,3 +93,9 @@ struct key_work *key_op_work(struct http_request *req, const struct api_key_foun
         *w = (struct key_work){.req = req, .before = *f, .key = f->key, .event = event, .status = status};
     return w;
 }
+
+RESULT key_op_usage(struct http_request *req, struct view id, struct usage *ret)
+{
+    struct api_thread *t = api_of(req);
+    return usages_read(t->shared->usages, id, t->reader, people_keys(req), people_now(req), req->arena, ret);
+}

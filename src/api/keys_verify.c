@@ -82,8 +82,13 @@ static enum verdict spend(struct asking *a)
 {
     struct api_keys *keys = api_of(a->req)->shared->api_keys;
     enum err e = api_keys_spend(keys, a->found.key.id, people_now(a->req), &a->limits, NULL);
-    if (e == OK)
+    if (e == OK) {
+        char from[USAGE_FROM_MAX + 1] = "";
+        if (a->q.source.len <= USAGE_FROM_MAX && a->q.source.len)
+            memcpy(from, a->q.source.ptr, a->q.source.len);
+        usages_count(api_of(a->req)->shared->usages, a->found.key.id, people_now(a->req), from, a->req->route->name);
         return VALID;
+    }
     return e == ERR_RATE_LIMITED ? RATE_LIMITED : e == ERR_USAGE_EXCEEDED ? USAGE_EXCEEDED : NOT_FOUND;
 }
 

@@ -1,5 +1,5 @@
-/* What has to be looked after behind the requests, in a thread of its own, since it looks at all keys: that they expire
- * (key_notices.h). */
+/* What has to be looked after behind the requests, in a thread of its own, since it waits for the disk and looks at all
+ * keys: that what they were used for is stored (domain/keys/usage.h), and that they expire (key_notices.h). */
 #ifndef HOLDFAST_API_UPKEEP_H
 #define HOLDFAST_API_UPKEEP_H
 

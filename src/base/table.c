@@ -209,6 +209,26 @@ void table_put(struct table *t, void *value)
     end_write(t);
 }
 
+void *table_put_new(struct table *t, void *value)
+{
+    struct value *v = value_of(value);
+    struct view key = table_key(value);
+    v->release = t->release;
+    cds_lfht_node_init(&v->node);
+    RCU_SHOWS(v);
+    begin_write(t);
+    struct cds_lfht_node *node = cds_lfht_add_unique(t->hash, sip_hash(&t->seed, key), matches, &key, &v->node);
+    bool is_new = node == &v->node;
+    if (is_new) {
+        atomic_fetch_add_explicit(&t->count, 1, memory_order_relaxed);
+        grow(t);
+    }
+    end_write(t);
+    if (!is_new)
+        release(v);
+    return value_at(node)->bytes;
+}
+
 RESULT table_remove(struct table *t, struct view key)
 {
     enum err e = ERR_NOT_FOUND;

@@ -36,6 +36,7 @@ size_t table_count(struct table *t);
 
 /* Writers, outside of sections. table_put takes the value and replaces the one with the same key. */
 void table_put(struct table *t, void *value);
+void *table_put_new(struct table *t, void *value); /* unless there is one: then value is freed. Returns what is there */
 RESULT table_remove(struct table *t, struct view key); /* ERR_NOT_FOUND */
 
 AUTO_DEFINE(struct table *, table_free);

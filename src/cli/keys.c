@@ -205,6 +205,31 @@ RESULT keys_show(struct cli *c)
     return output_object(c, answer.body, columns, ARRAY_LEN(columns));
 }
 
+/* The sums, then what it was used for, and the days. */
+RESULT keys_usage(struct cli *c)
+{
+    static const struct column sums[] = {
+        {"id", "Id"},
+        {"count", "Requests"},
+        {"this_hour", "This hour"},
+        {"today", "Today"},
+        {"average_per_day", "A day on average"},
+        {"last_used", "Last used"},
+        {"last_source", "From"},
+    };
+    static const struct column endpoints[] = {{"endpoint", "USED FOR"}, {"count", "REQUESTS"}};
+    static const struct column days[] = {{"since", "DAY"}, {"count", "REQUESTS"}};
+    struct api_answer answer;
+
+    TRY(api_call(c, "GET", path_of(c, "usage"), (struct view){0}, &answer));
+    TRY(output_object(c, answer.body, sums, ARRAY_LEN(sums)));
+    if (c->json)
+        return OK;
+    TRY(output_list(c, answer.body, "endpoints", endpoints, ARRAY_LEN(endpoints),
+                    "It was not used in the last 30 days."));
+    return output_list(c, answer.body, "days", days, ARRAY_LEN(days), "");
+}
+
 static RESULT change(struct cli *c, const char *method, const char *verb, const char *done)
 {
     struct api_answer answer;

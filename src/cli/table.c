@@ -390,6 +390,8 @@ const struct cli_command command_table[] = {
                     FLAG("rotation-due", 0, "those whose secret is 30 days old or older"), PAGE),
             NO_ARGUMENTS, NULL),
     COMMAND("key show", keys_show, CHANGES, "one API key", NULL, NULL, ARGUMENTS(ARGUMENT("ID", "the key's id")), NULL),
+    COMMAND("key usage", keys_usage, CHANGES, "how much an API key is used, from where and what for", NULL, NULL,
+            ARGUMENTS(ARGUMENT("ID", "the key's id")), NULL),
     COMMAND("key rotate", keys_rotate, CHANGES, "replace a key; the old one stays good for a while",
             "The new key is shown once.", OPTIONS(GRACE), ARGUMENTS(ARGUMENT("ID", "the key's id")), NULL),
     COMMAND("key renew", keys_renew, CHANGES, "put off the end of a renewable key that expires within 7 days", NULL,

@@ -41,6 +41,7 @@ static RESULT make_shared(struct front *f, struct problem *why)
     TRY(gate_new(&s->gate));
     TRY(identity_new(&s->identity));
     TRY(api_keys_new(&s->api_keys));
+    TRY(usages_new(&s->usages));
     TRY(tokens_new(&s->tokens));
     TRY(guard_new(&f->config.guard, &guard));
     s->guard = guard;
@@ -88,6 +89,7 @@ static void end(struct front *f)
     life_free(f->life);
     tokens_free(f->shared.tokens);
     api_keys_free(f->shared.api_keys);
+    usages_free(f->shared.usages);
     identity_free(f->shared.identity);
     row_keys_free(atomic_load(&f->shared.keys));
     gate_free(f->shared.gate);

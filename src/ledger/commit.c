@@ -313,6 +313,14 @@ RESULT commit_aside(struct ledger *l, const struct store_change *changes, size_t
     return e;
 }
 
+RESULT ledger_put_counts(struct ledger *l, const struct store_change *changes, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (changes[i].table != TABLE_USAGE)
+            return ERR_BAD_VALUE;
+    return commit_aside(l, changes, count);
+}
+
 /* --- answers */
 
 struct outgoing {

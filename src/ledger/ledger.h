@@ -95,6 +95,10 @@ RESULT ledger_subscribe(struct ledger *l, void (*fn)(void *context, const struct
 /* Stores a checkpoint that the keeper signed. Any thread; written with the next commit. */
 RESULT ledger_put_checkpoint(struct ledger *l, struct view note);
 
+/* Writes rows of TABLE_USAGE, durably and without a record: what is merely counted. Blocks, so it is not for the thread
+ * of a loop. ERR_BAD_VALUE for another table. */
+RESULT ledger_put_counts(struct ledger *l, const struct store_change *changes, size_t count);
+
 /* The commitment of a raw row, for old_commitment: ERR_NOT_FOUND. */
 RESULT ledger_commitment(struct store *reader, const struct row_keys *keys, uint16_t table, struct view key,
                          uint64_t *ret_version, uint8_t ret_commitment[static 32]);

@@ -179,7 +179,7 @@ static RESULT step(struct rewrap *r)
 static RESULT walk(struct rewrap *r)
 {
     for (r->table = 1; r->table < TABLE_COUNT; r->table++) {
-        if (!row_is_live(r->table) && r->table != TABLE_META)
+        if (!row_is_live(r->table) && r->table != TABLE_META && r->table != TABLE_USAGE)
             continue;
         r->next_len = 0;
         do {

@@ -289,7 +289,7 @@ void row_hash(struct view key, uint8_t out[static 32])
 bool row_is_live(uint16_t table)
 {
     return table != TABLE_META && table != TABLE_LOG && table != TABLE_TILE && table != TABLE_CHECKPOINT &&
-           table != TABLE_INDEX;
+           table != TABLE_INDEX && table != TABLE_USAGE;
 }
 
 bool row_may_be_raw(uint16_t table)

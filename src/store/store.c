@@ -24,6 +24,7 @@ static const struct {
     [TABLE_PASSKEY] = {"PASSKEY", "passkeys"},
     [TABLE_MAPPING] = {"MAPPING", "mappings of certificates and groups"},
     [TABLE_APPROVAL] = {"APPROVAL", "requests for approval"},
+    [TABLE_USAGE] = {"USAGE", "counts of what API keys were used for"},
 };
 
 const char *store_table_name(uint16_t table)

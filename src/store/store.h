@@ -31,6 +31,7 @@ enum store_table {
     TABLE_PASSKEY = 16,
     TABLE_MAPPING = 17,  /* who is meant by a certificate or a Unix group */
     TABLE_APPROVAL = 18, /* changes that wait for a second administrator */
+    TABLE_USAGE = 19,    /* what API keys were used for; counted, not recorded */
     TABLE_COUNT
 };
 /* For people: "SECRET_VALUE", and what its rows are, "values of secrets". "?" for a number that is no table. */

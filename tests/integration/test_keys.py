@@ -1,4 +1,6 @@
 """API keys against a real server: where a key is shown from, what survives a kill, and the command line."""
+import time
+
 import pytest
 
 import test_mfa
@@ -74,3 +76,42 @@ def test_a_key_waits_for_its_owners_second_factor(desk):
     una.refused("out-of-range", "POST", unlock, {"hours": 25})
     said = desk.admin.ok("GET", f"/api/v1/explain?identity=key:{made['id']}&permission=mev:view")
     assert said["allowed"], said
+
+
+def usage(desk, key):
+    return desk.admin.ok("GET", f"/api/v1/keys/{key['id']}/usage")
+
+
+def test_usage_is_counted_and_outlives_a_kill(desk, key):
+    network, local, mine = desk.api(), desk.api(unix=True), {"X-API-Key": key["key"]}
+    assert usage(desk, key)["count"] == 0
+    for _ in range(20):
+        network.ok("GET", "/api/v1/session", headers=mine)
+    for _ in range(3):
+        local.ok("GET", "/api/v1/explain?permission=mev:view", headers=mine)
+    before = desk.admin.ok("GET", "/api/v1/status")["log_size"]
+    now = usage(desk, key)
+    assert now["count"] == sum(h["count"] for h in now["hours"]) == sum(d["count"] for d in now["days"]) == 23, now
+    assert [(e["endpoint"], e["count"]) for e in now["endpoints"]] == [("session", 20), ("explain", 3)], now
+    assert now["last_source"].startswith("unix:") and now["average_per_day"] in (12, 23)  # 12: midnight went by
+    time.sleep(1)  # what is promised
+    front = desk.kill("front")
+    desk.child("front", other_than=front)
+    desk.serving()
+    network.close(), local.close(), desk.admin.close()
+    after = usage(desk, key)
+    assert after == now, (now, after)
+    network.ok("GET", "/api/v1/session", headers=mine)
+    assert usage(desk, key)["count"] == 24
+    assert desk.cli_json("key", "show", key["id"])["last_used"] >= now["last_used"]
+    assert "session" in desk.cli("key", "usage", key["id"]).stdout
+    # Counting writes nothing to the record, however long it goes on.
+    assert desk.admin.ok("GET", "/api/v1/status")["log_size"] - before < 10
+
+
+def test_usage_is_told_to_its_owner_alone(desk, key):
+    desk.admin.ok("POST", "/api/v1/users", {"name": "nosy", "password": PASSWORD, "roles": ["viewer"]})
+    nosy = desk.api(desk.login("nosy"))
+    nosy.refused("forbidden", "GET", f"/api/v1/keys/{key['id']}/usage")
+    nosy.refused("forbidden", "GET", "/api/v1/keys/0000000000000000/usage")
+    desk.api().ok("GET", f"/api/v1/keys/{key['id']}/usage", headers={"X-API-Key": key["key"]})

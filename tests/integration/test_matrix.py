@@ -35,6 +35,7 @@ CASES = [
                                         "roles": ["viewer"]}),
     ("key-list", "", "/api/v1/keys?owner={user}", None),
     ("key-show", "", "/api/v1/keys/{key}", None),
+    ("key-usage", "", "/api/v1/keys/{key}/usage", None),
     ("key-revoke", "", "/api/v1/keys/{key}", None),
     ("key-rotate", "", "/api/v1/keys/{key}/rotate", {"grace_seconds": 60}),
     ("key-suspend", "", "/api/v1/keys/{key}/suspend", None),

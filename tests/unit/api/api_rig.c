@@ -184,6 +184,7 @@ struct rig *rig_new(const struct route_table *routes)
     assert_int_equal(gate_new(&r->shared.gate), OK);
     assert_int_equal(identity_new(&r->shared.identity), OK);
     assert_int_equal(api_keys_new(&r->shared.api_keys), OK);
+    assert_int_equal(usages_new(&r->shared.usages), OK);
     assert_int_equal(tokens_new(&r->shared.tokens), OK);
     assert_int_equal(loop_new(clock_system(), &r->thread.loop), OK);
     assert_int_equal(mailbox_new(r->thread.loop, &r->thread.mailbox), OK);
@@ -229,6 +230,7 @@ void rig_free(struct rig *r)
     gate_free(r->shared.gate);
     identity_free(r->shared.identity);
     api_keys_free(r->shared.api_keys);
+    usages_free(r->shared.usages);
     tokens_free(r->shared.tokens);
     row_keys_free(atomic_load(&r->shared.keys));
     remove_files(r);
