@@ -1,12 +1,10 @@
-"""The guard before an application: a real nginx asks it about every request, configured as the documentation shows, and a
-real application sees what comes through."""
+"""The guard before an application: real proxies ask it about every request, configured as the documentation shows, and a real
+application sees what comes through."""
 import contextlib
 import http.client
 import http.server
 import json
 import os
-import pathlib
-import shutil
 import subprocess
 import threading
 
@@ -14,6 +12,8 @@ import pytest
 
 import server as holdfast
 from server import SOURCE, until
+
+PROXIES = SOURCE / "docs" / "proxies"
 
 ENDPOINTS = """[
     {path: /, permission: public, methods: [OPTIONS]},
@@ -30,6 +30,7 @@ class Application(http.server.ThreadingHTTPServer):
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Seen)
         self.count = 0
+        self.address = "127.0.0.1:%d" % self.server_address[1]
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
 
@@ -51,52 +52,78 @@ class Seen(http.server.BaseHTTPRequestHandler):
         pass
 
 
-class Nginx:
-    def __init__(self, desk, application):
-        self.home = desk.home / "nginx"
+class Proxy:
+    """A real proxy before the application, configured as docs/proxies has it."""
+
+    def __init__(self, desk, name, make):
+        self.home = desk.home / name
         self.home.mkdir()
         self.port = holdfast.free_port()
-        user = "user root;" if os.getuid() == 0 else ""
-        (self.home / "nginx.conf").write_text(f"""
-            {user}
-            worker_processes 1;
-            pid {self.home}/pid;
-            error_log {self.home}/error.log;
-            events {{ }}
-            http {{
-                access_log off;
-                client_body_temp_path {self.home}/body;
-                proxy_temp_path {self.home}/proxy;
-                fastcgi_temp_path {self.home}/fastcgi;
-                uwsgi_temp_path {self.home}/uwsgi;
-                scgi_temp_path {self.home}/scgi;
-                upstream holdfast {{ server unix:{desk.unix_socket}; keepalive 16; }}
-                upstream application {{ server 127.0.0.1:{application.server_address[1]}; keepalive 16; }}
-                server {{
-                    listen 127.0.0.1:{self.port};
-                    underscores_in_headers on; # the worst case
-                    include {SOURCE}/docs/proxies/nginx.conf;
-                }}
-            }}""")
-        self.process = subprocess.Popen([shutil.which("nginx", path="/usr/sbin:/usr/bin"), "-c", self.home / "nginx.conf", "-e",
-                                         self.home / "error.log", "-g", "daemon off;"])
+        words, env = make(desk, self)
+        with open(self.home / "log", "wb") as log:
+            self.process = subprocess.Popen(words, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(self.home), **env},
+                                            stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        until(f"{name} listens", self.listens)
+
+    def listens(self):
+        with contextlib.suppress(OSError):
+            return self.ask("GET", "/status")[0]
 
     def ask(self, method, path, headers=None, body=None):
         c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
         with contextlib.closing(c):
             c.request(method, path, body=body, headers=headers or {})
             r = c.getresponse()
-            return r.status, dict(r.getheaders()), r.read()
+            return r.status, {k.lower(): v for k, v in r.getheaders()}, r.read()
 
     def stop(self):
         self.process.terminate()
         self.process.wait(20)
 
 
+def nginx(desk, proxy):
+    user = "user root;" if os.getuid() == 0 else ""
+    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    (proxy.home / "nginx.conf").write_text(f"""
+        {user}
+        worker_processes 1;
+        pid {proxy.home}/pid;
+        events {{ }}
+        http {{
+            access_log off;
+            {" ".join(f"{k}_temp_path {proxy.home}/{k};" for k in kinds)}
+            upstream holdfast {{ server unix:{desk.unix_socket}; keepalive 16; }}
+            upstream application {{ server {desk.application.address}; keepalive 16; }}
+            server {{
+                listen 127.0.0.1:{proxy.port};
+                underscores_in_headers on; # the worst case
+                include {PROXIES}/nginx.conf;
+            }}
+        }}""")
+    return ["nginx", "-c", proxy.home / "nginx.conf", "-e", "stderr", "-g", "daemon off;"], {}
+
+
+def caddy(desk, proxy):
+    (proxy.home / "Caddyfile").write_text(f"{{\n\tadmin off\n}}\nimport {PROXIES}/Caddyfile\n")
+    return (["caddy", "run", "--config", proxy.home / "Caddyfile", "--adapter", "caddyfile"],
+            {"HOLDFAST_SITE": f"http://127.0.0.1:{proxy.port}", "HOLDFAST_SOCKET": desk.unix_socket,
+             "HOLDFAST_APPLICATION": desk.application.address})
+
+
+def haproxy(desk, proxy):
+    return (["haproxy", "-db", "-f", PROXIES / "haproxy.cfg"],
+            {"HOLDFAST_BIND": f"127.0.0.1:{proxy.port}", "HOLDFAST_SOCKET": desk.unix_socket,
+             "HOLDFAST_APPLICATION": desk.application.address, "HOLDFAST_LUA": str(PROXIES / "haproxy.lua")})
+
+
+MAKERS = {"nginx": nginx, "caddy": caddy, "haproxy": haproxy}
+
+
 @pytest.fixture(scope="module")
 def desk():
     s = holdfast.Server(config={"guard": {"proxies": "[unix]", "endpoints": ENDPOINTS}})
     s.application = Application()
+    s.proxies = {}
     try:
         s.start()
         s.init()
@@ -104,18 +131,19 @@ def desk():
         s.enrol()
         s.token = s.login()
         s.admin = s.api(s.token)
-        s.nginx = Nginx(s, s.application)
-        until("nginx listens", lambda: listens(s.nginx))
+        for name, make in MAKERS.items():
+            s.proxies[name] = Proxy(s, name, make)
         yield s
-        s.nginx.stop()
     finally:
+        for p in s.proxies.values():
+            p.stop()
         s.application.shutdown()
         s.remove()
 
 
-def listens(nginx):
-    with contextlib.suppress(OSError):
-        return nginx.ask("GET", "/status")[0]
+@pytest.fixture(params=MAKERS)
+def proxy(request, desk):
+    return desk.proxies[request.param]
 
 
 def bearer(token):
@@ -142,16 +170,16 @@ def seen(answer):
     return {k.lower(): v for k, v in json.loads(body)["headers"]}
 
 
-def refused(desk, status, verdict, *asked, **more):
+def refused(desk, proxy, status, verdict, *asked, **more):
     before = desk.application.count
-    answer = desk.nginx.ask(*asked, **more)
+    answer = proxy.ask(*asked, **more)
     assert answer[0] == status, answer
-    assert answer[1].get("X-Holdfast-Verdict") == verdict, answer
+    assert answer[1].get("x-holdfast-verdict") == verdict, answer
     assert desk.application.count == before, "the application saw a request that was refused"
 
 
-def test_a_person_goes_through_with_his_name(desk):
-    headers = seen(desk.nginx.ask("GET", "/api/v1/opportunities/eth?x=1", bearer(desk.token)))
+def test_a_person_goes_through_with_his_name(desk, proxy):
+    headers = seen(proxy.ask("GET", "/api/v1/opportunities/eth?x=1", bearer(desk.token)))
     assert (headers["remote-user"], headers["remote-groups"], headers["remote-name"]) == ("admin", "admin", "admin")
     assert "authorization" not in headers
     r = newest(desk, "REQUEST_ALLOWED")
@@ -159,57 +187,65 @@ def test_a_person_goes_through_with_his_name(desk):
     assert r["who"]["source"] == "127.0.0.1", "the client's address, not the proxy's"
 
 
-def test_a_key_goes_through_with_its_roles(desk):
+def test_a_key_goes_through_with_its_roles(desk, proxy):
     key_id, key = key_of(desk, "bot")
     for headers in ({"X-API-Key": key}, bearer(key)):
-        got = seen(desk.nginx.ask("GET", "/api/v1/opportunities", headers))
+        got = seen(proxy.ask("GET", "/api/v1/opportunities", headers))
         assert (got["remote-user"], got["remote-groups"], got["remote-name"]) == (f"key:{key_id}", "viewer", "bot")
         assert "x-api-key" not in got and "authorization" not in got
     assert newest(desk, "REQUEST_ALLOWED")["who"]["actor"] == f"key:{key_id}"
 
 
-def test_nobody_names_himself(desk):
+def test_nobody_names_himself(desk, proxy):
     own = {"Remote-User": "root", "Remote-Groups": "admin", "Remote-Name": "x", "Remote-Email": "x@y.z", "remote_user": "root",
            "Remote_Groups": "admin"}
     for path, credential in (("/status", {}), ("/whoami", bearer(desk.token))):
-        got = seen(desk.nginx.ask("GET", path, {**own, **credential}))
+        got = seen(proxy.ask("GET", path, {**own, **credential}))
         assert got.get("remote-user", "") == ("admin" if credential else "")
         assert got.get("remote-groups", "") == ("admin" if credential else "")
         assert got.get("remote-email", "") == ""
         assert "root" not in [v for k, v in got.items() if k.replace("_", "-") == "remote-user"], got
 
 
-def test_what_is_refused_does_not_reach_the_application(desk):
+def test_what_is_refused_does_not_reach_the_application(desk, proxy):
     _, key = key_of(desk, "reader")
     admin = bearer(desk.token)
-    refused(desk, 401, "unauthenticated", "GET", "/api/v1/opportunities")
-    refused(desk, 401, "key-malformed", "GET", "/api/v1/opportunities", bearer("hfk_nonsense"))
-    refused(desk, 403, "forbidden", "POST", "/api/v1/execute", admin, b"{}")
-    refused(desk, 403, "forbidden", "GET", "/api/v1/secrets", {"X-API-Key": key})
-    refused(desk, 403, "method-not-named", "DELETE", "/api/v1/execute", admin)
-    refused(desk, 403, "method-not-named", "GET", "/elsewhere", admin)
+    refused(desk, proxy, 401, "unauthenticated", "GET", "/api/v1/opportunities")
+    refused(desk, proxy, 401, "key-malformed", "GET", "/api/v1/opportunities", bearer("hfk_nonsense"))
+    refused(desk, proxy, 403, "forbidden", "POST", "/api/v1/execute", admin, b"{}")
+    refused(desk, proxy, 403, "forbidden", "GET", "/api/v1/secrets", {"X-API-Key": key})
+    refused(desk, proxy, 403, "method-not-named", "DELETE", "/api/v1/execute", admin)
+    refused(desk, proxy, 403, "method-not-named", "GET", "/elsewhere", admin)
     r = newest(desk, "PERMISSION_DENIED")
     assert r["who"]["actor"] == "user:admin" and r["what"]["resource"] == "endpoint:GET /elsewhere" and r["what"]["error"] == "method-not-named"
 
 
-def test_a_path_has_one_reading(desk):
+def test_a_path_has_one_reading(desk, proxy):
     admin = bearer(desk.token)
     for path in ("/status/../api/v1/execute", "/status/%2e%2e/api/v1/execute", "//api/v1/execute", "/api%2fv1/execute",
                  "/status/./x", "/status%00", "/status/%5c..%5cx", "/status/%c0%ae%c0%ae/x"):
         before = desk.application.count
-        status, headers, _ = desk.nginx.ask("GET", path, admin)
-        assert status in (400, 403) and headers.get("X-Holdfast-Verdict", "path-ambiguous") == "path-ambiguous", path
+        status, headers, _ = proxy.ask("GET", path, admin)
+        assert status in (400, 403) and headers.get("x-holdfast-verdict", "path-ambiguous") == "path-ambiguous", path
         assert desk.application.count == before, path
 
 
-def test_a_client_cannot_say_what_the_proxy_says(desk):
+def test_a_client_cannot_say_what_the_proxy_says(desk, proxy):
     lies = {"X-Original-URI": "/status", "X-Original-Method": "OPTIONS", "X-Real-IP": "10.0.0.1", "X-Forwarded-Uri": "/status",
             "X-Forwarded-Method": "GET", "X-Forwarded-For": "10.0.0.1", "X-Original-URL": "/status"}
-    refused(desk, 403, "forbidden", "POST", "/api/v1/execute", {**lies, **bearer(desk.token)}, b"{}")
+    refused(desk, proxy, 403, "forbidden", "POST", "/api/v1/execute", {**lies, **bearer(desk.token)}, b"{}")
     assert newest(desk, "PERMISSION_DENIED")["who"]["source"] == "127.0.0.1"
 
 
-# --- without nginx: the other way to ask, and who may
+def test_a_limit_is_told_as_far_as_the_proxy_can(desk, proxy):
+    status = 403 if proxy is desk.proxies["nginx"] else 429
+    _, key = key_of(desk, f"quick-{status}-{id(proxy)}", per_hour=1)
+    seen(proxy.ask("GET", "/whoami", bearer(key)))
+    refused(desk, proxy, status, "rate-limited", "GET", "/whoami", bearer(key))
+    assert int(proxy.ask("GET", "/whoami", bearer(key))[1]["retry-after"]) > 0
+
+
+# --- without a proxy: the other way to ask, and who may
 
 
 def forwarded(path, method="GET", address="203.0.113.9", **more):
@@ -261,15 +297,15 @@ def test_a_role_that_is_taken_away_counts_at_once(desk):
     assert verdict(desk, forwarded("/api/v1/opportunities"), key).code == "key-disabled"
 
 
-def test_a_sealed_holdfast_lets_nobody_through(desk):
+def test_a_sealed_holdfast_lets_nobody_through(desk, proxy):
     desk.cli("operator", "seal", "--yes")
     before = desk.application.count
-    until("sealed", lambda: desk.nginx.ask("GET", "/status")[0] >= 500)
+    until("sealed", lambda: proxy.ask("GET", "/status")[0] >= 500)
     assert desk.application.count == before
     desk.unseal()
     desk.serving()
     desk.admin = desk.api(desk.token)
-    until("serving again", lambda: desk.nginx.ask("GET", "/status")[0] == 200)
+    until("serving again", lambda: proxy.ask("GET", "/status")[0] == 200)
 
 
 def test_two_rows_for_one_request_stop_the_start(new_server):
