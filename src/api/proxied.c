@@ -117,7 +117,7 @@ static RESULT read_path(struct http_request *req, struct view uri, struct view *
 
 RESULT proxied_read(struct http_request *req, struct proxied *ret, struct problem *why)
 {
-    const struct dialect *d = NULL;
+    const struct dialect *d = &dialects[0];
     struct said said = {0};
     struct proxied p = {0};
     TRY(find_dialect(req, &d, why));

@@ -100,7 +100,7 @@ RESULT eyes_signed(struct cli *c, const struct approval_request *r, struct appro
 
 RESULT eyes_approve(struct cli *c, const uint8_t installation[static 32], struct approval_request *r, bool two)
 {
-    struct approver_change change;
+    struct approver_change change = {0};
 
     TRY(eyes_signed(c, r, &change));
     change.installation = installation;
@@ -111,7 +111,7 @@ RESULT eyes_approve(struct cli *c, const uint8_t installation[static 32], struct
 RESULT eyes_check_first(struct cli *c, const uint8_t installation[static 32], const struct approval_request *r)
 {
     AUTO_WRITER message = writer_new(512);
-    struct approver_change s;
+    struct approver_change s = {0};
     uint8_t object[SHA256_SIZE];
 
     TRY(eyes_signed(c, r, &s));

@@ -41,7 +41,9 @@ static struct view host_of(struct view origin)
     for (size_t i = end + 1; i < origin.len; i++)
         if (origin.ptr[i] < '0' || origin.ptr[i] > '9')
             return (struct view){0};
-    return digits == 1 || digits > 6 ? (struct view){0} : VIEW(origin.ptr + n, end - n);
+    if (digits == 1 || digits > 6)
+        return (struct view){0};
+    return VIEW(origin.ptr + n, end - n);
 }
 
 static bool is_origin(struct view text)

@@ -132,8 +132,11 @@ static RESULT change_delete(struct change *c, struct view name)
 
 static struct approvals given_for(uint16_t event, const struct keeper_admin_change *q)
 {
-    return event == EVENT_ADMINISTRATORS_RECOVERED ? (struct approvals){0}
-                                                   : (struct approvals){&q->approval, &q->second};
+    struct approvals given = {&q->approval, &q->second};
+
+    if (event == EVENT_ADMINISTRATORS_RECOVERED)
+        given = (struct approvals){0};
+    return given;
 }
 
 static RESULT change_approve(struct keeper *k, const struct change *c, enum approval_kind kind,

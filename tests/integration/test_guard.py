@@ -33,6 +33,9 @@ class Application(http.server.ThreadingHTTPServer):
         self.address = "127.0.0.1:%d" % self.server_address[1]
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
+    def handle_error(self, request, address):
+        pass  # a proxy that lets go of a connection
+
 
 class Seen(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
