@@ -46,11 +46,12 @@ static RESULT find_dialect(const struct http_request *req, const struct dialect 
                                "ones that it does not set itself");
         found = d;
     }
+    if (!found)
+        return problem_set(why, ERR_REQUEST_UNNAMED, "",
+                           "the proxy must say X-Original-Method, X-Original-URI and X-Real-IP, or "
+                           "X-Forwarded-Method, X-Forwarded-Uri and X-Forwarded-For");
     *ret = found;
-    return found ? OK
-                 : problem_set(why, ERR_REQUEST_UNNAMED, "",
-                               "the proxy must say X-Original-Method, X-Original-URI and X-Real-IP, or "
-                               "X-Forwarded-Method, X-Forwarded-Uri and X-Forwarded-For");
+    return OK;
 }
 
 static RESULT need(const struct http_request *req, const char *name, struct view *ret, struct problem *why)
