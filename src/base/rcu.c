@@ -108,6 +108,13 @@ void rcu_bin_empty(struct rcu_bin *bin)
     rcu_leave();
 }
 
+void rcu_synchronise(void)
+{
+    assert(!rcu_inside());
+    urcu_qsbr_synchronize_rcu();
+    rcu_readers_ended();
+}
+
 void rcu_bin_put(struct rcu_bin *bin, void *memory)
 {
     assert(!rcu_inside());
@@ -116,8 +123,7 @@ void rcu_bin_put(struct rcu_bin *bin, void *memory)
     if (!bin->pile && (bin->pile = malloc(sizeof *bin->pile)) != NULL)
         bin->pile->count = 0;
     if (!bin->pile) {
-        urcu_qsbr_synchronize_rcu();
-        rcu_readers_ended();
+        rcu_synchronise();
         free(memory);
         return;
     }

@@ -19,8 +19,8 @@ struct rcu_bin {
 };
 void rcu_bin_put(struct rcu_bin *bin, void *memory); /* without memory for the bin itself, waits for the readers */
 void rcu_bin_empty(struct rcu_bin *bin);             /* ends a batch; does not wait */
-/* Waits until all that was emptied before is freed. */
-void rcu_wait(void);
+void rcu_synchronise(void);                          /* outside of sections: waits until all of now have ended */
+void rcu_wait(void);                                 /* the same: until all that was emptied before is freed */
 
 /* liburcu synchronises where TSan does not look; what is true there is said to it. Nothing without TSan. */
 #if defined(__SANITIZE_THREAD__)

@@ -1,0 +1,100 @@
+/* Networks that are let in or kept out (GRD-2), for an address the answer of the longest prefix. Look-ups never wait;
+ * all calls from any thread.
+ *
+ * Who says something of a prefix is kept apart: the operator, Holdfast itself (automatic), and up to 31 feeds. What the
+ * operator said comes first: his longest prefix decides, and only where he said nothing, the longest prefix of the
+ * others, which can only block. So no feed and no automatic block shuts out what the operator lets in.
+ *
+ * Memory: 40 bytes for each prefix and its part of the nodes above it; about 95 bytes with those and the allocator's
+ * own for a million random IPv4 addresses, 130 for IPv6 (docs/performance.md). Bounded by NETWORKS_MAX prefixes. */
+#ifndef HOLDFAST_DOMAIN_GUARD_NETWORKS_H
+#define HOLDFAST_DOMAIN_GUARD_NETWORKS_H
+
+#include "base/entity.h"
+#include "base/prefix.h"
+
+#define NETWORKS_MAX           4000000u /* prefixes */
+#define NETWORKS_AUTOMATIC_MAX 250000u  /* of them with an automatic block: a flood does not fill the memory */
+#define NETWORKS_FEEDS_MAX     31u
+#define NETWORKS_FEED_NAME_MAX 63u
+#define NETWORKS_FEED_BITS4    8u        /* the shortest IPv4 prefix that a feed may block, */
+#define NETWORKS_FEED_BITS6    16u       /* and the shortest IPv6 one */
+#define NETWORKS_BLOCK_MS      86400000u /* how long a block lasts if nothing else is said */
+
+enum networks_action { NETWORKS_UNSAID, NETWORKS_ALLOW, NETWORKS_BLOCK };
+enum networks_origin { NETWORKS_OPERATOR, NETWORKS_AUTOMATIC, NETWORKS_FEED };
+
+/* What one of them said. */
+struct networks_rule {
+    struct prefix network;
+    enum networks_action action;
+    enum networks_origin origin;
+    uint64_t ends_ms;                      /* milliseconds since 1970; 0: never */
+    char feed[NETWORKS_FEED_NAME_MAX + 1]; /* with NETWORKS_FEED */
+};
+
+struct networks;
+RESULT networks_new(struct networks **ret); /* empty */
+void networks_free(struct networks *n);     /* nobody uses it any more */
+
+/* The networks that are let in if nothing else is said: 127.0.0.0/8, 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, ::1 and
+ * fc00::/7, as the operator's. */
+RESULT networks_put_defaults(struct networks *n);
+
+/* The rule that decides; action NETWORKS_UNSAID, and nothing else in it, where there is none. One that has ended at
+ * now_ms counts no more, also before it is swept. */
+void networks_look_up(struct networks *n, const struct address *a, uint64_t now_ms, struct networks_rule *ret);
+
+/* Of the operator, or automatic: a block. Instead of what the same one said of the same prefix. ERR_BAD_VALUE: of a
+ * feed, an automatic one that does not block, or no action; ERR_LIMIT_REACHED, ERR_NO_MEMORY. */
+RESULT networks_put(struct networks *n, const struct networks_rule *rule);
+RESULT networks_remove(struct networks *n, const struct prefix *network,
+                       enum networks_origin origin); /* ERR_NOT_FOUND */
+
+/* Takes out what has ended; looks at up to max prefixes, and goes on there with the next call. How many it took out. */
+size_t networks_sweep(struct networks *n, uint64_t now_ms, size_t max);
+
+/* All rules, also those that have ended and are not swept yet; those of one prefix one after the other. visit returns
+ * false to stop, and may change n. What changes meanwhile may be missed. */
+void networks_each(struct networks *n, bool (*visit)(void *context, const struct networks_rule *rule), void *context);
+
+struct networks_count {
+    size_t prefixes, automatic, feeds;
+    size_t bytes; /* without the allocator's own, 8 for each piece */
+};
+struct networks_count networks_count(struct networks *n);
+
+/* --- feeds */
+
+struct networks_feed_report {
+    size_t prefixes;       /* that the feed lists; a prefix that is there twice counts once */
+    size_t bad, first_bad; /* lines that are not a network; number of the first one */
+};
+/* All that the feed of this name lists, instead of what it listed before: at once for every reader, or not at all. A
+ * line is an address or a network, then nothing or what does not matter behind a space, a comma, ';' or '#'. Lines that
+ * are no network, or one shorter than the shortest prefix, are counted; a text with as many of those as others is no
+ * feed. Takes a second for a million lines and waits for readers, so not in a loop's thread. ERR_MALFORMED,
+ * ERR_BAD_VALUE (the name), ERR_LIMIT_REACHED, ERR_NO_MEMORY; then what it listed before stays in force. ends_ms 0:
+ * until it is replaced. */
+RESULT networks_feed_load(struct networks *n, const char *name, struct view text, uint64_t ends_ms,
+                          struct networks_feed_report *ret, struct problem *why);
+RESULT networks_feed_drop(struct networks *n, const char *name); /* ERR_NOT_FOUND */
+
+/* --- rows: what the operator and Holdfast said, to be kept. What feeds list comes back with their files. */
+
+struct networks_row {
+    struct view network; /* as prefix_format writes it */
+    uint8_t action, origin;
+    uint64_t ends_ms;
+};
+extern const struct entity networks_row_entity;
+/* network borrows from text. */
+struct networks_row networks_row_of(const struct networks_rule *rule, char text[static PREFIX_TEXT_SIZE]);
+RESULT networks_row_rule(const struct networks_row *row, struct networks_rule *ret); /* ERR_MALFORMED, ERR_BAD_VALUE */
+/* All of them in one piece: for each a u32 length and its entity; and back, without those that have ended. */
+void networks_save(struct networks *n, struct writer *w);
+RESULT networks_restore(struct networks *n, struct view saved, uint64_t now_ms);
+
+AUTO_DEFINE(struct networks *, networks_free);
+
+#endif

@@ -1,0 +1,45 @@
+/* What the files of networks share. */
+#ifndef HOLDFAST_DOMAIN_GUARD_NETWORKS_INSIDE_H
+#define HOLDFAST_DOMAIN_GUARD_NETWORKS_INSIDE_H
+
+#include "domain/guard/networks.h"
+#include "domain/guard/trie.h"
+
+#include <pthread.h>
+
+#define NETWORKS_BATCH 512 /* prefixes under one lock */
+#define NETWORKS_SLOTS 32  /* of feeds: one more than feeds, for the new version of one */
+
+/* The feeds in force; replaced as a whole. */
+struct networks_feeds {
+    uint32_t active; /* by bit of trie_item.feeds */
+    struct {
+        char name[NETWORKS_FEED_NAME_MAX + 1];
+        uint64_t ends_ms;
+    } slot[NETWORKS_SLOTS];
+};
+
+struct networks {
+    pthread_mutex_t lock; /* writers */
+    struct trie four, six;
+    struct rcu_bin bin;
+    struct networks_feeds *_Atomic feeds;
+    uint32_t taken;  /* slots that are in force or being filled */
+    uint32_t soiled; /* slots that are neither, but bits of theirs may be left */
+    size_t automatic;
+    struct trie_item swept; /* the last one that the sweep looked at */
+    bool swept_six, sweeping;
+};
+
+struct trie *networks_trie(struct networks *n, bool six);
+/* Prefixes to keys and back. */
+trie_key networks_key(const struct prefix *p, unsigned *ret_bits);
+struct prefix networks_prefix(const struct trie_item *i, bool six);
+
+/* With the lock, from here on. */
+void networks_lock(struct networks *n);
+void networks_unlock(struct networks *n); /* what was taken away goes when its readers are done */
+/* Puts made in the place of old (NULL: there was none), or takes old away when nothing is said in made. */
+RESULT networks_change(struct networks *n, bool six, const struct trie_item *old, const struct trie_item *made);
+
+#endif

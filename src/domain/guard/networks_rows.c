@@ -1,0 +1,155 @@
+#include "domain/guard/networks_inside.h"
+
+#include "base/fields.h"
+
+#define ROW_MAX   256
+#define PLAIN_MAX (256u * 1024 * 1024)
+
+static const char *const action_names[] = {"none", "allow", "block", NULL};
+static const char *const origin_names[] = {"operator", "automatic", "feed", NULL};
+
+static bool is_prefix(struct view text)
+{
+    struct prefix p;
+    return prefix_parse(text, &p, NULL) == OK;
+}
+
+static const struct field fields[] = {
+    FIELD(1, struct networks_row, network, TEXT, PREFIX_TEXT_SIZE - 1, .flags = FIELD_REQUIRED, .check = is_prefix,
+          .rule = "an address, or a network such as 192.0.2.0/24 or 2001:db8::/32",
+          .doc = "The addresses that it is about."),
+    FIELD(2, struct networks_row, action, ENUM, 0, .min = NETWORKS_ALLOW, .flags = FIELD_REQUIRED,
+          .names = action_names, .doc = "Whether they are let in or kept out."),
+    FIELD(3, struct networks_row, origin, ENUM, 0, .flags = FIELD_READ_ONLY | FIELD_PRINT_ZERO, .names = origin_names,
+          .doc = "Who said so."),
+    FIELD_AS(4, struct networks_row, ends_ms, "ends", TIME, 0, .doc = "When it ends; never if left out."),
+};
+const struct entity networks_row_entity = ENTITY("NetworksRow", 0x0560, 1, struct networks_row, fields);
+
+struct networks_row networks_row_of(const struct networks_rule *rule, char text[static PREFIX_TEXT_SIZE])
+{
+    prefix_format(&rule->network, text);
+    return (struct networks_row){.network = view_str(text),
+                                 .action = (uint8_t)rule->action,
+                                 .origin = (uint8_t)rule->origin,
+                                 .ends_ms = rule->ends_ms};
+}
+
+RESULT networks_row_rule(const struct networks_row *row, struct networks_rule *ret)
+{
+    struct networks_rule r = {.action = row->action, .origin = row->origin, .ends_ms = row->ends_ms};
+    if (row->origin > NETWORKS_AUTOMATIC || row->action == NETWORKS_UNSAID || row->action > NETWORKS_BLOCK)
+        return ERR_BAD_VALUE;
+    TRY(prefix_parse(row->network, &r.network, NULL));
+    *ret = r;
+    return OK;
+}
+
+/* --- each */
+
+struct each {
+    bool (*visit)(void *context, const struct networks_rule *rule);
+    void *context;
+};
+
+static bool tell(const struct each *e, const struct trie_item *i, const struct networks_feeds *feeds, bool six)
+{
+    struct networks_rule r = {
+        .network = networks_prefix(i, six), .action = i->operator_says, .ends_ms = i->operator_ends};
+    if (i->operator_says != NETWORKS_UNSAID && !e->visit(e->context, &r))
+        return false;
+    r.action = NETWORKS_BLOCK;
+    r.origin = NETWORKS_AUTOMATIC;
+    r.ends_ms = i->automatic_ends;
+    if (i->automatic && !e->visit(e->context, &r))
+        return false;
+    r.origin = NETWORKS_FEED;
+    for (uint32_t m = i->feeds & feeds->active; m; m &= m - 1) {
+        memcpy(r.feed, feeds->slot[__builtin_ctz(m)].name, sizeof r.feed);
+        r.ends_ms = feeds->slot[__builtin_ctz(m)].ends_ms;
+        if (!e->visit(e->context, &r))
+            return false;
+    }
+    return true;
+}
+
+/* Copies, since visit runs without the lock, and outside of sections so that it may change what it sees. */
+static size_t copy_batch(struct networks *n, bool six, const struct trie_item *after, struct trie_item *out,
+                         struct networks_feeds *feeds)
+{
+    const struct trie_item *items[NETWORKS_BATCH];
+    networks_lock(n);
+    size_t count = trie_after(networks_trie(n, six), after, items, NETWORKS_BATCH);
+    for (size_t i = 0; i < count; i++)
+        out[i] = *items[i];
+    *feeds = *atomic_load(&n->feeds);
+    networks_unlock(n);
+    return count;
+}
+
+static bool each_of(struct networks *n, bool six, const struct each *e)
+{
+    struct trie_item items[NETWORKS_BATCH], last;
+    struct networks_feeds feeds;
+    size_t count;
+    for (const struct trie_item *after = NULL; (count = copy_batch(n, six, after, items, &feeds)) > 0; after = &last) {
+        last = items[count - 1];
+        for (size_t i = 0; i < count; i++)
+            if (!tell(e, &items[i], &feeds, six))
+                return false;
+    }
+    return true;
+}
+
+void networks_each(struct networks *n, bool (*visit)(void *context, const struct networks_rule *rule), void *context)
+{
+    const struct each e = {visit, context};
+    if (each_of(n, false, &e))
+        (void)each_of(n, true, &e);
+}
+
+/* --- one piece */
+
+static bool save_one(void *context, const struct networks_rule *rule)
+{
+    struct writer *w = context;
+    char text[PREFIX_TEXT_SIZE];
+    uint8_t bytes[ROW_MAX];
+    struct writer one = writer_fixed(bytes, sizeof bytes);
+    struct networks_row row = networks_row_of(rule, text);
+    if (rule->origin == NETWORKS_FEED)
+        return true;
+    enum err e = entity_encode(&networks_row_entity, &row, &one);
+    if (e != OK && w->failed == OK)
+        w->failed = e;
+    writer_var(w, writer_view_of(&one));
+    return w->failed == OK;
+}
+
+void networks_save(struct networks *n, struct writer *w)
+{
+    networks_each(n, save_one, w);
+}
+
+static RESULT restore_one(struct networks *n, struct view bytes, uint64_t now_ms, struct arena *arena)
+{
+    struct networks_row row;
+    struct networks_rule rule;
+    TRY(entity_decode(&networks_row_entity, bytes, arena, &row));
+    TRY(networks_row_rule(&row, &rule));
+    return rule.ends_ms == 0 || now_ms < rule.ends_ms ? networks_put(n, &rule) : OK;
+}
+
+RESULT networks_restore(struct networks *n, struct view saved, uint64_t now_ms)
+{
+    struct reader r = reader_new(saved);
+    AUTO(arena_free) struct arena *arena = NULL;
+    TRY(arena_new(4096, PLAIN_MAX, &arena));
+    while (r.left) {
+        struct view one;
+        TRY(reader_var(&r, ROW_MAX, &one));
+        TRY(restore_one(n, one, now_ms, arena));
+        arena_reset(arena);
+    }
+    return OK;
+}
