@@ -2,7 +2,9 @@
 import json
 import os
 import pathlib
+import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -93,6 +95,41 @@ class Server:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def tls_of(home):
+    """The server's own certificate, for an nginx that does the same work."""
+    return f"ssl_protocols TLSv1.3; ssl_certificate {home}/data/tls/server.crt; ssl_certificate_key {home}/data/tls/server.key;"
+
+
+def web_server(home, servers):
+    """nginx with two workers, listening on nginx.sock among others. The caller ends it."""
+    config, user = home / "nginx.conf", "user root;" if os.getuid() == 0 else ""
+    config.write_text(f"""daemon off; {user} pid {home}/nginx.pid; error_log {home}/nginx.log; worker_processes 2;
+events {{ worker_connections 1024; }}
+http {{ access_log off; keepalive_requests 100000000; {servers} }}
+""")
+    process = subprocess.Popen(["nginx", "-c", config, "-p", home], stderr=subprocess.DEVNULL)
+    until = time.monotonic() + 10
+    while not (home / "nginx.sock").exists():
+        if time.monotonic() > until:
+            sys.exit("bench: nginx did not start")
+        time.sleep(0.05)
+    return process
+
+
+def wrk(port, path, seconds, *headers, scheme="https"):
+    out = subprocess.check_output(["wrk", "-t2", "-c128", f"-d{seconds}s", *[w for h in headers for w in ("-H", h)],
+                                   f"{scheme}://127.0.0.1:{port}{path}"], text=True)
+    if "Non-2xx" in out or "Socket errors" in out:
+        sys.exit("bench: wrk: " + out)
+    return float(re.search(r"Requests/sec:\s+([\d.]+)", out)[1])
 
 
 def load(build, socket, body, connections, seconds, directory):

@@ -12,16 +12,13 @@ secret_read_unix_vs_nginx        the same over a Unix socket, where nginx has ne
 """
 import json
 import pathlib
-import re
 import shutil
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 
-from desk import BOTS, ROOT, Server, load, request, result
+from desk import BOTS, ROOT, Server, free_port, load, request, result, tls_of, web_server, wrk
 
 BUILD, DIRECTORY = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve()
 ROUNDS, SECONDS = 5, 3
@@ -29,36 +26,10 @@ ORDER = ('{"type":"order","orders":[{"a":39,"b":false,"p":"69919.8","s":"49.8974
          '"t":{"limit":{"tif":"Gtc"}}}],"grouping":"na"}')
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
 def nginx(home, size, port):
     (home / "file").write_text("x" * size)
-    config = home / "nginx.conf"
-    config.write_text(f"""daemon off; pid {home}/nginx.pid; error_log {home}/nginx.log; worker_processes 2;
-events {{ worker_connections 1024; }}
-http {{ access_log off; keepalive_requests 100000000; root {home}; server {{ listen unix:{home}/nginx.sock; }}
-server {{ listen 127.0.0.1:{port} ssl; ssl_protocols TLSv1.3; ssl_certificate {home}/data/tls/server.crt;
-ssl_certificate_key {home}/data/tls/server.key; }} }}
-""")
-    process = subprocess.Popen(["nginx", "-c", config, "-p", home], stderr=subprocess.DEVNULL)
-    until = time.monotonic() + 10
-    while not (home / "nginx.sock").exists():
-        if time.monotonic() > until:
-            sys.exit("bench: nginx did not start")
-        time.sleep(0.05)
-    return process
-
-
-def wrk(port, path, *headers):
-    out = subprocess.check_output(["wrk", "-t2", "-c128", f"-d{SECONDS}s", *[w for h in headers for w in ("-H", h)],
-                                   f"https://127.0.0.1:{port}{path}"], text=True)
-    if "Non-2xx" in out or "Socket errors" in out:
-        sys.exit("bench: wrk: " + out)
-    return float(re.search(r"Requests/sec:\s+([\d.]+)", out)[1])
+    return web_server(home, f"""root {home}; server {{ listen unix:{home}/nginx.sock; }}
+server {{ listen 127.0.0.1:{port} ssl; {tls_of(home)} }}""")
 
 
 def ccxt():
@@ -87,8 +58,8 @@ def measure(server, home):
             rows["rate"].append(loaded(server.socket, sign, BOTS)["rate"])
             rows["secret"].append(loaded(server.socket, read, 128)["rate"])
             rows["nginx"].append(loaded(home / "nginx.sock", static, 128)["rate"])
-            rows["secret_tls"].append(wrk(server.port, path, f"Authorization: Bearer {server.reader}"))
-            rows["nginx_tls"].append(wrk(port, "/file"))
+            rows["secret_tls"].append(wrk(server.port, path, SECONDS, f"Authorization: Bearer {server.reader}"))
+            rows["nginx_tls"].append(wrk(port, "/file", SECONDS))
             print(f"round {number + 1}: " + ", ".join(f"{k} {v[-1]:.0f}" for k, v in rows.items()), file=sys.stderr)
     finally:
         web.terminate()

@@ -1,0 +1,82 @@
+#!/usr/bin/env python3
+"""Benchmarks of the guard: verdict.py BUILD DIRECTORY. Prints one JSON object.
+
+verdict_async_vs_nginx         verdicts with an API key, over TLS 1.3 with 128 connections of wrk, the record written behind,
+                               beside nginx answering a static 204 with as many workers and the same certificate.
+verdict_durable_vs_nginx       the same with the record durable before the answer.
+verdict_auth_request_vs_nginx  requests through nginx with auth_request to the guard over its Unix socket, records behind, beside
+                               the same nginx with auth_request to a static location.
+"""
+import json
+import pathlib
+import shutil
+import statistics
+import sys
+import tempfile
+
+from desk import QUICK, ROOT, Server, free_port, result, tls_of, web_server, wrk
+
+BUILD, DIRECTORY = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve()
+ROUNDS, SECONDS = 5, 3
+GUARD = """guard:
+  proxies: [unix, 127.0.0.1]
+  record: {record}
+  endpoints: [{{path: /api/v1/opportunities, methods: [GET], permission: mev:view}}]
+"""
+ASKED = ("X-Forwarded-Method: GET", "X-Forwarded-Uri: /api/v1/opportunities?chain=1", "X-Forwarded-For: 192.0.2.7")
+
+
+def servers(home, port, guarded, static):
+    """A static 204 over TLS; the same answer behind the guard, and behind a location that allows all."""
+    return f"""upstream holdfast {{ server unix:{home}/data/run/api.sock; keepalive 64; }}
+upstream application {{ server unix:{home}/nginx.sock; keepalive 64; }}
+server {{ listen unix:{home}/nginx.sock; location / {{ return 204; }} }}
+server {{ listen 127.0.0.1:{port} ssl; {tls_of(home)} location / {{ return 204; }} }}
+server {{ listen 127.0.0.1:{guarded}; include {ROOT}/docs/proxies/nginx.conf; }}
+server {{ listen 127.0.0.1:{static}; auth_request /_allow; location = /_allow {{ internal; return 204; }}
+location / {{ proxy_pass http://application; proxy_http_version 1.1; proxy_set_header Connection ""; }} }}"""
+
+
+def run(record, measured):
+    """Calls measured(server, home, key) with a server that records so."""
+    home = pathlib.Path(tempfile.mkdtemp(prefix="verdict-", dir=DIRECTORY))
+    server = Server(BUILD, home, config=QUICK + GUARD.format(record=record), port=free_port())
+    home.chmod(0o755)
+    try:
+        server.start()
+        server.initialise()
+        return measured(server, home, server.key("bench-bot", "viewer", "read_only"))
+    finally:
+        server.stop()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def measure(server, home, key, rows):
+    port, guarded, static = free_port(), free_port(), free_port()
+    web = web_server(home, servers(home, port, guarded, static))
+    bearer = f"Authorization: Bearer {key}"
+    try:
+        for number in range(ROUNDS):
+            rows["verdict"].append(wrk(server.port, "/api/v1/guard/verdict", SECONDS, bearer, *ASKED))
+            rows["nginx"].append(wrk(port, "/", SECONDS, bearer))
+            if "guarded" in rows:
+                rows["guarded"].append(wrk(guarded, "/api/v1/opportunities", SECONDS, bearer, scheme="http"))
+                rows["static"].append(wrk(static, "/api/v1/opportunities", SECONDS, bearer, scheme="http"))
+            print(f"round {number + 1}: " + ", ".join(f"{k} {v[-1]:.0f}" for k, v in rows.items()), file=sys.stderr)
+    finally:
+        web.terminate()
+        web.wait()
+    return {k: statistics.median(v) for k, v in rows.items()}
+
+
+def main():
+    behind = run("behind", lambda *a: measure(*a, {"verdict": [], "nginx": [], "guarded": [], "static": []}))
+    durable = run("durable", lambda *a: measure(*a, {"verdict": [], "nginx": []}))
+    print(json.dumps({
+        "verdict_async_vs_nginx": result(behind["verdict"], behind["nginx"], "verdicts/s"),
+        "verdict_durable_vs_nginx": result(durable["verdict"], durable["nginx"], "verdicts/s"),
+        "verdict_auth_request_vs_nginx": result(behind["guarded"], behind["static"], "requests/s"),
+    }))
+
+
+main()
