@@ -75,7 +75,8 @@ static void stranger(const struct api_key_shown *shown, struct api_entry *ret)
                                         [API_KEY_SUSPENDED_NOW] = "wrong secret, once too often",
                                         [API_KEY_SUSPENDED_HERE] = "suspended"};
 
-    ret->named = ret->known;
+    if (shown->parts->environment) /* else its id says nothing to anybody */
+        ret->named = ret->known;
     ret->known = (struct view){0};
     ret->detail = view_str(words[shown->why]);
     ret->event = shown->why == API_KEY_SUSPENDED_NOW ? EVENT_API_KEY_SUSPENDED : EVENT_API_KEY_INVALID;
@@ -90,7 +91,7 @@ static RESULT by_key(struct http_request *req, struct view text, struct api_entr
     struct api_key_found found;
     enum err e;
 
-    TRY(api_key_parse(text, &parts));
+    TRY(api_key_read(keys_of(req), text, &parts));
     TRY(printed(req->arena, "key:", view_str(parts.id), &ret->known));
     e = api_keys_verify(t->shared->api_keys, keys_of(req), &shown, req->arena, &found);
     if (e == ERR_BAD_CREDENTIALS)
@@ -337,11 +338,11 @@ static RESULT shown(struct http_request *req, struct api_entry *ret)
         return by_basic(req, token, ret);
     if (!with_scheme(authorization, BEARER, &token))
         return ERR_UNAUTHENTICATED;
-    if (view_starts(token, "hfk_"))
-        return by_key(req, token, ret);
     if (view_starts(token, "hfs_"))
         return by_session(req, token, false, ret);
-    return view_starts(token, "eyJ") ? by_token(req, token, ret) : ERR_BAD_CREDENTIALS; /* a JSON object's beginning */
+    if (view_starts(token, "eyJ")) /* a JSON object's beginning */
+        return by_token(req, token, ret);
+    return by_key(req, token, ret); /* it may have been issued elsewhere */
 }
 
 void auth_find(struct http_request *req, struct api_entry *ret)

@@ -95,6 +95,26 @@ static RESULT make(struct key_work *w)
     return key_op_keep(w, &parts);
 }
 
+/* Nobody's text has a SHA-256 of zeros. */
+static bool is_import(const struct key_create *q)
+{
+    static const uint8_t none[sizeof q->sha256];
+    return memcmp(q->sha256, none, sizeof none) != 0;
+}
+
+static RESULT take_over(struct key_work *w, const struct key_create *q)
+{
+    struct api_key_parts parts;
+    struct api_key_found there;
+    TRY(api_key_foreign(people_keys(w->req), q->sha256, &parts));
+    if (api_keys_find(key_op_table(w->req), view_str(parts.id), w->req->arena, &there) == OK)
+        return ERR_EXISTS;
+    TRY(arena_copy(w->req->arena, VIEW(parts.id, API_KEY_ID_LEN), &w->key.id));
+    w->key.imported = true;
+    w->event = EVENT_API_KEY_IMPORTED;
+    return key_op_keep(w, &parts);
+}
+
 static enum http_outcome create_post(struct http_request *req)
 {
     struct key_create q = {0};
@@ -114,7 +134,7 @@ static enum http_outcome create_post(struct http_request *req)
         return people_refuse(req, "key:", w->key.name, refused);
     if (check_create(w, &why) != OK)
         return http_answer_problem(req, &why);
-    enum err e = make(w);
+    enum err e = is_import(&q) ? take_over(w, &q) : make(w);
     return e == OK ? key_op_commit(w) : http_answer_error(req, e);
 }
 
@@ -154,6 +174,7 @@ static RESULT remake(struct key_work *w, uint32_t grace_seconds)
         k->old_until_ms = now + grace_seconds * SECOND_MS;
     }
     api_key_begin(k, now); /* lasts as long as the one before */
+    k->imported = false;
     k->rotated_ms = now;
     return key_op_keep(w, &parts);
 }

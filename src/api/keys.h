@@ -13,7 +13,7 @@ struct key_view {
     uint32_t per_hour, per_day, burst;
     struct text_list allowed_networks, blocked_networks, allowed_endpoints, blocked_endpoints;
     uint32_t suspended_sources;
-    bool mfa_required, renewable, rotation_due;
+    bool mfa_required, renewable, rotation_due, imported;
     uint64_t unlocked_until;
 };
 extern const struct entity key_view_entity, key_page_entity, key_query_entity, key_create_entity, key_rotate_entity,
@@ -40,6 +40,7 @@ struct key_create {
     uint32_t per_hour, per_day, burst;
     struct text_list allowed_networks, blocked_networks, allowed_endpoints, blocked_endpoints;
     bool mfa_required, renewable;
+    uint8_t sha256[32]; /* not zero: of a key that was issued elsewhere */
 };
 #define KEY_DAYS_DEFAULT 90
 #define KEY_DAYS_MAX     366

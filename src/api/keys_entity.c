@@ -51,6 +51,7 @@ static const struct field view_fields[] = {
     FIELD(28, struct key_view, unlocked_until, TIME, 0, .doc = "So long it is."),
     FIELD(29, struct key_view, renewable, BOOL, 0, .doc = "It can be prolonged in its last 7 days."),
     FIELD(30, struct key_view, rotation_due, BOOL, 0, .doc = "Its secret is 30 days old or older."),
+    FIELD(31, struct key_view, imported, BOOL, 0, .doc = "It was issued elsewhere."),
 };
 const struct entity key_view_entity = ENTITY("KeyView", 0x0720, 1, struct key_view, view_fields);
 
@@ -112,6 +113,9 @@ static const struct field create_fields[] = {
     FIELD(19, struct key_create, mfa_required, BOOL, 0,
           .doc = "It works only for some hours after its owner unlocked it with a second factor."),
     FIELD(20, struct key_create, renewable, BOOL, 0, .doc = "It can be prolonged in its last 7 days."),
+    FIELD(21, struct key_create, sha256, FIXED, 32,
+          .doc = "Takes over a key that was issued elsewhere, of 16 to 256 bytes, by the SHA-256 of its text: none is "
+                 "made."),
 };
 const struct entity key_create_entity = ENTITY("KeyCreate", 0x0723, 1, struct key_create, create_fields);
 
@@ -133,7 +137,7 @@ static bool source_valid(struct view v)
 }
 
 static const struct field verify_fields[] = {
-    FIELD(1, struct key_verify, key, TEXT, 128, .flags = FIELD_REQUIRED | FIELD_WRITE_ONLY, .min = 1),
+    FIELD(1, struct key_verify, key, TEXT, API_KEY_FOREIGN_MAX, .flags = FIELD_REQUIRED | FIELD_WRITE_ONLY, .min = 1),
     FIELD(2, struct key_verify, permission, TEXT, 32, .doc = "Also ask for this one, such as market:read."),
     FIELD(3, struct key_verify, source, TEXT, 64, .check = source_valid, .rule = "an address, or unix:UID",
           .doc = "Where the request came from that the key was shown with."),
@@ -192,6 +196,7 @@ RESULT key_view_fill(const struct api_key *k, struct view text, uint64_t now_ms,
                              .mfa_required = k->mfa_required,
                              .unlocked_until = k->unlocked_ms > now_ms ? k->unlocked_ms : 0,
                              .renewable = k->renewable,
+                             .imported = k->imported,
                              .rotation_due = api_key_rotation_due(k, now_ms)};
     return people_environments_put(k->secret_environments, arena, &ret->environments);
 }

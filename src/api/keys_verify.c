@@ -48,7 +48,7 @@ static RESULT find(struct asking *a, enum verdict *ret)
 {
     struct api_shared *s = api_of(a->req)->shared;
     bool said = a->q.source.len && network_source_parse(a->q.source, &a->from) == OK;
-    enum err e = api_key_parse(a->q.key, &a->parts);
+    enum err e = api_key_read(people_keys(a->req), a->q.key, &a->parts);
     a->shown = (struct api_key_shown){.parts = &a->parts,
                                       .from = said ? &a->from : NULL,
                                       .via = api_caller_of(a->req)->actor,

@@ -52,12 +52,12 @@ extern cli_handler server_run, operator_init, operator_unseal, operator_seal, op
     sessions_login, sessions_logout, sessions_whoami, sessions_password, secrets_put, secrets_get, secrets_list,
     secrets_rotate, secrets_revoke, secrets_history, secrets_delete, secrets_undelete, secrets_destroy, credentials_put,
     credentials_policy, credentials_list, credentials_show, credentials_freeze, credentials_release, credentials_revoke,
-    credentials_test, credentials_venues, signing_run, keys_create, keys_list, keys_show, keys_usage, keys_rotate,
-    keys_renew, keys_unlock, keys_suspend, keys_reactivate, keys_revoke, roles_list, roles_show, roles_create,
-    roles_change, roles_delete, mappings_list, mappings_create, mappings_delete, explain_run, explain_who_can,
-    users_list, users_create, users_show, users_change, users_invite, users_delete, users_import, users_search,
-    profile_show, mfa_totp, mfa_recovery, mfa_list, mfa_passkeys, mfa_remove, mfa_verify, mfa_reset, sessions_list,
-    sessions_revoke, audit_tail, audit_search, audit_show, audit_verify, audit_export, audit_checkpoint, status_show,
-    completion_run, help_run, help_version;
+    credentials_test, credentials_venues, signing_run, keys_create, keys_import, keys_list, keys_show, keys_usage,
+    keys_rotate, keys_renew, keys_unlock, keys_suspend, keys_reactivate, keys_revoke, roles_list, roles_show,
+    roles_create, roles_change, roles_delete, mappings_list, mappings_create, mappings_delete, explain_run,
+    explain_who_can, users_list, users_create, users_show, users_change, users_invite, users_delete, users_import,
+    users_search, profile_show, mfa_totp, mfa_recovery, mfa_list, mfa_passkeys, mfa_remove, mfa_verify, mfa_reset,
+    sessions_list, sessions_revoke, audit_tail, audit_search, audit_show, audit_verify, audit_export, audit_checkpoint,
+    status_show, completion_run, help_run, help_version;
 
 #endif

@@ -4,6 +4,7 @@
 #include "cli/ask.h"
 #include "cli/fields_json.h"
 #include "cli/output.h"
+#include "crypto/hash.h"
 #include "crypto/sign.h"
 
 #include <pwd.h>
@@ -11,6 +12,8 @@
 #define KEYS         "/api/v1/keys"
 #define EXPIRES_DAYS 90
 #define DAY_SECONDS  86400
+#define FOREIGN_MIN  16 /* bytes of a key that was issued elsewhere */
+#define FOREIGN_MAX  256
 
 static const struct column columns[] = {
     {"id", "Id"},
@@ -38,6 +41,7 @@ static const struct column columns[] = {
     {"allowed_endpoints", "Only for"},
     {"blocked_endpoints", "Never for"},
     {"suspended_sources", "Suspended sources"},
+    {"imported", "Issued elsewhere"},
     {"renewable", "Renewable"},
     {"rotation_due", "Rotation due"},
     {"mfa_required", "Needs unlocking"},
@@ -124,13 +128,12 @@ static void put_policy(struct writer *body, const struct args *a)
         json_bool(body, "mfa_required", true);
 }
 
-RESULT keys_create(struct cli *c)
+/* What is said of a new key, without the braces. */
+static RESULT put_key(struct cli *c, struct writer *body)
 {
-    AUTO_WRITER body = writer_new(65536);
     const struct args *a = &c->args;
     const char *environment = args_text(a, "environment"), *usage = args_text(a, "usage");
     uint64_t life = args_number(a, "expires", EXPIRES_DAYS * DAY_SECONDS);
-    struct api_answer answer;
 
     if (!args_has(a, "role"))
         return cli_fail(c, ERR_USAGE, "--role", "what may it do? Give it a --role, such as trader or read_only");
@@ -138,23 +141,69 @@ RESULT keys_create(struct cli *c)
         return cli_fail(c, ERR_OUT_OF_RANGE, "--expires", "a key's life is counted in whole days, such as 1d or 90d");
     if (!usage)
         usage = args_has(a, "credential") ? "execute_only" : "read_write";
+    json_text(body, "name", view_str(a->arguments[0]));
+    fields_json_text(body, a, "owner", "owner");
+    fields_json_text(body, a, "description", "description");
+    json_text(body, "environment", view_str(environment ? environment : "production"));
+    json_text(body, "usage", view_str(usage));
+    fields_json_texts(body, a, "role", "roles");
+    fields_json_texts(body, a, "credential", "credentials");
+    fields_json_texts(body, a, "access", "environments");
+    json_u64(body, "expires_days", life / DAY_SECONDS);
+    put_policy(body, a);
+    TRY(put_unix_user(c, body));
+    return put_proof_key(c, body);
+}
+
+RESULT keys_create(struct cli *c)
+{
+    AUTO_WRITER body = writer_new(65536);
+    struct api_answer answer;
+
     json_open(&body, '{');
-    json_text(&body, "name", view_str(a->arguments[0]));
-    fields_json_text(&body, a, "owner", "owner");
-    fields_json_text(&body, a, "description", "description");
-    json_text(&body, "environment", view_str(environment ? environment : "production"));
-    json_text(&body, "usage", view_str(usage));
-    fields_json_texts(&body, a, "role", "roles");
-    fields_json_texts(&body, a, "credential", "credentials");
-    fields_json_texts(&body, a, "access", "environments");
-    json_u64(&body, "expires_days", life / DAY_SECONDS);
-    put_policy(&body, a);
-    TRY(put_unix_user(c, &body));
-    TRY(put_proof_key(c, &body));
+    TRY(put_key(c, &body));
     json_close(&body, '}');
     TRY(writer_done(&body));
     TRY(api_call(c, "POST", KEYS, writer_view_of(&body), &answer));
     return show_key(c, answer.body);
+}
+
+/* The text never leaves this program. */
+static RESULT put_sha256(struct cli *c, struct writer *body)
+{
+    AUTO(secret_free) struct secret *text = NULL;
+    const char *given = args_text(&c->args, "sha256");
+    uint8_t hash[SHA256_SIZE];
+    char hex[2 * SHA256_SIZE + 1] = "";
+    struct writer w = writer_fixed(hex, sizeof hex - 1);
+
+    if (given && args_has(&c->args, "key-file"))
+        return cli_fail(c, ERR_USAGE, "--sha256", "give the key or its SHA-256, not both");
+    if (given) {
+        json_text(body, "sha256", view_str(given));
+        return OK;
+    }
+    TRY(ask_secret(c, "key-file", "Key issued elsewhere", &text));
+    if (secret_len(text) < FOREIGN_MIN || secret_len(text) > FOREIGN_MAX)
+        return cli_fail(c, ERR_OUT_OF_RANGE, "--key-file", "a key has 16 to 256 bytes");
+    sha256(secret_view(text), hash);
+    hex_put(&w, VIEW_OF(hash));
+    json_text(body, "sha256", view_str(hex));
+    return OK;
+}
+
+RESULT keys_import(struct cli *c)
+{
+    AUTO_WRITER body = writer_new(65536);
+    struct api_answer answer;
+
+    json_open(&body, '{');
+    TRY(put_key(c, &body));
+    TRY(put_sha256(c, &body));
+    json_close(&body, '}');
+    TRY(writer_done(&body));
+    TRY(api_call(c, "POST", KEYS, writer_view_of(&body), &answer));
+    return output_object(c, answer.body, columns, ARRAY_LEN(columns));
 }
 
 RESULT keys_rotate(struct cli *c)

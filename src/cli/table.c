@@ -112,7 +112,24 @@ const size_t command_common_count = ARRAY_LEN(command_common);
 #define PATH_ARGUMENT       ARGUMENT("PATH", "such as exchange/binance/main")
 #define CREDENTIAL_ARGUMENT ARGUMENT("PATH", "the credential, such as exchange/binance/main")
 #define CHANGES             (COMMAND_API | COMMAND_RECORDED)
-#define SECRETS             (CHANGES | COMMAND_REASON)
+#define KEY_POLICY                                                                                                     \
+    VALUE("owner", TEXT, "USER", "who is responsible; you"), VALUE("description", TEXT, "TEXT", "for people"),         \
+        ENVIRONMENT, CHOICE("usage", "USAGE", usages, "what for; execute_only with --credential, else read_write"),    \
+        ROLE, VALUE("credential", TEXTS, "PATH", "it may sign with; * at the end; may be repeated"),                   \
+        VALUE("access", TEXTS, "ENVIRONMENT", "whose secrets it may touch; may be repeated"),                          \
+        VALUE("expires", DURATION, "TIME", "from now, in whole days (90d)"),                                           \
+        VALUE("unix-user", TEXT, "USER", "the Unix user on the server's host that is this bot"),                       \
+        VALUE("proof-key", FILE, "FILE", "the bot's Ed25519 key (PEM): its public half is noted"),                     \
+        VALUE("per-hour", NUMBER, "COUNT", "requests in an hour of UTC (1000)"),                                       \
+        VALUE("per-day", NUMBER, "COUNT", "requests in a day of UTC (10000)"),                                         \
+        VALUE("burst", NUMBER, "COUNT", "requests at once (100)"),                                                     \
+        VALUE("allow-network", TEXTS, "NETWORK", "works from there alone, as 192.0.2.0/24; may be repeated"),          \
+        VALUE("block-network", TEXTS, "NETWORK", "never from there; may be repeated"),                                 \
+        VALUE("allow-endpoint", TEXTS, "ENDPOINT", "for these alone, as 'GET /api/v1/secrets'; may be repeated"),      \
+        VALUE("block-endpoint", TEXTS, "ENDPOINT", "never for these; may be repeated"),                                \
+        FLAG("renewable", 0, "its end can be put off in the last 7 days"),                                             \
+        FLAG("mfa-required", 0, "works only for some hours after you unlocked it with a second factor")
+#define SECRETS (CHANGES | COMMAND_REASON)
 
 #define SORTED_HELP                                                                                                    \
     "A table is in the order of the paths if all of it fits one page. Pages of a longer list, and -o json, come in "   \
@@ -365,25 +382,16 @@ const struct cli_command command_table[] = {
         "The key is shown once. It may sign with the credentials that are named, and holds the roles that are given, "
         "never "
         "more than you do.",
-        OPTIONS(
-            VALUE("owner", TEXT, "USER", "who is responsible; you"), VALUE("description", TEXT, "TEXT", "for people"),
-            ENVIRONMENT, CHOICE("usage", "USAGE", usages, "what for; execute_only with --credential, else read_write"),
-            ROLE, VALUE("credential", TEXTS, "PATH", "it may sign with; * at the end; may be repeated"),
-            VALUE("access", TEXTS, "ENVIRONMENT", "whose secrets it may touch; may be repeated"),
-            VALUE("expires", DURATION, "TIME", "from now, in whole days (90d)"),
-            VALUE("unix-user", TEXT, "USER", "the Unix user on the server's host that is this bot"),
-            VALUE("proof-key", FILE, "FILE", "the bot's Ed25519 key (PEM): its public half is noted"),
-            VALUE("per-hour", NUMBER, "COUNT", "requests in an hour of UTC (1000)"),
-            VALUE("per-day", NUMBER, "COUNT", "requests in a day of UTC (10000)"),
-            VALUE("burst", NUMBER, "COUNT", "requests at once (100)"),
-            VALUE("allow-network", TEXTS, "NETWORK", "works from there alone, as 192.0.2.0/24; may be repeated"),
-            VALUE("block-network", TEXTS, "NETWORK", "never from there; may be repeated"),
-            VALUE("allow-endpoint", TEXTS, "ENDPOINT", "for these alone, as 'GET /api/v1/secrets'; may be repeated"),
-            VALUE("block-endpoint", TEXTS, "ENDPOINT", "never for these; may be repeated"),
-            FLAG("renewable", 0, "its end can be put off in the last 7 days"),
-            FLAG("mfa-required", 0, "works only for some hours after you unlocked it with a second factor")),
-        ARGUMENTS(ARGUMENT("NAME", "for people")),
+        OPTIONS(KEY_POLICY), ARGUMENTS(ARGUMENT("NAME", "for people")),
         "holdfast key create market-maker --role trader \\\n    --credential exchange/binance/main"),
+    COMMAND("key import", keys_import, CHANGES, "take over an API key that was issued elsewhere",
+            "Only the SHA-256 of its text is sent and kept; the text itself is asked for, or read with --key-file. It "
+            "should have "
+            "at least 128 bits from a random generator: nobody can tell from its SHA-256.",
+            OPTIONS(VALUE("key-file", FILE, "FILE", "the key's text, one line; - is standard input"),
+                    VALUE("sha256", TEXT, "HEX", "instead: the SHA-256 of its text"), KEY_POLICY),
+            ARGUMENTS(ARGUMENT("NAME", "for people")),
+            "holdfast key import old-feed --role viewer --key-file old-feed.key"),
     COMMAND("key list", keys_list, CHANGES, "API keys", NULL,
             OPTIONS(VALUE("owner", TEXT, "USER", "of this user alone"),
                     VALUE("expires-within", DURATION, "TIME", "those that will have expired by then, in whole days"),

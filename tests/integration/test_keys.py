@@ -1,4 +1,7 @@
 """API keys against a real server: where a key is shown from, what survives a kill, and the command line."""
+import hashlib
+import json
+import secrets
 import time
 
 import pytest
@@ -115,3 +118,30 @@ def test_usage_is_told_to_its_owner_alone(desk, key):
     nosy.refused("forbidden", "GET", f"/api/v1/keys/{key['id']}/usage")
     nosy.refused("forbidden", "GET", "/api/v1/keys/0000000000000000/usage")
     desk.api().ok("GET", f"/api/v1/keys/{key['id']}/usage", headers={"X-API-Key": key["key"]})
+
+
+def test_a_key_issued_elsewhere_goes_on_working(desk):
+    text = "sk_prod_" + secrets.token_hex(16)
+    file = desk.file("elsewhere.key", text + "\n")
+    made = desk.cli_json("key", "import", "old feed", "--role", "viewer", "--key-file", file, "--allow-network", "unix")
+    assert made["imported"] and "key" not in made and text not in json.dumps(made)
+    local, network = desk.api(unix=True), desk.api()
+    for headers in ({"X-API-Key": text}, {"Authorization": f"Bearer {text}"}):
+        assert local.ok("GET", "/api/v1/session", headers=headers)["actor"] == f"key:{made['id']}"
+    network.refused("forbidden", "GET", "/api/v1/session", headers={"X-API-Key": text})  # the policy of any other key
+    network.refused("bad-credentials", "GET", "/api/v1/session", headers={"X-API-Key": text + "x"})
+    network.refused("bad-credentials", "GET", "/api/v1/session", headers={"Authorization": f"Bearer {text}x"})
+    network.refused("key-malformed", "GET", "/api/v1/session", headers={"X-API-Key": "short"})
+    said = desk.admin.ok("POST", "/api/v1/keys/verify", {"key": text, "source": "unix:0", "method": "GET", "path": "/x"})
+    assert said["reason"] == "VALID" and said["id"] == made["id"]
+    # Only once, whoever has it and however he says it.
+    desk.cli("key", "import", "again", "--role", "viewer", "--sha256", hashlib.sha256(text.encode()).hexdigest(), code=6)
+    fresh = desk.cli_json("key", "rotate", made["id"], "--grace", "1h")
+    assert fresh["id"] == made["id"] and fresh["key"].startswith("hfk_live_")
+    for key in (text, fresh["key"]):
+        local.ok("GET", "/api/v1/session", headers={"X-API-Key": key})
+    desk.cli("key", "revoke", made["id"], "--yes")
+    for key in (text, fresh["key"]):
+        local.refused("key-disabled", "GET", "/api/v1/session", headers={"X-API-Key": key})
+    found = desk.admin.ok("GET", "/api/v1/audit/records?type=API_KEY_IMPORTED")["records"]
+    assert [r["what"]["resource"] for r in found] == [f"key:{made['id']}"] and text not in desk.log(2000)

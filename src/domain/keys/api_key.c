@@ -62,6 +62,7 @@ static const struct field fields[] = {
     FIELD(32, struct api_key, unlocked_ms, TIME, 0, .flags = FIELD_READ_ONLY),
     FIELD(33, struct api_key, term_ms, TIME, 0, .flags = FIELD_READ_ONLY),
     FIELD(34, struct api_key, told, U8, NOTICE_EXPIRED, .flags = FIELD_HIDDEN),
+    FIELD(35, struct api_key, imported, BOOL, 0, .flags = FIELD_READ_ONLY),
 };
 const struct entity api_key_entity = ENTITY("ApiKey", 0x0511, 1, struct api_key, fields);
 
@@ -244,6 +245,36 @@ RESULT api_key_parse(struct view text, struct api_key_parts *ret)
     sha256(text, p.hash);
     *ret = p;
     return OK;
+}
+
+/* --- issued elsewhere */
+
+/* The first epoch is never retired (crypto/keyring.h), so an id stays what it is. */
+#define FOREIGN_EPOCH 1
+#define FOREIGN_BYTES 11 /* as many as fit 16 characters */
+
+RESULT api_key_foreign(const struct row_keys *keys, const uint8_t hash[static 32], struct api_key_parts *ret)
+{
+    uint8_t pepper[32], tag[SHA256_SIZE];
+    struct api_key_parts p = {0};
+    TRY(keyring_subkey(row_keys_ring(keys), FOREIGN_EPOCH, PURPOSE_PEPPER, pepper));
+    hmac_sha256_list(VIEW_OF(pepper), (struct view[]){VIEW_STR("id of a foreign key"), VIEW(hash, 32)}, 2, tag);
+    wipe(pepper, sizeof pepper);
+    memcpy(p.hash, hash, sizeof p.hash);
+    TRY(base62_put(tag, FOREIGN_BYTES, p.id, API_KEY_ID_LEN));
+    *ret = p;
+    return OK;
+}
+
+RESULT api_key_read(const struct row_keys *keys, struct view text, struct api_key_parts *ret)
+{
+    uint8_t hash[SHA256_SIZE];
+    if (view_starts(text, PREFIX))
+        return api_key_parse(text, ret);
+    if (text.len < API_KEY_FOREIGN_MIN || text.len > API_KEY_FOREIGN_MAX)
+        return ERR_KEY_MALFORMED;
+    sha256(text, hash);
+    return api_key_foreign(keys, hash, ret);
 }
 
 /* --- what is kept */

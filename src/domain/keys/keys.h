@@ -15,7 +15,7 @@
 #define API_KEY_TEXT_SIZE 96
 
 struct api_key_parts {
-    uint8_t environment; /* 1 development, 2 staging, 3 production */
+    uint8_t environment; /* 1 development, 2 staging, 3 production; 0: its text does not say, it was issued elsewhere */
     char id[API_KEY_ID_LEN + 1];
     uint8_t hash[32]; /* SHA-256 of the whole text */
 };
@@ -26,6 +26,14 @@ struct api_key;
 RESULT api_key_remake(const struct random *random, const struct api_key *key, char out[static API_KEY_TEXT_SIZE],
                       struct api_key_parts *ret);
 RESULT api_key_parse(struct view text, struct api_key_parts *ret); /* ERR_KEY_MALFORMED without any look-up */
+
+/* Keys that were issued elsewhere: any text without the prefix, of which the SHA-256 was imported. Their id is a keyed
+ * hash of it, so that they are found by what is shown, and a look-up's time tells nothing about it. */
+#define API_KEY_FOREIGN_MIN 16
+#define API_KEY_FOREIGN_MAX 256
+RESULT api_key_foreign(const struct row_keys *keys, const uint8_t sha256[static 32], struct api_key_parts *ret);
+/* Either kind. ERR_KEY_MALFORMED. */
+RESULT api_key_read(const struct row_keys *keys, struct view text, struct api_key_parts *ret);
 
 #define API_KEY_NAME_MAX        128
 #define API_KEY_DESCRIPTION_MAX 512
@@ -61,6 +69,7 @@ struct api_key {             /* entity ApiKey, TABLE_KEY, key by id */
     bool renewable;       /* its end can be put off */
     uint64_t unlocked_ms; /* until */
     uint64_t term_ms;     /* since when its life counts; 0: since it was rotated, or made */
+    bool imported;        /* issued elsewhere: its text is not ours */
     uint8_t told;         /* FIELD_HIDDEN: enum api_key_notice that was recorded last, of this life */
 };
 extern const struct entity api_key_entity;

@@ -227,6 +227,37 @@ static void test_right_wrong_unknown(void **state)
     assert_int_equal(show(&other, rig->now_ms, &f), ERR_BAD_CREDENTIALS);
 }
 
+/* A key that was issued elsewhere is found by what is shown, before and after a rotation of the data key. */
+static void test_foreign_keys_are_found_by_their_hash(void **state)
+{
+    static const char text[] = "sk_prod_0123456789";
+    struct made m;
+    struct api_key k = make(&m, "alice");
+    struct api_key_found f;
+    struct api_key_shown shown = {.parts = &m.parts, .from = &here, .now_ms = rig->now_ms};
+    (void)state;
+    assert_int_equal(api_key_read(rig->keys, VIEW_STR(text), &m.parts), OK);
+    assert_int_equal(strlen(m.parts.id), API_KEY_ID_LEN);
+    keep(&k, &m);
+    assert_int_equal(put(&k, NULL), OK);
+    for (int rotated = 0; rotated < 2; rotated++) {
+        struct api_key_parts again;
+        assert_int_equal(api_key_read(rig->keys, VIEW_STR(text), &again), OK);
+        assert_string_equal(again.id, m.parts.id);
+        shown.parts = &again;
+        assert_int_equal(api_keys_verify(table, rig->keys, &shown, arena, &f), OK);
+        assert_int_equal(api_key_read(rig->keys, VIEW_STR("sk_prod_0123456788"), &again), OK);
+        assert_string_not_equal(again.id, m.parts.id);
+        assert_int_equal(api_keys_verify(table, rig->keys, &shown, arena, &f), ERR_BAD_CREDENTIALS);
+        again = m.parts; /* its id alone, however one comes by it, is no key */
+        again.hash[31] ^= 1;
+        assert_int_equal(api_keys_verify(table, rig->keys, &shown, arena, &f), ERR_BAD_CREDENTIALS);
+        rig_rotate(rig);
+    }
+    assert_int_equal(api_key_read(rig->keys, VIEW_STR("fifteen bytes.."), &m.parts), ERR_KEY_MALFORMED);
+    assert_int_equal(api_key_read(rig->keys, VIEW_STR("hfk_live_is always ours"), &m.parts), ERR_KEY_MALFORMED);
+}
+
 static struct made guess(const struct api_key *k)
 {
     struct made m;
@@ -538,6 +569,7 @@ int main(void)
         T(rubbish_is_malformed),
         T(ids_use_the_whole_alphabet),
         T(right_wrong_unknown),
+        T(foreign_keys_are_found_by_their_hash),
         T(guesses_suspend_for_their_source),
         T(suspension_outlives_a_change_and_can_be_forgiven),
         T(the_right_secret_begins_the_count_anew),
