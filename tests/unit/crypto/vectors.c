@@ -103,3 +103,21 @@ void vectors_run(const struct vectors *v)
     assert_int_equal(t.wrong, 0);
     assert_int_equal(t.known, v->refused ? 1 : 0); /* exactly the stated one */
 }
+
+void vectors_each(const char *file, bool (*accepts)(const json_t *group, const json_t *test), bool wanted)
+{
+    json_t *root = load(file);
+    const json_t *groups = json_object_get(root, "testGroups");
+    size_t ran = 0;
+    for (size_t g = 0; g < json_array_size(groups); g++) {
+        const json_t *group = json_array_get(groups, g), *tests = json_object_get(group, "tests");
+        for (size_t i = 0; i < json_array_size(tests); i++, ran++) {
+            const json_t *test = json_array_get(tests, i);
+            if (accepts(group, test) != wanted)
+                fail_msg("%s, tcId %d", file, vectors_int(test, "tcId"));
+            release();
+        }
+    }
+    assert_int_equal(ran, vectors_int(root, "numberOfTests"));
+    json_decref(root);
+}
