@@ -1,5 +1,5 @@
 /* One verdict for a request that a proxy asks about (SPEC GRD-1), in a fixed order: may this proxy ask, what is asked
- * about, who asks, may he. Every stage can refuse, and what none allows is refused. */
+ * about, is its network let in, who asks, may he. Every stage can refuse, and what none allows is refused. */
 #include "api/behind.h"
 #include "api/inside.h"
 #include "api/people.h"
@@ -201,9 +201,14 @@ static RESULT name_resource(struct asking *a)
 static enum http_outcome judge(struct asking *a)
 {
     const struct guard *guard = api_of(a->req)->shared->guard;
+    struct address from;
     if (name_resource(a) != OK)
         return http_answer_error(a->req, ERR_NO_MEMORY);
     proxied_stand_for(a->req, &a->proxied);
+    memcpy(from.b, a->req->peer.address, sizeof from.b);
+    enum err e = guard_admits(guard, &from, a->req->wall_ms);
+    if (e != OK)
+        return refuse_code(a, e);
     a->no_rule = endpoints_find(guard_endpoints(guard), a->proxied.method, a->proxied.path, &a->permission);
     if (a->no_rule == OK && a->permission == PERMISSION_PUBLIC)
         return allow(a);

@@ -77,9 +77,16 @@ struct config_guard_endpoint {
     struct text_list methods; /* empty: all */
     uint8_t permission;       /* by its place in base/permissions.def, from 1 up */
 };
+enum config_guard_others { CONFIG_OTHERS_REFUSE = 1, CONFIG_OTHERS_ALLOW };
+struct config_guard_networks {
+    struct text_list allow; /* 127.0.0.0/8, 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, ::1, fc00::/7 */
+    struct text_list block;
+    uint8_t others; /* enum config_guard_others, of whom neither list names: refuse */
+};
 enum config_guard_record { CONFIG_GUARD_DURABLE = 1, CONFIG_GUARD_BEHIND };
 struct config_guard {
-    struct text_list proxies;     /* who may ask: networks, "unix"; nobody if left out */
+    struct text_list proxies; /* who may ask: networks, "unix"; nobody if left out */
+    struct config_guard_networks networks;
     uint8_t record;               /* enum config_guard_record, of what was allowed: durable */
     struct entity_list endpoints; /* config_guard_endpoint */
 };
@@ -110,7 +117,7 @@ struct config {
 };
 extern const struct entity config_entity, config_tls_entity, config_http_entity, config_argon2_entity,
     config_sessions_entity, config_mfa_entity, config_passkeys_entity, config_tokens_entity, config_passwords_entity,
-    config_guard_entity, config_guard_endpoint_entity;
+    config_guard_entity, config_guard_networks_entity, config_guard_endpoint_entity;
 
 /* file: a path, or NULL for CONFIG_FILE if it exists and defaults otherwise. data_dir: overrides the file's, or NULL.
  * Texts live in arena. The file may also stand inside a Kubernetes ConfigMap. */

@@ -1,6 +1,7 @@
 /* What stands behind the guard: which endpoint needs which permission, and which proxies may ask. */
 #include "base/fields.h"
 #include "base/network.h"
+#include "base/prefix.h"
 #include "base/text.h"
 #include "base/yaml.h"
 #include "ipc/config.h"
@@ -57,6 +58,26 @@ static const struct field endpoint_fields[] = {
 const struct entity config_guard_endpoint_entity = ENTITY("ConfigGuardEndpoint", 0x081a, 1,
                                                           struct config_guard_endpoint, endpoint_fields);
 
+static bool is_prefix(struct view text)
+{
+    struct prefix p;
+    return prefix_parse(text, &p, NULL) == OK;
+}
+
+#define PREFIX_RULE "an address, or a network such as 192.0.2.0/24 or 2001:db8::/32 without bits beyond its length"
+
+static const char *const others[] = {"default", "refuse", "allow", NULL};
+
+static const struct field network_fields[] = {
+    FIELD(1, struct config_guard_networks, allow, TEXTS, 256, .check = is_prefix, .rule = PREFIX_RULE,
+          .doc = "instead of the private networks; the longest prefix decides"),
+    FIELD(2, struct config_guard_networks, block, TEXTS, 256, .check = is_prefix, .rule = PREFIX_RULE,
+          .doc = "never from there"),
+    FIELD(3, struct config_guard_networks, others, ENUM, 0, .names = others, .doc = "whom neither list names"),
+};
+const struct entity config_guard_networks_entity = ENTITY("ConfigGuardNetworks", 0x081c, 1,
+                                                          struct config_guard_networks, network_fields);
+
 static const char *const records[] = {"default", "durable", "behind", NULL};
 
 static const struct field guard_fields[] = {
@@ -66,6 +87,7 @@ static const struct field guard_fields[] = {
           .doc = "of what was allowed: durable before the answer, or behind it"),
     FIELD(3, struct config_guard, endpoints, LIST, CONFIG_GUARD_ENDPOINTS_MAX, .nested = &config_guard_endpoint_entity,
           .doc = "what no row names is refused"),
+    FIELD(4, struct config_guard, networks, ENTITY, 0, .nested = &config_guard_networks_entity),
 };
 const struct entity config_guard_entity = ENTITY("ConfigGuard", 0x081b, 1, struct config_guard, guard_fields);
 
@@ -95,8 +117,28 @@ static RESULT refuse(struct problem *why, const struct yaml_node *root, size_t r
     return problem_set(why, ERR_BAD_CONFIG, where, "this method and path stand in row %zu already", other + 1);
 }
 
+/* A network on both lists, however it is written: which of the two counts is not ours to guess. */
+static RESULT check_networks(const struct config_guard_networks *n, const struct yaml_node *root, struct problem *why)
+{
+    const struct yaml_node *block = yaml_get(yaml_get(yaml_get(root, "guard"), "networks"), "block");
+    struct prefix a, b;
+    for (size_t i = 0; i < n->block.count; i++) {
+        TRY(prefix_parse(n->block.items[i], &b, why));
+        for (size_t k = 0; k < n->allow.count; k++) {
+            TRY(prefix_parse(n->allow.items[k], &a, why));
+            if (memcmp(&a, &b, sizeof a) != 0)
+                continue;
+            return block && i < block->count
+                       ? yaml_refuse(why, ERR_BAD_CONFIG, &block->items[i], "this network is on the list allow as well")
+                       : problem_set(why, ERR_BAD_CONFIG, "guard.networks", "a network is on both lists");
+        }
+    }
+    return OK;
+}
+
 RESULT config_guard_check(const struct config_guard *g, const struct yaml_node *root, struct problem *why)
 {
+    TRY(check_networks(&g->networks, root, why));
     const struct config_guard_endpoint *rows = g->endpoints.items;
     for (size_t i = 1; i < g->endpoints.count; i++)
         for (size_t k = 0; k < i; k++)

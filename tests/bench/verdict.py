@@ -20,6 +20,7 @@ BUILD, DIRECTORY = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]
 ROUNDS, SECONDS = 5, 3
 GUARD = """guard:
   proxies: [unix, 127.0.0.1]
+  networks: {{others: allow}}
   record: {record}
   endpoints: [{{path: /api/v1/opportunities, methods: [GET], permission: mev:view}}]
 """

@@ -24,6 +24,9 @@ ENDPOINTS = """[
     {path: /api/v1, permission: system:config}]"""
 
 
+NETWORKS = "{allow: [127.0.0.0/8, 203.0.113.0/24, 2001:db8::/32], block: [203.0.113.64/26, 2001:db8:bad::/48]}"
+
+
 class Application(http.server.ThreadingHTTPServer):
     """Answers each request with what it saw of it."""
 
@@ -124,7 +127,7 @@ MAKERS = {"nginx": nginx, "caddy": caddy, "haproxy": haproxy}
 
 @pytest.fixture(scope="module")
 def desk():
-    s = holdfast.Server(config={"guard": {"proxies": "[unix]", "endpoints": ENDPOINTS}})
+    s = holdfast.Server(config={"guard": {"proxies": "[unix]", "networks": NETWORKS, "endpoints": ENDPOINTS}})
     s.application = Application()
     s.proxies = {}
     try:
@@ -273,7 +276,7 @@ def test_forward_auth_gets_the_real_status_and_all_four_headers(desk):
 
 @pytest.mark.parametrize("headers, code", [
     ({}, "request-unnamed"),
-    ({"X-Forwarded-Uri": "/whoami", "X-Forwarded-For": "192.0.2.1"}, "request-unnamed"),
+    ({"X-Forwarded-Uri": "/whoami", "X-Forwarded-For": "203.0.113.1"}, "request-unnamed"),
     (forwarded("/whoami", **{"X-Original-URI": "/status"}), "request-unnamed"),
     (forwarded("/whoami", method="get"), "request-unnamed"),
     (forwarded("/whoami", address="unknown"), "address-unreadable"),
@@ -286,6 +289,16 @@ def test_forward_auth_gets_the_real_status_and_all_four_headers(desk):
 def test_what_cannot_be_read_is_refused(desk, headers, code):
     got = verdict(desk, headers, desk.token)
     assert (got.status, got.code) == (403, code), got
+
+
+@pytest.mark.parametrize("address, code", [
+    ("203.0.113.9", ""), ("203.0.113.64", "address-blocked"), ("::ffff:203.0.113.127", "address-blocked"),
+    ("203.0.114.1", "address-not-allowed"), ("10.0.0.1", "address-not-allowed"), ("2001:db8::1", ""),
+    ("2001:db8:bad::1", "address-blocked"), ("::1", "address-not-allowed"),
+])
+def test_only_named_networks_are_let_in(desk, address, code):
+    assert verdict(desk, forwarded("/status", address=address)).code == code
+    assert verdict(desk, forwarded("/whoami", address=address), desk.token).code == code
 
 
 def test_only_a_named_proxy_is_answered(desk):

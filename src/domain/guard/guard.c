@@ -1,9 +1,13 @@
 #include "domain/guard/guard.h"
 
+#include "domain/guard/networks.h"
+
 #include <stdlib.h>
 
 struct guard {
     struct endpoints *endpoints;
+    struct networks *networks;
+    bool others; /* are let in */
     size_t proxy_count;
     struct network proxies[];
 };
@@ -17,12 +21,34 @@ static RESULT read_proxies(const struct text_list *texts, struct guard *g)
     return OK;
 }
 
+static RESULT put_all(struct networks *n, const struct text_list *texts, enum networks_action action)
+{
+    for (size_t i = 0; i < texts->count; i++) {
+        struct networks_rule rule = {.action = action, .origin = NETWORKS_OPERATOR};
+        TRY(prefix_parse(texts->items[i], &rule.network, NULL));
+        TRY(networks_put(n, &rule));
+    }
+    return OK;
+}
+
+static RESULT read_networks(const struct config_guard_networks *from, struct guard *g)
+{
+    g->others = from->others == CONFIG_OTHERS_ALLOW;
+    TRY(networks_new(&g->networks));
+    if (from->allow.count == 0)
+        TRY(networks_put_defaults(g->networks));
+    TRY(put_all(g->networks, &from->allow, NETWORKS_ALLOW));
+    return put_all(g->networks, &from->block, NETWORKS_BLOCK);
+}
+
 RESULT guard_new(const struct config_guard *config, struct guard **ret)
 {
     struct guard *g = calloc(1, sizeof *g + config->proxies.count * sizeof(g->proxies[0]));
     if (!g)
         return ERR_NO_MEMORY;
     enum err e = read_proxies(&config->proxies, g);
+    if (e == OK)
+        e = read_networks(&config->networks, g);
     if (e == OK)
         e = endpoints_new(config, &g->endpoints);
     if (e == OK)
@@ -37,6 +63,7 @@ void guard_free(struct guard *g)
     if (!g)
         return;
     endpoints_free(g->endpoints);
+    networks_free(g->networks);
     free(g);
 }
 
@@ -46,6 +73,15 @@ bool guard_is_proxy(const struct guard *g, const struct network_source *from)
         if (network_holds(&g->proxies[i], from))
             return true;
     return false;
+}
+
+RESULT guard_admits(const struct guard *g, const struct address *from, uint64_t now_ms)
+{
+    struct networks_rule rule;
+    networks_look_up(g->networks, from, now_ms, &rule);
+    if (rule.action == NETWORKS_BLOCK)
+        return ERR_ADDRESS_BLOCKED;
+    return rule.action == NETWORKS_ALLOW || g->others ? OK : ERR_ADDRESS_NOT_ALLOWED;
 }
 
 const struct endpoints *guard_endpoints(const struct guard *g)

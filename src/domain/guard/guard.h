@@ -2,6 +2,7 @@
 #ifndef HOLDFAST_DOMAIN_GUARD_GUARD_H
 #define HOLDFAST_DOMAIN_GUARD_GUARD_H
 
+#include "base/address.h"
 #include "base/network.h"
 #include "domain/guard/endpoints.h"
 
@@ -12,6 +13,8 @@ RESULT guard_new(const struct config_guard *config, struct guard **ret);
 void guard_free(struct guard *g);
 /* May it ask for verdicts, and is it believed what it says of its client? */
 bool guard_is_proxy(const struct guard *g, const struct network_source *from);
+/* Is it let in at all: ERR_ADDRESS_BLOCKED, ERR_ADDRESS_NOT_ALLOWED. now_ms: since 1970. */
+RESULT guard_admits(const struct guard *g, const struct address *from, uint64_t now_ms);
 const struct endpoints *guard_endpoints(const struct guard *g);
 
 #endif

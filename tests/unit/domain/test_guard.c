@@ -107,6 +107,38 @@ static void proxies_are_the_named_ones(void **state)
     guard_free(g);
 }
 
+static enum err admits(const struct config_guard_networks *networks, const char *from)
+{
+    const struct config_guard c = {.networks = *networks};
+    struct guard *g = made(&c);
+    struct address a;
+    assert_int_equal(address_parse(view_str(from), &a), OK);
+    enum err e = guard_admits(g, &a, 1);
+    guard_free(g);
+    return e;
+}
+
+static void networks_are_let_in_by_the_longest_prefix(void **state)
+{
+    static struct view allowed[] = {VIEW_STR("192.0.2.0/24"), VIEW_STR("192.0.2.77")};
+    static struct view blocked[] = {VIEW_STR("192.0.2.64/26"), VIEW_STR("10.1.0.0/16")};
+    const struct config_guard_networks usual = {.block = {blocked, 2}},
+                                       own = {.allow = {allowed, 2}, .block = {blocked, 2}},
+                                       open = {.block = {blocked, 2}, .others = CONFIG_OTHERS_ALLOW};
+    (void)state;
+    assert_int_equal(admits(&usual, "10.0.0.1"), OK);
+    assert_int_equal(admits(&usual, "::ffff:127.0.0.1"), OK);
+    assert_int_equal(admits(&usual, "10.1.0.1"), ERR_ADDRESS_BLOCKED);
+    assert_int_equal(admits(&usual, "8.8.8.8"), ERR_ADDRESS_NOT_ALLOWED);
+    assert_int_equal(admits(&own, "192.0.2.1"), OK);
+    assert_int_equal(admits(&own, "192.0.2.65"), ERR_ADDRESS_BLOCKED);
+    assert_int_equal(admits(&own, "192.0.2.77"), OK);
+    assert_int_equal(admits(&own, "127.0.0.1"),
+                     ERR_ADDRESS_NOT_ALLOWED); /* one's own list is instead of the usual one */
+    assert_int_equal(admits(&open, "8.8.8.8"), OK);
+    assert_int_equal(admits(&open, "10.1.2.3"), ERR_ADDRESS_BLOCKED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -114,6 +146,7 @@ int main(void)
         cmocka_unit_test(the_root_covers_what_no_other_row_does),
         cmocka_unit_test(without_rules_nobody_may_ask_and_nothing_is_allowed),
         cmocka_unit_test(proxies_are_the_named_ones),
+        cmocka_unit_test(networks_are_let_in_by_the_longest_prefix),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

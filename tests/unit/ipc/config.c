@@ -115,6 +115,8 @@ static const struct {
     {"listen: 127.0.0.1:1\nlisten: 127.0.0.1:2\n", "f.yaml:2:1"},
     {"[1, 2]\n", "f.yaml:1:1"},
     {"guard:\n  proxies: [10.0.0.1/8]\n", "f.yaml:2:13"},
+    {"guard:\n  networks: {allow: [10.0.0.0/8], block: [10.1.0.0/16, 10.0.0.0/8]}\n", "f.yaml:2:56"},
+    {"guard:\n  networks: {allow: [10.0.0.1/8]}\n", "f.yaml:2:22"},
     {"guard:\n  record: sometimes\n", "f.yaml:2:11"},
     {"guard:\n  endpoints: [{path: a, permission: public}]\n", "f.yaml:2:22"},
     {"guard:\n  endpoints: [{path: /a/, permission: public}]\n", "f.yaml:2:22"},
