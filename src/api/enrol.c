@@ -2,29 +2,20 @@
  * with the token's hash, which makes it a used one; then the keeper drops it. A commit that fails leaves it good. */
 #include "api/factors.h"
 #include "api/inside.h"
+#include "api/newcomer.h"
 #include "api/routes.h"
 #include "base/fields.h"
 #include "base/text.h"
 #include "crypto/hash.h"
 
-struct enrol_request {
-    struct view name, token, password;
-    bool cookie;
-};
 static const struct field request_fields[] = {
-    FIELD(1, struct enrol_request, name, TEXT, USER_NAME_MAX, .flags = FIELD_REQUIRED, .min = 1,
-          .check = user_name_valid, .rule = USER_NAME_RULE, .doc = "The administrator's name, as given to init."),
-    FIELD(2, struct enrol_request, token, TEXT, 128, .flags = FIELD_REQUIRED | FIELD_WRITE_ONLY, .min = 1,
-          .doc = "The one-time token that init or 'operator admin add' showed."),
-    FIELD(3, struct enrol_request, password, TEXT, 1024, .flags = FIELD_REQUIRED | FIELD_WRITE_ONLY, .min = 1,
-          .doc = "As the rules for passwords say."),
-    FIELD(4, struct enrol_request, cookie, BOOL, 0, .doc = "For browsers: the token comes as a cookie alone."),
+    NEWCOMER_FIELDS("The administrator's name, as given to init.",
+                    "The one-time token that init or 'operator admin add' showed."),
 };
-static const struct entity request_entity = ENTITY("Enrol", 0x0704, 1, struct enrol_request, request_fields);
+static const struct entity request_entity = ENTITY("Enrol", 0x0704, 1, struct newcomer_request, request_fields);
 
 struct enrol {
-    struct login login; /* first */
-    struct view token;
+    struct newcomer newcomer;  /* first */
     uint8_t hash[SHA256_SIZE]; /* of the token */
     bool again;                /* it was used: the user's row says so */
 };
@@ -48,7 +39,7 @@ static RESULT make_admin(struct arena *arena, struct user *u)
 
 static RESULT make_user(struct enrol *e)
 {
-    struct login *l = &e->login;
+    struct login *l = &e->newcomer.login;
     const struct api_shared *s = api_of(l->req)->shared;
     uint64_t now = people_now(l->req);
     l->known = identity_user(s->identity, l->name, l->req->arena, &l->user) == OK;
@@ -76,7 +67,7 @@ static RESULT drop_passkeys(const struct login *l, struct api_change *c)
 
 static RESULT fill(struct enrol *e, struct api_change *c)
 {
-    struct login *l = &e->login;
+    struct login *l = &e->newcomer.login;
     const struct record_object what = {.resource = l->actor, .detail = VIEW_STR("enrolment: administrator")};
     struct txn_change put;
     TRY(make_user(e));
@@ -101,8 +92,8 @@ static enum http_outcome refuse(struct http_request *req, const struct problem *
 
 static enum http_outcome ask_keeper(struct enrol *e, bool only_check, api_answered then)
 {
-    struct http_request *req = e->login.req;
-    struct keeper_enrol q = {.name = e->login.name, .token = e->token, .only_check = only_check};
+    struct http_request *req = e->newcomer.login.req;
+    struct keeper_enrol q = {.name = e->newcomer.login.name, .token = e->newcomer.token, .only_check = only_check};
     enum err error = api_who(req, (struct view){0}, &q.who);
     return error == OK ? api_call_keeper(req, KEEPER_ENROL, &keeper_enrol_entity, &q, then, e)
                        : http_answer_error(req, error);
@@ -111,7 +102,8 @@ static enum http_outcome ask_keeper(struct enrol *e, bool only_check, api_answer
 static enum http_outcome answer(struct enrol *e)
 {
     const struct problem used = {.code = ERR_ENROLMENT_INVALID};
-    return e->again ? refuse(e->login.req, &used) : login_answer(&e->login, &e->login.user.user, 201);
+    return e->again ? refuse(e->newcomer.login.req, &used)
+                    : login_answer(&e->newcomer.login, &e->newcomer.login.user.user, 201);
 }
 
 /* If that record is not logged yet, it will be: nobody has to wait for it. */
@@ -149,7 +141,7 @@ static enum http_outcome commit(struct enrol *e);
 static enum http_outcome enrolled(struct api_change *c)
 {
     struct enrol *e = c->context;
-    if (c->txn.result == ERR_CONFLICT && e->login.tries++ < PEOPLE_TRIES)
+    if (c->txn.result == ERR_CONFLICT && e->newcomer.login.tries++ < PEOPLE_TRIES)
         return commit(e);
     if (c->txn.result != OK)
         return api_change_failed(c);
@@ -160,14 +152,14 @@ static enum http_outcome enrolled(struct api_change *c)
 static enum http_outcome commit(struct enrol *e)
 {
     struct api_change *c = NULL;
-    enum err error = api_change_new(e->login.req, &c);
+    enum err error = api_change_new(e->newcomer.login.req, &c);
     if (error == OK)
         error = fill(e, c);
     e->again = error == ERR_ENROLMENT_INVALID;
     if (e->again) /* the front died, or has yet to tell the keeper */
         return ask_keeper(e, false, on_used);
     if (error != OK)
-        return http_answer_error(e->login.req, error);
+        return http_answer_error(e->newcomer.login.req, error);
     c->then = enrolled;
     c->context = e;
     return api_change_submit(c);
@@ -186,51 +178,22 @@ static enum http_outcome on_checked(struct http_request *req, void *context, enu
 
 /* --- the request */
 
-static void on_hashed(struct password_task *task)
+static enum http_outcome hashed(struct newcomer *n)
 {
-    struct enrol *e = task->context;
-    struct http_request *req = e->login.req;
-    api_of(req)->inside->under_way--;
-    enum http_outcome o = task->result == OK ? ask_keeper(e, true, on_checked)
-                                             : people_not_hashed(req, task, "/password");
-    if (o == HTTP_ANSWER)
-        http_request_finish(req);
+    return ask_keeper((struct enrol *)(void *)n, true, on_checked);
 }
 
-static RESULT read_request(struct http_request *req, struct enrol_request *q, struct problem *why)
+static RESULT prepare(struct newcomer *n)
 {
-    TRY(http_request_entity(req, q, why));
-    TRY(login_check_cookie(req, q->cookie, why));
-    return password_acceptable(q->password, q->name, people_rules(req), why);
-}
-
-static RESULT start(struct http_request *req, const struct enrol_request *q)
-{
-    struct enrol *e = arena_alloc(req->arena, sizeof *e);
-    if (!e)
-        return ERR_NO_MEMORY;
-    e->token = q->token;
-    sha256(q->token, e->hash);
-    TRY(login_fill(&e->login, req, q->name, q->password));
-    e->login.cookie = q->cookie;
-    e->login.task.context = e;
-    e->login.task.done = on_hashed;
-    return passwords_hash(api_of(req)->shared->passwords, &e->login.task);
+    struct enrol *e = (struct enrol *)(void *)n;
+    sha256(n->token, e->hash);
+    return OK;
 }
 
 static enum http_outcome enrol_post(struct http_request *req)
 {
-    struct enrol_request q = {0};
-    struct problem why;
-    if (read_request(req, &q, &why) != OK)
-        return http_answer_problem(req, &why);
-    enum err e = start(req, &q);
-    if (e == ERR_BUSY)
-        api_retry_after(req, 2);
-    if (e != OK)
-        return http_answer_error(req, e);
-    api_of(req)->inside->under_way++;
-    return HTTP_LATER;
+    static const struct newcomer_kind kind = {sizeof(struct enrol), prepare, hashed};
+    return newcomer_begin(req, &kind);
 }
 
 static const struct route routes[] = {
