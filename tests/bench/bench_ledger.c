@@ -1,13 +1,11 @@
 /* ledger_vs_sqlite_each, ledger_vs_sqlite_batch: durable transactions a second with 128 concurrent clients, each of one
- * new row and its record, against plain SQLite writing the same rows (tables, order of keys, bytes), sealed and hashed
- * by nobody: one commit each, and in batches of the size that the ledger showed. Both sides keep their write-ahead log
- * short within the time measured. Where a sync takes milliseconds, the first ratio is the size of a batch; where it
- * takes microseconds, no batch gains much, SQLite's own no more than ours. */
+ * new row and its record, against plain SQLite writing rows of the same number and bytes: one commit each, and in
+ * batches of the size that the ledger showed. */
 #include "bench.h"
 
 #include "ledger/ledger.h"
-#include "store/sqlite.h"
 
+#include <sqlite3.h>
 #include <stdatomic.h>
 #include <threads.h>
 #include <unistd.h>
@@ -17,7 +15,7 @@
 #define SECONDS 2.0
 #define VALUE   200
 
-static const char *const pragmas = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=1000;"
+static const char *const pragmas = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0;"
                                    "PRAGMA temp_store=MEMORY; PRAGMA secure_delete=FAST; PRAGMA cell_size_check=ON;"
                                    "PRAGMA mmap_size=0; PRAGMA cache_size=-32768;";
 
@@ -145,13 +143,8 @@ static int front_run(void *context)
     return 0;
 }
 
-/* What the ledger wrote for each transaction, but for its derived index, which is built behind. */
 struct shape {
-    double batch;
-    struct {
-        double rows; /* for each transaction */
-        size_t key, value;
-    } tables[TABLE_COUNT];
+    double batch, rows_per_txn, bytes_per_row;
 };
 
 static double ledger_round(const char *path, struct row_keys *keys, struct shape *shape)
@@ -186,7 +179,7 @@ static double ledger_round(const char *path, struct row_keys *keys, struct shape
     return (double)done / (end - start);
 }
 
-/* --- what it wrote */
+/* --- plain SQLite */
 
 static void sql(sqlite3 *db, const char *text)
 {
@@ -196,100 +189,71 @@ static void sql(sqlite3 *db, const char *text)
     }
 }
 
-/* Rows of a table, and what their keys and values take on average. */
-static void look_at(sqlite3 *db, unsigned table, double ret[static 3])
+static double number(sqlite3 *db, const char *text)
 {
-    char text[128];
     sqlite3_stmt *s;
+    double v = 0;
 
-    snprintf(text, sizeof text, "SELECT count(*), avg(length(key)), avg(length(value)) FROM t%u", table);
-    if (sqlite3_prepare_v2(db, text, -1, &s, NULL) != SQLITE_OK || sqlite3_step(s) != SQLITE_ROW)
-        bench_must(ERR_IO, text);
-    for (int i = 0; i < 3; i++)
-        ret[i] = sqlite3_column_double(s, i);
+    if (sqlite3_prepare_v2(db, text, -1, &s, NULL) == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW)
+        v = sqlite3_column_double(s, 0);
     sqlite3_finalize(s);
+    return v;
 }
 
+/* Rows and bytes that the ledger wrote for each transaction, but for its derived index, which is built behind. */
 static void measure(const char *path, struct shape *shape)
 {
-    double transactions[3], found[3];
+    char text[256];
+    double rows = 0, bytes = 0, transactions;
     sqlite3 *db;
 
     sqlite3_open(path, &db);
-    look_at(db, TABLE_SECRET, transactions);
-    for (unsigned table = 1; table < TABLE_COUNT; table++) {
-        look_at(db, table, found);
-        shape->tables[table].rows = table == TABLE_INDEX ? 0 : found[0] / transactions[0];
-        shape->tables[table].key = (size_t)(found[1] + 0.5);
-        shape->tables[table].value = (size_t)(found[2] + 0.5);
+    for (int table = 1; table < TABLE_COUNT; table++) {
+        if (table == TABLE_INDEX)
+            continue;
+        snprintf(text, sizeof text, "SELECT count(*) FROM t%d", table);
+        rows += number(db, text);
+        snprintf(text, sizeof text, "SELECT sum(length(key)+length(value)) FROM t%d", table);
+        bytes += number(db, text);
     }
+    snprintf(text, sizeof text, "SELECT count(*) FROM t%d", TABLE_SECRET);
+    transactions = number(db, text);
     sqlite3_close(db);
-}
-
-/* --- plain SQLite: tables made as the store makes them */
-
-struct plain {
-    sqlite3 *db;
-    sqlite3_stmt *insert[TABLE_COUNT];
-    uint64_t rows[TABLE_COUNT];
-    uint8_t key[STORE_KEY_MAX], value[65536];
-};
-
-static void plain_open(struct plain *p, const char *path)
-{
-    char text[256];
-
-    remove_files(path);
-    sqlite3_open(path, &p->db);
-    sql(p->db, pragmas);
-    for (unsigned table = 1; table < TABLE_COUNT; table++) {
-        sqlite_table(table, text);
-        sql(p->db, text);
-        snprintf(text, sizeof text, "INSERT INTO t%u VALUES (?, 1, ?)", table);
-        sqlite3_prepare_v2(p->db, text, -1, &p->insert[table], NULL);
-    }
-}
-
-/* Keys of the log count up; the others are pseudorandom, as the ledger's are. */
-static void plain_insert(struct plain *p, const struct shape *shape, unsigned table)
-{
-    sqlite3_stmt *insert = p->insert[table];
-    size_t key = shape->tables[table].key;
-
-    p->rows[table]++;
-    if (table == TABLE_LOG)
-        for (size_t i = 0; i < key; i++)
-            p->key[i] = i + 8 < key ? 0 : (uint8_t)(p->rows[table] >> 8 * (key - 1 - i));
-    else
-        bench_must(random_system()->fill(random_system(), p->key, key), "random");
-    sqlite3_bind_blob(insert, 1, p->key, (int)key, SQLITE_STATIC);
-    sqlite3_bind_blob(insert, 2, p->value, (int)shape->tables[table].value, SQLITE_STATIC);
-    if (sqlite3_step(insert) != SQLITE_DONE)
-        bench_must(ERR_IO, "insert");
-    sqlite3_reset(insert);
+    shape->rows_per_txn = rows / transactions;
+    shape->bytes_per_row = bytes / rows;
 }
 
 static double sqlite_round(const char *path, const struct shape *shape, size_t batch)
 {
-    struct plain *p = calloc(1, sizeof *p);
-    uint64_t transactions = 0;
+    sqlite3 *db;
+    sqlite3_stmt *insert;
+    uint64_t transactions = 0, rows = 0;
+    size_t bytes = (size_t)(shape->bytes_per_row + 0.5);
+    uint8_t *row = calloc(1, bytes);
     double start;
 
-    plain_open(p, path);
+    remove_files(path);
+    sqlite3_open(path, &db);
+    sql(db, pragmas);
+    sql(db, "CREATE TABLE t (row BLOB NOT NULL) STRICT");
+    sqlite3_prepare_v2(db, "INSERT INTO t VALUES (?)", -1, &insert, NULL);
     start = bench_now();
     while (bench_now() - start < SECONDS) {
-        sql(p->db, "BEGIN IMMEDIATE");
+        sql(db, "BEGIN IMMEDIATE");
         transactions += batch;
-        for (unsigned table = 1; table < TABLE_COUNT; table++)
-            while ((double)p->rows[table] + 1 <= (double)transactions * shape->tables[table].rows)
-                plain_insert(p, shape, table);
-        sql(p->db, "COMMIT");
+        for (; (double)rows < (double)transactions * shape->rows_per_txn; rows++) {
+            bench_must(random_system()->fill(random_system(), row, bytes < 32 ? bytes : 32), "random");
+            sqlite3_bind_blob(insert, 1, row, (int)bytes, SQLITE_STATIC);
+            if (sqlite3_step(insert) != SQLITE_DONE)
+                bench_must(ERR_IO, "insert");
+            sqlite3_reset(insert);
+        }
+        sql(db, "COMMIT");
     }
     start = bench_now() - start;
-    for (unsigned table = 1; table < TABLE_COUNT; table++)
-        sqlite3_finalize(p->insert[table]);
-    sqlite3_close(p->db);
-    free(p);
+    sqlite3_finalize(insert);
+    sqlite3_close(db);
+    free(row);
     remove_files(path);
     return (double)transactions / start;
 }
@@ -325,8 +289,10 @@ int main(int argc, char **argv)
         measure(path, &shape);
         each[i] = sqlite_round(path, &shape, 1);
         batch[i] = sqlite_round(path, &shape, (size_t)(shape.batch + 0.5));
-        fprintf(stderr, "round %zu: ledger %.0f/s in batches of %.1f, sqlite each %.0f/s, batch %.0f/s\n", i + 1,
-                ledger[i], shape.batch, each[i], batch[i]);
+        fprintf(stderr,
+                "round %zu: ledger %.0f/s in batches of %.1f (%.2f rows of %.0f bytes each), sqlite each %.0f/s, batch "
+                "%.0f/s\n",
+                i + 1, ledger[i], shape.batch, shape.rows_per_txn, shape.bytes_per_row, each[i], batch[i]);
     }
     row_keys_free(keys);
     bench_result(&json, "ledger_vs_sqlite_each", bench_median(ledger, BENCH_ROUNDS), bench_median(each, BENCH_ROUNDS),
