@@ -16,6 +16,11 @@
 #define TRUNCATE_AT     (128u << 20)
 #define RESTART_WAIT_MS 50 /* a restart holds up commits while it waits for readers */
 
+/* Rows are found by pseudorandom keys, so each new one costs a page of its table's index: measured on 128 writers, a
+ * fifth more transactions a second than with pages of 4096 bytes, and than with 1024, into which few rows of the log
+ * fit. */
+#define PAGE_SIZE "2048"
+
 /* No mmap: measured no faster for reads of single rows, and a file cut off by somebody would be a SIGBUS, not an error.
  */
 static const char *const pragmas = "PRAGMA synchronous = FULL;"
@@ -178,7 +183,7 @@ static RESULT create_schema(struct sqlite_store *q)
 static RESULT make_schema(struct sqlite_store *q)
 {
     struct identity id = {0};
-    TRY(exec(q, "PRAGMA journal_mode = WAL"));
+    TRY(exec(q, "PRAGMA page_size = " PAGE_SIZE "; PRAGMA journal_mode = WAL"));
     TRY(sqlite_run(q, PLAIN_BEGIN));
     enum err e = read_identity(q, &id);
     if (e == OK && is_blank(&id)) /* otherwise somebody else was faster */
