@@ -16,7 +16,7 @@ struct search {
 static RESULT look(struct search *s, struct view match)
 {
     struct mapping_found f;
-    enum err e = mappings_find(identity_mappings(api_of(s->req)->shared->identity), match, s->req->arena, &f);
+    enum err e = mappings_find(api_of(s->req)->shared->identity, match, s->req->arena, &f);
     if (e != OK)
         return e == ERR_NOT_FOUND ? OK : e;
     if (s->found.identity.len && !view_eq(s->found.identity, f.mapping.identity))
@@ -75,7 +75,7 @@ RESULT mapped_certificate(struct http_request *req, struct mapping *ret)
     struct search s = {.req = req};
     AUTO(x509_free) struct x509 *c = NULL;
     *ret = s.found;
-    if (req->peer.certificate.len == 0 || mappings_count(identity_mappings(api_of(req)->shared->identity)) == 0)
+    if (req->peer.certificate.len == 0 || mappings_count(api_of(req)->shared->identity) == 0)
         return OK;
     enum err e = x509_read(req->peer.certificate, &c);
     if (e != OK)

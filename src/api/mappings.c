@@ -55,9 +55,9 @@ static const struct field query_fields[] = {
 };
 static const struct entity query_entity = ENTITY("MappingQuery", 0x07b3, 1, struct query, query_fields);
 
-static struct mappings *table_of(const struct http_request *req)
+static struct identity *table_of(const struct http_request *req)
 {
-    return identity_mappings(api_of(req)->shared->identity);
+    return api_of(req)->shared->identity;
 }
 
 static RESULT answer_of(const struct mapping *m, struct arena *arena, struct answer *ret)

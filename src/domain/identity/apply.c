@@ -142,6 +142,19 @@ static RESULT apply_passkey(struct identity *i, const struct txn_change *c, stru
     return OK;
 }
 
+static RESULT apply_mapping(struct identity *i, const struct txn_change *c, struct arena *scratch)
+{
+    struct mapping m = {0};
+    char id[MAPPING_ID_LEN + 1];
+    TRY(entity_decode(&mapping_entity, c->value, scratch, &m));
+    mapping_id(m.match, id);
+    struct known *k = tables_known(view_str(id), c);
+    if (!k)
+        return ERR_NO_MEMORY; /* leads nobody anywhere until the next start */
+    put_newer(i, i->mappings, k);
+    return OK;
+}
+
 static RESULT drop(struct table *t, const struct txn_change *c)
 {
     struct seek s = {.row_key = c->key};
@@ -162,7 +175,7 @@ static RESULT apply(struct identity *i, const struct txn_change *c, struct arena
     if (c->table == TABLE_PASSKEY)
         return c->remove ? drop(i->passkeys, c) : apply_passkey(i, c, scratch);
     if (c->table == TABLE_MAPPING)
-        return mappings_applied(i->mappings, c);
+        return c->remove ? drop(i->mappings, c) : apply_mapping(i, c, scratch);
     return roles_applied(i->roles, c);
 }
 
@@ -184,15 +197,16 @@ RESULT identity_load(struct identity *i, struct store *reader, const struct row_
                      struct problem *why)
 {
     struct ledger_load users = {.keys = keys, .table = TABLE_USER, .take = take_loaded, .context = i};
-    struct ledger_load sessions = users, passkeys = users;
+    struct ledger_load sessions = users, passkeys = users, mappings = users;
     size_t damaged_users = 0, damaged_sessions = 0, damaged_roles = 0, damaged_passkeys = 0, damaged_mappings = 0;
     sessions.table = TABLE_SESSION;
     passkeys.table = TABLE_PASSKEY;
+    mappings.table = TABLE_MAPPING;
     TRY(roles_load(i->roles, reader, keys, &damaged_roles, why));
-    TRY(mappings_load(i->mappings, reader, keys, &damaged_mappings, why));
     TRY(ledger_load(reader, &users, &damaged_users, why));
     TRY(ledger_load(reader, &sessions, &damaged_sessions, why));
     TRY(ledger_load(reader, &passkeys, &damaged_passkeys, why));
+    TRY(ledger_load(reader, &mappings, &damaged_mappings, why));
     *ret_damaged = damaged_roles + damaged_users + damaged_sessions + damaged_passkeys + damaged_mappings;
     return OK;
 }
@@ -226,6 +240,7 @@ static struct table *table_of(struct identity *i, uint16_t table)
     return table == TABLE_USER      ? i->users
            : table == TABLE_SESSION ? i->sessions
            : table == TABLE_PASSKEY ? i->passkeys
+           : table == TABLE_MAPPING ? i->mappings
                                     : NULL;
 }
 
@@ -235,8 +250,6 @@ void identity_distrust(struct identity *i, uint16_t table, const uint8_t row[sta
     struct table *t = table_of(i, table);
     if (table == TABLE_ROLE)
         roles_distrust(i->roles, row);
-    if (table == TABLE_MAPPING)
-        mappings_distrust(i->mappings, row);
     if (!t)
         return;
     table_enter();

@@ -38,8 +38,8 @@ RESULT identity_new(struct identity **ret)
     TRY(table_new(forget, &i->users));
     TRY(table_new(forget, &i->sessions));
     TRY(table_new(forget, &i->passkeys));
+    TRY(table_new(forget, &i->mappings));
     TRY(roles_new(&i->roles));
-    TRY(mappings_new(&i->mappings));
     TRY(make_nobody(i));
     *ret = TAKE(i);
     return OK;
@@ -54,8 +54,8 @@ void identity_free(struct identity *i)
     table_free(i->users);
     table_free(i->sessions);
     table_free(i->passkeys);
+    table_free(i->mappings);
     roles_free(i->roles);
-    mappings_free(i->mappings);
     pthread_mutex_destroy(&i->lock);
     free(i);
 }
@@ -63,11 +63,6 @@ void identity_free(struct identity *i)
 struct roles *identity_roles(struct identity *i)
 {
     return i->roles;
-}
-
-struct mappings *identity_mappings(struct identity *i)
-{
-    return i->mappings;
 }
 
 /* --- users */

@@ -87,7 +87,6 @@ RESULT identity_new(struct identity **ret);
 void identity_free(struct identity *i);
 /* Its own: loaded, distrusted and changed with it. */
 struct roles *identity_roles(struct identity *i);
-struct mappings *identity_mappings(struct identity *i);
 /* Fills the tables from the store. What is damaged is counted and left out (ledger_load); such a user can't sign in,
  * and nobody is locked out with him. */
 RESULT identity_load(struct identity *i, struct store *reader, const struct row_keys *keys, size_t *ret_damaged,

@@ -1,14 +1,10 @@
 #include "domain/identity/mappings.h"
 
 #include "base/fields.h"
-#include "base/table.h"
 #include "base/text.h"
 #include "crypto/hash.h"
-#include "domain/identity/identity.h"
+#include "domain/identity/tables.h"
 #include "domain/keys/keys.h"
-
-#define SCRATCH_SIZE (16u * 1024)
-#define PLAIN_MAX    4096u
 
 /* --- what can be matched */
 
@@ -158,161 +154,36 @@ static const struct field fields[] = {
 };
 const struct entity mapping_entity = ENTITY("Mapping", 0x0509, 1, struct mapping, fields);
 
-/* --- the table, by id */
+/* --- looking: by id */
 
-struct known {
-    uint64_t version;
-    uint8_t commitment[32];
-    uint8_t row_key[STORE_KEY_MAX];
-    size_t row_key_len, len;
-    uint8_t plain[]; /* the entity, encoded */
-};
-
-struct mappings {
-    struct table *table;
-};
-
-RESULT mappings_new(struct mappings **ret)
+size_t mappings_count(struct identity *i)
 {
-    AUTO(mappings_free) struct mappings *m = calloc(1, sizeof *m);
-    if (!m)
-        return ERR_NO_MEMORY;
-    TRY(table_new(NULL, &m->table));
-    *ret = TAKE(m);
-    return OK;
+    return table_count(i->mappings);
 }
 
-void mappings_free(struct mappings *m)
+RESULT mappings_by_id(struct identity *i, struct view id, struct arena *arena, struct mapping_found *ret)
 {
-    if (!m)
-        return;
-    table_free(m->table);
-    free(m);
-}
-
-size_t mappings_count(struct mappings *m)
-{
-    return table_count(m->table);
-}
-
-static RESULT put(struct mappings *m, const struct txn_change *c, struct arena *scratch)
-{
-    struct mapping mapping = {0};
-    char id[MAPPING_ID_LEN + 1];
-    TRY(entity_decode(&mapping_entity, c->value, scratch, &mapping));
-    if (c->key.len > STORE_KEY_MAX)
-        return ERR_MALFORMED;
-    mapping_id(mapping.match, id);
-    struct known *k = table_value_new(sizeof *k + c->value.len, view_str(id));
-    if (!k)
-        return ERR_NO_MEMORY; /* leads nobody anywhere until the next start */
-    k->version = c->version;
-    memcpy(k->commitment, c->commitment, sizeof k->commitment);
-    memcpy(k->row_key, c->key.ptr, c->key.len);
-    k->row_key_len = c->key.len;
-    k->len = c->value.len;
-    memcpy(k->plain, c->value.ptr, c->value.len);
-    table_put(m->table, k);
-    return OK;
-}
-
-struct seek {
-    struct view row_key; /* or empty, and */
-    const uint8_t *row;  /* its hash */
-    char id[MAPPING_ID_LEN];
-    bool found;
-};
-
-static bool is_sought(void *context, void *value)
-{
-    struct seek *s = context;
-    const struct known *k = value;
-    struct view id = table_key(value), key = VIEW(k->row_key, k->row_key_len);
-    uint8_t hash[32] = {0};
-    if (s->row)
-        row_hash(key, hash);
-    if (s->row ? memcmp(hash, s->row, sizeof hash) != 0 : !view_eq(key, s->row_key))
-        return true;
-    memcpy(s->id, id.ptr, sizeof s->id);
-    s->found = true;
-    return false;
-}
-
-static void drop(struct mappings *m, struct seek *s)
-{
+    struct mapping_found f = {0};
     table_enter();
-    table_visit(m->table, is_sought, s);
+    const struct known *k = table_find(i->mappings, id);
+    enum err e = k ? tables_copy(k, &mapping_entity, arena, &f.mapping) : ERR_NOT_FOUND;
+    if (e == OK) {
+        f.version = k->version;
+        memcpy(f.commitment, k->commitment, sizeof f.commitment);
+    }
     table_leave();
-    if (s->found)
-        (void)!table_remove(m->table, VIEW_OF(s->id)); /* gone already: as well */
-}
-
-/* Each change is made of what the table holds, so the changes of one mapping come in their order. */
-static RESULT apply(struct mappings *m, const struct txn_change *c, struct arena *scratch)
-{
-    struct seek s = {.row_key = c->key};
-    if (!c->remove)
-        return put(m, c, scratch);
-    drop(m, &s);
-    return OK;
-}
-
-RESULT mappings_applied(struct mappings *m, const struct txn_change *change)
-{
-    AUTO(arena_free) struct arena *scratch = NULL;
-    if (change->table != TABLE_MAPPING)
-        return OK;
-    TRY(arena_new(2048, SCRATCH_SIZE, &scratch));
-    return apply(m, change, scratch);
-}
-
-static RESULT take_loaded(void *context, const struct txn_change *row, struct arena *scratch)
-{
-    return apply(context, row, scratch);
-}
-
-RESULT mappings_load(struct mappings *m, struct store *reader, const struct row_keys *keys, size_t *ret_damaged,
-                     struct problem *why)
-{
-    struct ledger_load load = {.keys = keys, .table = TABLE_MAPPING, .take = take_loaded, .context = m};
-    return ledger_load(reader, &load, ret_damaged, why);
-}
-
-void mappings_distrust(struct mappings *m, const uint8_t row[static 32])
-{
-    struct seek s = {.row = row};
-    drop(m, &s);
-}
-
-/* --- looking */
-
-static RESULT copy(const struct known *k, struct arena *arena, struct mapping_found *ret)
-{
-    struct mapping_found f = {.version = k->version};
-    struct view plain = {0};
-    TRY(arena_copy(arena, VIEW(k->plain, k->len), &plain));
-    TRY(entity_decode(&mapping_entity, plain, arena, &f.mapping));
-    memcpy(f.commitment, k->commitment, sizeof f.commitment);
+    TRY(e);
     *ret = f;
     return OK;
 }
 
-RESULT mappings_by_id(struct mappings *m, struct view id, struct arena *arena, struct mapping_found *ret)
-{
-    table_enter();
-    const struct known *k = table_find(m->table, id);
-    enum err e = k ? copy(k, arena, ret) : ERR_NOT_FOUND;
-    table_leave();
-    return e;
-}
-
 /* The id is short: somebody could look for two that share one. */
-RESULT mappings_find(struct mappings *m, struct view match, struct arena *arena, struct mapping_found *ret)
+RESULT mappings_find(struct identity *i, struct view match, struct arena *arena, struct mapping_found *ret)
 {
     char id[MAPPING_ID_LEN + 1];
     struct mapping_found f;
     mapping_id(match, id);
-    TRY(mappings_by_id(m, view_str(id), arena, &f));
+    TRY(mappings_by_id(i, view_str(id), arena, &f));
     if (!view_eq(f.mapping.match, match))
         return ERR_NOT_FOUND;
     *ret = f;
@@ -342,16 +213,16 @@ static int by_id(const void *a, const void *b)
     return memcmp(a, b, MAPPING_ID_LEN);
 }
 
-static RESULT copy_page(struct mappings *m, const struct gathering *g, size_t limit, struct arena *arena,
+static RESULT copy_page(struct identity *i, const struct gathering *g, size_t limit, struct arena *arena,
                         struct entity_list *ret)
 {
     size_t n = g->count < limit ? g->count : limit, used = 0;
     struct mapping *out = arena_alloc(arena, (n + 1) * sizeof *out);
     if (!out)
         return ERR_NO_MEMORY;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t k = 0; k < n; k++) {
         struct mapping_found f;
-        enum err e = mappings_by_id(m, VIEW_OF(g->ids[i]), arena, &f);
+        enum err e = mappings_by_id(i, VIEW_OF(g->ids[k]), arena, &f);
         if (e == OK)
             out[used++] = f.mapping;
         else if (e != ERR_NOT_FOUND) /* removed meanwhile */
@@ -361,17 +232,17 @@ static RESULT copy_page(struct mappings *m, const struct gathering *g, size_t li
     return OK;
 }
 
-RESULT mappings_page(struct mappings *m, struct view after, size_t limit, struct arena *arena, struct entity_list *ret)
+RESULT mappings_page(struct identity *i, struct view after, size_t limit, struct arena *arena, struct entity_list *ret)
 {
-    struct gathering g = {.after = after, .room = table_count(m->table)};
+    struct gathering g = {.after = after, .room = table_count(i->mappings)};
     g.ids = calloc(g.room + 1, sizeof *g.ids);
     if (!g.ids)
         return ERR_NO_MEMORY;
     table_enter();
-    table_visit(m->table, gather, &g);
+    table_visit(i->mappings, gather, &g);
     table_leave();
     qsort(g.ids, g.count, sizeof *g.ids, by_id);
-    enum err e = copy_page(m, &g, limit, arena, ret);
+    enum err e = copy_page(i, &g, limit, arena, ret);
     free(g.ids);
     return e;
 }
@@ -381,21 +252,16 @@ RESULT mappings_page(struct mappings *m, struct view after, size_t limit, struct
 static RESULT row_of(const struct row_keys *keys, struct view match, struct arena *arena, struct view *ret)
 {
     char id[MAPPING_ID_LEN + 1];
-    uint8_t bytes[STORE_KEY_MAX];
-    struct writer w = writer_fixed(bytes, sizeof bytes);
     mapping_id(match, id);
-    TRY(row_key_exact(keys, TABLE_MAPPING, view_str(id), &w));
-    return arena_copy(arena, writer_view_of(&w), ret);
+    return tables_named(keys, TABLE_MAPPING, view_str(id), arena, ret);
 }
 
 RESULT mapping_put(const struct row_keys *keys, const struct mapping *mapping, struct arena *arena,
                    struct txn_change *ret)
 {
-    AUTO_WRITER w = writer_new(PLAIN_MAX);
     struct txn_change c = {.table = TABLE_MAPPING, .version = 1};
     TRY(row_of(keys, mapping->match, arena, &c.key));
-    TRY(entity_encode(&mapping_entity, mapping, &w));
-    TRY(arena_copy(arena, writer_view_of(&w), &c.value));
+    TRY(tables_encoded(&mapping_entity, mapping, arena, &c.value));
     *ret = c;
     return OK;
 }

@@ -32,9 +32,8 @@ struct known {
 };
 
 struct identity {
-    struct table *users, *sessions, *passkeys;
+    struct table *users, *sessions, *passkeys, *mappings;
     struct roles *roles;
-    struct mappings *mappings;
     struct known *nobody;      /* looked at in place of a user who is not there: so that takes as long */
     pthread_mutex_t lock;      /* comparing versions and putting is one step */
     _Atomic uint64_t first_ms; /* when a session was first looked up: what was loaded counts as used then */

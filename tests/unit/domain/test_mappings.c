@@ -30,11 +30,6 @@ static int tear_down(void **state)
     return 0;
 }
 
-static struct mappings *table(void)
-{
-    return identity_mappings(people);
-}
-
 static enum err commit(struct txn_change *c)
 {
     struct record record = {.type = EVENT_MAPPING_CREATED, .outcome = OUTCOME_DONE};
@@ -55,7 +50,7 @@ static enum err unmap(const char *match)
 {
     struct mapping_found f;
     struct txn_change c;
-    TRY(mappings_find(table(), view_str(match), arena, &f));
+    TRY(mappings_find(people, view_str(match), arena, &f));
     assert_int_equal(mapping_remove(rig->keys, &f, arena, &c), OK);
     return commit(&c);
 }
@@ -63,7 +58,7 @@ static enum err unmap(const char *match)
 static bool leads_to(const char *match, const char *identity)
 {
     struct mapping_found f;
-    return mappings_find(table(), view_str(match), arena, &f) == OK && view_is(f.mapping.identity, identity);
+    return mappings_find(people, view_str(match), arena, &f) == OK && view_is(f.mapping.identity, identity);
 }
 
 static size_t load_again(void)
@@ -147,7 +142,7 @@ static void test_it_is_found_until_it_ends_and_after_a_restart(void **state)
     assert_int_equal(load_again(), 0);
     assert_false(leads_to("dns:a.example", "user:carol"));
     assert_true(leads_to("dns:b.example", "user:bob"));
-    assert_int_equal(mappings_count(table()), 1);
+    assert_int_equal(mappings_count(people), 1);
 }
 
 static void test_a_damaged_or_distrusted_one_leads_nowhere(void **state)
@@ -182,7 +177,7 @@ static void test_pages(void **state)
     }
     do {
         char id[MAPPING_ID_LEN + 1];
-        assert_int_equal(mappings_page(table(), after, 3, arena, &page), OK);
+        assert_int_equal(mappings_page(people, after, 3, arena, &page), OK);
         for (size_t i = 0; i < page.count; i++) {
             mapping_id(((const struct mapping *)page.items)[i].match, id);
             assert_true(view_cmp(view_str(id), after) > 0);
@@ -212,7 +207,7 @@ static void *look(void *unused)
     while (!atomic_load(&watch.end)) {
         struct mapping_found f;
         unsigned before = atomic_load(&watch.acknowledged);
-        bool found = mappings_find(table(), VIEW_STR("gid:1200"), own, &f) == OK;
+        bool found = mappings_find(people, VIEW_STR("gid:1200"), own, &f) == OK;
         if (found && (!view_is(f.mapping.identity, "key:0123456789abcdef") ||
                       (atomic_load(&watch.acknowledged) == before && before % 2 == 0)))
             atomic_fetch_add(&watch.wrong, 1);
