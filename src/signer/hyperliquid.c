@@ -302,16 +302,19 @@ const struct scheme scheme_hl_l1 = {.name = "hl-l1",
                                     .key_free = key_free,
                                     .judge = judge_l1,
                                     .sign = sign_l1,
-                                    .own_nonce = hyperliquid_nonce};
+                                    .own_nonce = hyperliquid_nonce,
+                                    .acts = hyperliquid_acts};
 const struct scheme scheme_hl_user = {.name = "hl-user",
                                       .key_new = key_new,
                                       .key_free = key_free,
                                       .judge = judge_user,
                                       .sign = sign_user,
-                                      .own_nonce = hyperliquid_nonce};
+                                      .own_nonce = hyperliquid_nonce,
+                                      .acts = hyperliquid_acts};
 const struct scheme scheme_hl_multisig = {.name = "hl-multisig",
                                           .key_new = key_new,
                                           .key_free = key_free,
                                           .judge = judge_multisig,
                                           .sign = sign_multisig,
-                                          .own_nonce = hyperliquid_nonce};
+                                          .own_nonce = hyperliquid_nonce,
+                                          .acts = hyperliquid_acts};

@@ -1,6 +1,7 @@
 #include "signer/hyperliquid_check.h"
 
 #include "signer/msgpack.h"
+#include "signer/policy_model.h"
 
 #include <stdarg.h>
 
@@ -20,6 +21,35 @@ const struct hl_action *hyperliquid_action_find(const json_t *action)
         }
     }
     return NULL;
+}
+
+/* "vault/0x…/order" is the action "order" of another account; where a star stands in its place, anything may follow. */
+static bool is_open(struct view *pattern)
+{
+    static const char *const before[] = {"vault/", "multiSig/"};
+    for (size_t i = 0; i < ARRAY_LEN(before); i++) {
+        size_t from = strlen(before[i]), at = from;
+        if (!view_starts(*pattern, before[i]))
+            continue;
+        while (at < pattern->len && pattern->ptr[at] != '/' && pattern->ptr[at] != '*')
+            at++;
+        if (at < pattern->len && pattern->ptr[at] == '*')
+            return true;
+        if (at < pattern->len && at - from == 42)
+            *pattern = VIEW(pattern->ptr + at + 1, pattern->len - at - 1);
+    }
+    return false;
+}
+
+bool hyperliquid_acts(struct view pattern)
+{
+    if (is_open(&pattern))
+        return true;
+    for (size_t t = 0; t < ARRAY_LEN(tables); t++)
+        for (size_t i = 0; i < tables[t]->count; i++)
+            if (policy_glob(pattern, view_str(tables[t]->rows[i].endpoint)))
+                return true;
+    return false;
 }
 
 /* --- errors with a JSON pointer */

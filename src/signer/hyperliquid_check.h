@@ -86,4 +86,7 @@ static inline struct view hl_text(const json_t *value)
     return VIEW(json_string_value(value), json_string_length(value));
 }
 
+/* scheme.acts. Whose account a pattern is for is not checked where it leaves that open. */
+bool hyperliquid_acts(struct view pattern);
+
 #endif

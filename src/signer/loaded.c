@@ -150,7 +150,7 @@ RESULT signer_check(struct signer *s, struct view descriptor, struct problem *wh
     TRY(entity_decode(&credential_descriptor_entity, descriptor, arena, &d));
     TRY(check_venue(s, &d, &v, why));
     TRY(policy_parse(d.policy, &policy, why));
-    return scheme_find(d.scheme)->declared ? policy_check_endpoints(policy, v, why) : OK;
+    return policy_check_endpoints(policy, v, scheme_find(d.scheme), why);
 }
 
 /* What was reserved before counts as used; a window that has passed since begins anew by itself. */

@@ -16,9 +16,11 @@ struct venue;  /* venue.h */
  * limit of 0, an empty time span …); ERR_CONTRADICTORY_POLICY for rules that exclude each other (a symbol both allowed
  * and blocked, two limits for one symbol, a rule that no other one lets match). */
 RESULT policy_parse(struct view text, struct policy **ret, struct problem *why);
-/* Holds the policy's endpoints against those that the venue declares: ERR_CONTRADICTORY_POLICY for one that is none of
- * them, or only those whose class the policy does not allow. */
-RESULT policy_check_endpoints(const struct policy *p, const struct venue *v, struct problem *why);
+/* Holds the policy's endpoints against those that the venue declares or the scheme knows: ERR_CONTRADICTORY_POLICY for
+ * one that is none of them, or only declared ones whose class the policy does not allow. */
+struct scheme;
+RESULT policy_check_endpoints(const struct policy *p, const struct venue *v, const struct scheme *scheme,
+                              struct problem *why);
 void policy_free(struct policy *p);
 extern const struct entity policy_entity; /* for docs, CLI and OpenAPI */
 

@@ -44,7 +44,6 @@ static RESULT rest_sign_as(const char *name, struct signing *s, struct sign_resu
                                            .key_free = rest_key_free,                                                  \
                                            .judge = symbol##_judge,                                                    \
                                            .sign = symbol##_sign,                                                      \
-                                           .declared = true,                                                           \
                                            .slow = (algorithm) == ALGORITHM_RSA}
 
 REST_SCHEME(binance_hmac, "binance-hmac", ALGORITHM_HMAC);

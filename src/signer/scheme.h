@@ -81,8 +81,10 @@ struct scheme {
     /* The nonce that the caller's params name themselves, or ERR_NOT_FOUND; ERR_NO_MEMORY. NULL where params never do.
      */
     RESULT (*own_nonce)(struct view params, uint64_t *ret);
-    bool declared; /* intents name the endpoints of the venue's declaration */
-    bool slow;     /* sign takes a millisecond and more. It then runs in a thread of its own */
+    /* Does an endpoint that intents name fit this pattern of a policy (text, with * for any)? NULL: they name those of
+     * the venue's declaration. */
+    bool (*acts)(struct view pattern);
+    bool slow; /* sign takes a millisecond and more. It then runs in a thread of its own */
 };
 
 /* NULL if there is none of that name. The table is in scheme.c. */

@@ -45,16 +45,28 @@ static void test_policy_endpoints(void **state)
 {
     (void)state;
     static const struct {
-        const char *venue, *policy, *where; /* "": good */
+        const char *venue, *scheme, *policy, *where; /* "": good */
     } rows[] = {
-        {"binance", "{}", ""},
-        {"binance", "{\"endpoints\":[\"GET /api/v3/account\"]}", ""},
-        {"binance", "{\"classes\":[\"order\"],\"endpoints\":[\"* /api/v3/order\",\"order.place\"]}", ""},
-        {"binance", "{\"classes\":[\"order\"],\"endpoints\":[\"GET /api/v3/account\"]}", "/endpoints/0"},
-        {"binance", "{\"endpoints\":[\"GET /api/v3/*\",\"POST /nowhere\"]}", "/endpoints/1"},
-        {"binance", "{\"endpoints\":[\"GET /spot/wallets\"]}", "/endpoints/0"},
-        {"phemex", "{\"endpoints\":[\"GET /spot/wallets\"]}", ""},
-        {"phemex", "{\"classes\":[\"order\"],\"endpoints\":[\"DELETE /g-orders*\"]}", "/endpoints/0"},
+        {"binance", "binance-hmac", "{}", ""},
+        {"binance", "binance-hmac", "{\"endpoints\":[\"GET /api/v3/account\"]}", ""},
+        {"binance", "binance-hmac", "{\"classes\":[\"order\"],\"endpoints\":[\"* /api/v3/order\",\"order.place\"]}",
+         ""},
+        {"binance", "binance-hmac", "{\"classes\":[\"order\"],\"endpoints\":[\"GET /api/v3/account\"]}",
+         "/endpoints/0"},
+        {"binance", "binance-hmac", "{\"endpoints\":[\"GET /api/v3/*\",\"POST /nowhere\"]}", "/endpoints/1"},
+        {"binance", "binance-hmac", "{\"endpoints\":[\"GET /spot/wallets\"]}", "/endpoints/0"},
+        {"phemex", "phemex", "{\"endpoints\":[\"GET /spot/wallets\"]}", ""},
+        {"phemex", "phemex", "{\"classes\":[\"order\"],\"endpoints\":[\"DELETE /g-orders*\"]}", "/endpoints/0"},
+        {"hyperliquid", "hl-l1", "{\"endpoints\":[\"order\",\"cancel*\",\"perpDeploy/setOracle\"]}", ""},
+        {"hyperliquid", "hl-l1", "{\"endpoints\":[\"order\",\"orders\"]}", "/endpoints/1"},
+        {"hyperliquid", "hl-l1", "{\"endpoints\":[\"Order\"]}", "/endpoints/0"},
+        {"hyperliquid", "hl-l1", "{\"endpoints\":[\"vault/*/order\"]}", ""},
+        {"hyperliquid", "hl-l1", "{\"endpoints\":[\"vault/0x0123456789012345678901234567890123456789/order\"]}", ""},
+        {"hyperliquid", "hl-l1", "{\"endpoints\":[\"vault/0x0123456789012345678901234567890123456789/ordre\"]}",
+         "/endpoints/0"},
+        {"hyperliquid", "hl-l1", "{\"endpoints\":[\"vault/0x01/order\"]}", "/endpoints/0"},
+        {"hyperliquid", "hl-multisig", "{\"endpoints\":[\"multiSig/0x0123456789012345678901234567890123456789/usd*\"]}",
+         ""},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct venue *v = rest_venue(rows[i].venue);
@@ -62,7 +74,8 @@ static void test_policy_endpoints(void **state)
         struct problem why = {0};
         assert_int_equal(policy_parse(T(rows[i].policy), &p, &why), OK);
         enum err expected = rows[i].where[0] ? ERR_CONTRADICTORY_POLICY : OK;
-        if (policy_check_endpoints(p, v, &why) != expected || strcmp(why.where, rows[i].where) != 0)
+        if (policy_check_endpoints(p, v, scheme_find(T(rows[i].scheme)), &why) != expected ||
+            strcmp(why.where, rows[i].where) != 0)
             fail_msg("%s: at '%s', should be at '%s'", rows[i].policy, why.where, rows[i].where);
         policy_free(p);
         venue_free(v);
