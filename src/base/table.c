@@ -13,11 +13,11 @@
 
 #define FIRST_BUCKETS 64
 
+/* The key lies before it, in the cache where the look-up is when it compares. */
 struct value {
     struct cds_lfht_node node;
     struct rcu_head head;
     void (*release)(void *value);
-    size_t size; /* of the caller's part, rounded up: the key lies behind it */
     size_t key_len;
     _Alignas(16) uint8_t bytes[];
 };
@@ -43,30 +43,39 @@ static struct value *value_at(struct cds_lfht_node *node)
     return (struct value *)((uintptr_t)node - offsetof(struct value, node));
 }
 
+static size_t key_room(size_t len)
+{
+    return (len + 15) & ~(size_t)15;
+}
+
+static struct view key_of(const struct value *v)
+{
+    return VIEW((const uint8_t *)v - key_room(v->key_len), v->key_len);
+}
+
 void *table_value_new(size_t size, struct view key)
 {
-    size_t room = (size + 15) & ~(size_t)15;
-    struct value *v = calloc(1, sizeof *v + room + key.len);
-    if (!v)
+    size_t before = key_room(key.len);
+    uint8_t *memory = calloc(1, before + sizeof(struct value) + size);
+    if (!memory)
         return NULL;
-    v->size = room;
-    v->key_len = key.len;
     if (key.len)
-        memcpy(v->bytes + room, key.ptr, key.len);
+        memcpy(memory, key.ptr, key.len);
+    struct value *v = (struct value *)(void *)(memory + before);
+    v->key_len = key.len;
     return (void *)((uintptr_t)v + offsetof(struct value, bytes));
 }
 
 struct view table_key(const void *value)
 {
-    const struct value *v = value_of(value);
-    return VIEW(v->bytes + v->size, v->key_len);
+    return key_of(value_of(value));
 }
 
 static void release(struct value *v)
 {
     if (v->release)
         v->release(v->bytes);
-    free(v);
+    free((uint8_t *)v - key_room(v->key_len));
 }
 
 void table_value_free(const struct table *t, void *value)
@@ -136,7 +145,7 @@ static int matches(struct cds_lfht_node *node, const void *key)
     const struct view *wanted = key;
     struct value *v = value_at(node);
     RCU_SEES(v);
-    return view_eq(VIEW(v->bytes + v->size, v->key_len), *wanted);
+    return view_eq(key_of(v), *wanted);
 }
 
 static struct cds_lfht_node *look_up(struct table *t, struct view key)

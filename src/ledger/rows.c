@@ -16,6 +16,10 @@
 struct derived {
     struct hmac_key blind, set, tag;
     uint8_t set_bytes[32]; /* what `set` was made of */
+    struct {
+        struct hmac_key key;
+        bool there;
+    } peppers[KEYRING_MAX_EPOCHS]; /* of the newest epochs, each at its number modulo their count */
 };
 
 struct row_keys {
@@ -39,12 +43,25 @@ static RESULT copy_ring(const struct keyring *ring, struct keyring **ret)
     return keyring_import(writer_view_of(&w), ret);
 }
 
-static RESULT prepare_key(const struct keyring *ring, enum key_purpose purpose, struct hmac_key *ret)
+static RESULT prepare_key(const struct keyring *ring, uint32_t epoch, enum key_purpose purpose, struct hmac_key *ret)
 {
     uint8_t key[32];
-    TRY(keyring_subkey(ring, 1, purpose, key));
+    TRY(keyring_subkey(ring, epoch, purpose, key));
     hmac_key_init(ret, VIEW_OF(key));
     wipe(key, sizeof(key));
+    return OK;
+}
+
+/* Asked for with each request, and deriving one takes longer than all else about a key. */
+static RESULT prepare_peppers(const struct keyring *ring, struct derived *d)
+{
+    uint32_t newest = keyring_epoch(ring);
+    for (uint32_t e = newest; e > 0 && newest - e < KEYRING_MAX_EPOCHS; e--) {
+        enum err got = prepare_key(ring, e, PURPOSE_PEPPER, &d->peppers[e % KEYRING_MAX_EPOCHS].key);
+        if (got != OK && got != ERR_NOT_FOUND) /* it was retired */
+            return got;
+        d->peppers[e % KEYRING_MAX_EPOCHS].there = got == OK;
+    }
     return OK;
 }
 
@@ -53,9 +70,10 @@ static RESULT fill_keys(struct row_keys *k, const struct keyring *state)
     TRY(copy_ring(state, &k->ring));
     TRY(secret_new(sizeof(struct derived), &k->derived));
     struct derived *d = (struct derived *)(void *)secret_ptr(k->derived);
-    TRY(prepare_key(k->ring, PURPOSE_BLIND, &d->blind));
-    TRY(prepare_key(k->ring, PURPOSE_SET, &d->set));
-    TRY(prepare_key(k->ring, PURPOSE_TAG, &d->tag));
+    TRY(prepare_key(k->ring, 1, PURPOSE_BLIND, &d->blind));
+    TRY(prepare_key(k->ring, 1, PURPOSE_SET, &d->set));
+    TRY(prepare_key(k->ring, 1, PURPOSE_TAG, &d->tag));
+    TRY(prepare_peppers(k->ring, d));
     return keyring_subkey(k->ring, 1, PURPOSE_SET, d->set_bytes);
 }
 
@@ -91,6 +109,22 @@ void row_keys_free(struct row_keys *k)
 const struct keyring *row_keys_ring(const struct row_keys *k)
 {
     return k->ring;
+}
+
+RESULT row_keys_pepper(const struct row_keys *k, uint32_t epoch, struct view text, uint8_t out[static 32])
+{
+    const struct derived *d = derived_of(k);
+    uint32_t newest = keyring_epoch(k->ring);
+    bool kept = epoch > 0 && epoch <= newest && newest - epoch < KEYRING_MAX_EPOCHS;
+    if (kept && d->peppers[epoch % KEYRING_MAX_EPOCHS].there) {
+        hmac_key_code(&d->peppers[epoch % KEYRING_MAX_EPOCHS].key, &text, 1, out);
+        return OK;
+    }
+    struct hmac_key key; /* older, with newer ones retired */
+    TRY(prepare_key(k->ring, epoch, PURPOSE_PEPPER, &key));
+    hmac_key_code(&key, &text, 1, out);
+    wipe(&key, sizeof(key));
+    return OK;
 }
 
 enum aead_alg row_keys_alg(const struct row_keys *k)

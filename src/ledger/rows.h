@@ -17,6 +17,9 @@ void row_keys_free(struct row_keys *k); /* one owner less; the last one wipes */
 enum aead_alg row_keys_alg(const struct row_keys *k);
 const struct keyring *row_keys_ring(const struct row_keys *k);
 
+/* HMAC(pepper of this epoch, text): the pepper is ready for use. ERR_NOT_FOUND for an epoch that is not in the ring. */
+RESULT row_keys_pepper(const struct row_keys *k, uint32_t epoch, struct view text, uint8_t out[static 32]);
+
 /* Key of a row found by one exact name or id: u16 tenant 0 ‖ HMAC(blind, table ‖ name)[0..16]. */
 RESULT row_key_exact(const struct row_keys *k, uint16_t table, struct view name, struct writer *w);
 /* Key of a row found by path: each component blinded under its parent's, 16 bytes each, at most 12 components, so that

@@ -68,15 +68,15 @@ const struct entity api_key_entity = ENTITY("ApiKey", 0x0511, 1, struct api_key,
 
 /* --- rules of its texts */
 
+/* Without a branch for each character, since each request comes here. */
 static bool is_base62(struct view v)
 {
+    uint8_t good = 1;
     for (size_t i = 0; i < v.len; i++) {
-        uint8_t b = v.ptr[i];
-        bool letter = (b >= 'a' && b <= 'z') || (b >= 'A' && b <= 'Z');
-        if (!letter && !(b >= '0' && b <= '9'))
-            return false;
+        uint8_t b = v.ptr[i], digit = (uint8_t)(b - '0'), letter = (uint8_t)((b | 0x20) - 'a');
+        good &= (uint8_t)((digit < 10) | (letter < 26));
     }
-    return true;
+    return good;
 }
 
 bool api_key_id_valid(struct view id)
@@ -161,11 +161,15 @@ static RESULT make_id(const struct random *random, char *out)
     return OK;
 }
 
-static RESULT put_check(struct view text, char *out)
+/* As base62_put, at the speed of one number. */
+static void put_check(struct view text, char *out)
 {
-    uint32_t crc = crc32_of(text);
-    const uint8_t bytes[4] = {(uint8_t)(crc >> 24), (uint8_t)(crc >> 16), (uint8_t)(crc >> 8), (uint8_t)crc};
-    return base62_put(bytes, sizeof bytes, out, CHECK_LEN);
+    uint32_t rest = crc32_of(text);
+    for (size_t at = CHECK_LEN; at > 0; at--) {
+        unsigned digit = rest % 62;
+        out[at - 1] = (char)(digit < 10 ? '0' + digit : digit < 36 ? 'A' + (digit - 10) : 'a' + (digit - 36));
+        rest /= 62;
+    }
 }
 
 static RESULT make_text(const struct random *random, uint8_t environment, char *out, size_t *ret_len)
@@ -185,7 +189,7 @@ static RESULT make_text(const struct random *random, uint8_t environment, char *
     wipe(secret, sizeof secret);
     TRY(e);
     at += SECRET_LEN;
-    TRY(put_check(VIEW(out, (size_t)(at - out)), at));
+    put_check(VIEW(out, (size_t)(at - out)), at);
     at += CHECK_LEN;
     *at = '\0';
     *ret_len = (size_t)(at - out);
@@ -210,7 +214,7 @@ RESULT api_key_remake(const struct random *random, const struct api_key *key, ch
         return ERR_BAD_VALUE;
     TRY(make_text(random, key->environment, out, &len));
     memcpy(out + len - TAIL_LEN, key->id.ptr, API_KEY_ID_LEN);
-    TRY(put_check(VIEW(out, len - CHECK_LEN), out + len - CHECK_LEN));
+    put_check(VIEW(out, len - CHECK_LEN), out + len - CHECK_LEN);
     return api_key_parse(VIEW(out, len), ret);
 }
 
@@ -238,7 +242,7 @@ RESULT api_key_parse(struct view text, struct api_key_parts *ret)
         !is_base62(VIEW(rest.ptr, API_KEY_ID_LEN)) ||
         !is_base62(VIEW(rest.ptr + API_KEY_ID_LEN + 1, SECRET_LEN + CHECK_LEN)))
         return ERR_KEY_MALFORMED;
-    TRY(put_check(VIEW(text.ptr, text.len - CHECK_LEN), check));
+    put_check(VIEW(text.ptr, text.len - CHECK_LEN), check);
     if (memcmp(check, text.ptr + text.len - CHECK_LEN, CHECK_LEN) != 0)
         return ERR_KEY_MALFORMED;
     memcpy(p.id, rest.ptr, API_KEY_ID_LEN);
@@ -282,11 +286,7 @@ RESULT api_key_read(const struct row_keys *keys, struct view text, struct api_ke
 RESULT api_key_verifier(const struct row_keys *keys, uint32_t epoch, const uint8_t hash[static 32],
                         uint8_t out[static 32])
 {
-    uint8_t pepper[32];
-    TRY(keyring_subkey(row_keys_ring(keys), epoch, PURPOSE_PEPPER, pepper));
-    hmac_sha256(VIEW_OF(pepper), VIEW(hash, 32), out);
-    wipe(pepper, sizeof pepper);
-    return OK;
+    return row_keys_pepper(keys, epoch, VIEW(hash, 32), out);
 }
 
 RESULT api_key_put(const struct row_keys *keys, const struct api_key *key, const struct api_key_found *before,

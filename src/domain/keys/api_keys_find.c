@@ -29,22 +29,23 @@ static RESULT usable(const struct judged *j, uint64_t now_ms)
     return j->status == KEY_ACTIVE ? OK : ERR_KEY_DISABLED;
 }
 
-/* The same work whether the key exists or not; a second keyed hash only for a key that was rotated across a rotation
- * of the data key. */
+/* The same work whether the key exists or not; more only for a key in its grace period after a rotation. */
 static RESULT prove(const struct row_keys *keys, const struct judged *j, const uint8_t hash[static 32], uint64_t now_ms,
                     bool *ret_by_old)
 {
     uint8_t now[32], old[32];
-    bool grace = j->old_until_ms > now_ms;
+    bool grace = j->old_until_ms > now_ms, by_old = false;
     TRY(api_key_verifier(keys, j->epoch, hash, now));
-    memcpy(old, now, sizeof old);
-    if (grace && j->old_epoch != j->epoch)
-        TRY(api_key_verifier(keys, j->old_epoch, hash, old));
     bool by_new = ct_eq(now, j->verifier, sizeof now);
-    bool by_old = ct_eq(old, j->old_verifier, sizeof old);
+    if (grace) {
+        memcpy(old, now, sizeof old);
+        if (j->old_epoch != j->epoch)
+            TRY(api_key_verifier(keys, j->old_epoch, hash, old));
+        by_old = ct_eq(old, j->old_verifier, sizeof old);
+        wipe(old, sizeof old);
+    }
     wipe(now, sizeof now);
-    wipe(old, sizeof old);
-    *ret_by_old = grace && by_old && !by_new;
+    *ret_by_old = by_old && !by_new;
     return by_new || *ret_by_old ? OK : ERR_BAD_CREDENTIALS;
 }
 
@@ -63,7 +64,7 @@ static RESULT take(struct known *k, uint64_t now_ms, struct arena *arena, struct
 {
     TRY(usable(&k->judged, now_ms));
     atomic_store_explicit(&k->used_ms, now_ms, memory_order_relaxed);
-    return copy_known(k, arena, ret);
+    return ret ? copy_known(k, arena, ret) : OK;
 }
 
 /* With the right secret of a key that nobody failed with lately, that is all. */
@@ -123,13 +124,14 @@ RESULT api_keys_verify(struct api_keys *k, const struct row_keys *keys, struct a
     enum err e = verify_inside(k, keys, shown, arena, ret, &proof);
     table_leave();
     if (e != ERR_BAD_CREDENTIALS && !proof.failing) {
-        if (e == OK)
+        if (e == OK && ret)
             ret->by_old = proof.by_old;
         return e;
     }
     TRY(judge(k, shown, &proof));
     TRY(take_again(k, shown, arena, ret));
-    ret->by_old = proof.by_old;
+    if (ret)
+        ret->by_old = proof.by_old;
     return OK;
 }
 
