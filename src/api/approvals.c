@@ -181,6 +181,8 @@ static RESULT complete(struct edit *e, struct problem *why)
     struct approval_request *r = &e->after;
     struct request_context who;
 
+    if (r->kind == APPROVE_EMERGENCY)
+        return problem_set(why, ERR_BAD_VALUE, "/kind", "%s", "who needs it asks at /api/v1/emergency/ask");
     r->state = REQUEST_WAITING;
     r->asked_ms = people_now(e->req);
     r->expiry_ms = r->approval.expiry_ms;

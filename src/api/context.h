@@ -104,6 +104,7 @@ struct api_caller {
     struct standing standing;           /* what decide_may() judges him by */
     struct permission_set permissions;  /* effective, roles and denials applied: of standing */
     struct secret_access access;        /* level and environments for secrets (SEC-3): of standing */
+    struct secret_access emergency;     /* while emergency access lasts: for secrets alone; else no level */
     struct view session_id;             /* hex; empty if none */
     bool has_second;                    /* a person who has a second factor, … */
     uint64_t second_ms;                 /* … and when this session showed one last; 0: never */
@@ -123,6 +124,13 @@ static inline struct rights api_rights_of(const struct http_request *req)
     const struct api_caller *c = api_caller_of(req);
 
     return (struct rights){c->permissions, c->access};
+}
+/* What counts for secrets. Never what counts for handing on rights: emergency access ends, and what is given stays. */
+static inline const struct secret_access *api_secret_access(const struct http_request *req)
+{
+    const struct api_caller *c = api_caller_of(req);
+
+    return c->emergency.level != ACCESS_NONE ? &c->emergency : &c->access;
 }
 /* A Retry-After of so many seconds with whatever is answered. */
 void api_retry_after(struct http_request *req, unsigned seconds);

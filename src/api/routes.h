@@ -10,7 +10,7 @@ extern const struct route_table system_routes;
 extern const struct route_table openapi_routes;
 extern const struct route_table secrets_routes;
 extern const struct route_table credentials_routes;
-extern const struct route_table approvals_routes;
+extern const struct route_table approvals_routes, emergency_routes;
 extern const struct route_table sign_routes;
 extern const struct route_table audit_routes;
 extern const struct route_table login_routes, logout_routes, whoami_routes;

@@ -33,7 +33,7 @@ static enum http_outcome store(struct secret_op *op, struct view sealed)
 /* What stands there already is told to those only who may list it. */
 static enum http_outcome refuse_taken(const struct secret_op *op, const struct secret_found *there)
 {
-    if (!secret_may_list(&api_caller_of(op->req)->access, there->meta.environment))
+    if (!secret_may_list(api_secret_access(op->req), there->meta.environment))
         return secret_op_hide(op);
     if (there->meta.revoked)
         return secret_op_refuse(op, ERR_REVOKED, "a revoked secret has this name; choose another one");
@@ -61,7 +61,7 @@ static enum http_outcome create_checked(struct secret_op *op, const struct secre
     struct secret_found there;
     enum err e;
 
-    if (secret_may(&api_caller_of(op->req)->access, q->environment, ACCESS_WRITE) != OK)
+    if (secret_may(api_secret_access(op->req), q->environment, ACCESS_WRITE) != OK)
         return secret_op_refuse(op, ERR_FORBIDDEN, "storing needs the level write and the environment");
     e = secret_get(t->reader, atomic_load(&t->shared->keys), q->path, op->req->arena, &there);
     if (e == OK)

@@ -2,6 +2,23 @@
 
 #include "api/credential_row.h"
 
+#define REASON_MAX 1024 /* of RequestContext */
+
+#define EMERGENCY_MARK "emergency access: "
+
+/* Each record of what is done under emergency access says so, before the reason; one that is too long is cut. */
+static RESULT mark_emergency(struct http_request *req, struct view *reason)
+{
+    size_t most = REASON_MAX - (sizeof EMERGENCY_MARK - 1);
+    struct view kept = *reason;
+
+    if (api_caller_of(req)->emergency.level == ACCESS_NONE || reason->len == 0)
+        return OK;
+    while (kept.len > most || (kept.len && kept.len < reason->len && (kept.ptr[kept.len] & 0xc0) == 0x80))
+        kept.len--;
+    return refusal_resource(req, EMERGENCY_MARK, kept, reason);
+}
+
 RESULT secret_op_new(struct http_request *req, const struct secret_action *action, struct view path, struct view reason,
                      struct secret_op **ret)
 {
@@ -11,6 +28,7 @@ RESULT secret_op_new(struct http_request *req, const struct secret_action *actio
         return ERR_NO_MEMORY;
     if (reason.len == 0)
         (void)http_header(req, "X-Holdfast-Reason", &reason);
+    TRY(mark_emergency(req, &reason));
     *op = (struct secret_op){.action = action, .req = req, .path = path, .reason = reason, .status = 200};
     TRY(refusal_resource(req, "secret:", path, &op->resource));
     *ret = op;
@@ -61,7 +79,7 @@ static enum http_outcome refuse_level(const struct secret_op *op)
 /* Somebody altered the row: that is recorded in any case, and told to those who might have seen the secret. */
 static enum http_outcome refuse_missing(const struct secret_op *op, enum err e)
 {
-    bool may_know = secret_may_list(&api_caller_of(op->req)->access, 0);
+    bool may_know = secret_may_list(api_secret_access(op->req), 0);
     const struct api_thread *t = api_of(op->req);
     struct credential_row row;
 
@@ -80,7 +98,7 @@ static enum http_outcome refuse_missing(const struct secret_op *op, enum err e)
 
 static bool admitted(const struct secret_op *op, enum http_outcome *ret)
 {
-    const struct secret_access *access = &api_caller_of(op->req)->access;
+    const struct secret_access *access = api_secret_access(op->req);
     uint8_t environment = op->found.meta.environment;
 
     if (!secret_may_list(access, environment)) {

@@ -117,7 +117,7 @@ enum http_outcome secrets_read_value(struct http_request *req)
         return http_answer_problem(req, &why);
     if (!secret_op_begin(req, &read_value, q.reason, &op, &out))
         return out;
-    if (q.recover && secret_may(&api_caller_of(req)->access, op->found.meta.environment, ACCESS_ADMIN) != OK)
+    if (q.recover && secret_may(api_secret_access(req), op->found.meta.environment, ACCESS_ADMIN) != OK)
         return secret_op_refuse(op, ERR_FORBIDDEN, "recovering needs the level admin");
     struct secret_wanted want = {q.version, q.recover, t->shared->clock->wall_ms(t->shared->clock)};
     e = secret_value(t->reader, atomic_load(&t->shared->keys), &op->found, &want, req->arena, &sealed);
@@ -204,7 +204,7 @@ static RESULT put_page(struct http_request *req, const struct secret_list_query 
     const struct api_thread *t = api_of(req);
     uint8_t after[STORE_KEY_MAX];
     struct page p = {
-        .access = &api_caller_of(req)->access, .w = http_body(req), .limit = q->limit ? q->limit : LIMIT_DEFAULT};
+        .access = api_secret_access(req), .w = http_body(req), .limit = q->limit ? q->limit : LIMIT_DEFAULT};
     struct secret_range range = {.prefix = q->prefix, .after = VIEW(after, q->after.len / 2)};
 
     if (q->after.len && (q->after.len / 2 > sizeof after || hex_get(q->after, after, q->after.len / 2) != OK))

@@ -122,6 +122,21 @@ static RESULT show_rotation(struct cli *c, const struct approval_request *r)
     return OK;
 }
 
+static RESULT show_emergency(struct cli *c, const struct approval_request *r)
+{
+    cli_note(c, "You are about to approve that %s may touch every secret for %u minutes, in one session.",
+             eyes_safe(c, r->name), (unsigned)r->to / 60);
+    return OK;
+}
+
+/* Nobody but who asked can use it. */
+static RESULT run_emergency(struct cli *c, const struct approval_request *r)
+{
+    return output_done(c, (struct view){0},
+                       cli_text(c, "Approved. %s begins with: holdfast emergency begin --request %s",
+                                eyes_safe(c, r->name), c->args.arguments[0]));
+}
+
 static const struct {
     enum err (*show)(struct cli *c, const struct approval_request *r);
     enum err (*run)(struct cli *c, const struct approval_request *r);
@@ -132,6 +147,7 @@ static const struct {
     [APPROVE_ADMIN_REMOVE] = {show_administrators, administrators_run},
     [APPROVE_FOUR_EYES] = {show_rule, rule_run},
     [APPROVE_ROTATE] = {show_rotation, rule_rotate},
+    [APPROVE_EMERGENCY] = {show_emergency, run_emergency},
 };
 
 /* Everything that the signature will cover, and a look whether the first one covers the same. */
@@ -178,7 +194,7 @@ static RESULT close_request(struct cli *c)
 
 static bool past_the_api(uint8_t kind)
 {
-    return kind != APPROVE_CREDENTIAL && kind != APPROVE_RELEASE;
+    return kind != APPROVE_CREDENTIAL && kind != APPROVE_RELEASE && kind != APPROVE_EMERGENCY;
 }
 
 static RESULT run(struct cli *c, const struct approval_request *r)
@@ -198,7 +214,7 @@ static RESULT run(struct cli *c, const struct approval_request *r)
                      c->args.arguments[0]));
     }
     TRY(e);
-    return close_request(c);
+    return r->kind == APPROVE_EMERGENCY ? OK : close_request(c);
 }
 
 static RESULT sign_second(struct cli *c, struct approval_request *r)
@@ -214,7 +230,7 @@ static RESULT sign_second(struct cli *c, struct approval_request *r)
     TRY(ask_confirm(c, "Approve this?"));
     TRY(eyes_signed(c, r, &change));
     change.installation = p->installation;
-    change.expiry_ms = r->approval.expiry_ms; /* exactly what the first one signed */
+    change.expiry_ms = r->approval.alg ? r->approval.expiry_ms : r->expiry_ms; /* exactly what the first one signed */
     return approver_approve(c, &change, &r->second);
 }
 

@@ -196,15 +196,25 @@ const struct cli_command command_table[] = {
     COMMAND("operator rotate", operator_rotate, PAST | COMMAND_RECORDED, "begin a new epoch of the data keys",
             "Serving goes on. Older values are rewrapped in the background, also across restarts. " SECOND_HELP,
             OPTIONS(KEY_FILE, KEY_PASS), NO_ARGUMENTS, NULL),
-    COMMAND("operator four-eyes", operator_four_eyes, PAST | COMMAND_RECORDED | COMMAND_ASKS,
-            "what takes two administrators",
-            "Without an argument says what holds. To turn it on or off takes two administrators itself: you approve it "
-            "first, and another one with 'holdfast approval approve'. Off, and where there is one administrator, each "
-            "decides alone.",
-            OPTIONS(VALUE("for", TEXTS, "WHAT", "policy, administrators (always), rekey; may be repeated; all"),
-                    KEY_FILE, KEY_PASS),
-            ARGUMENTS(ARGUMENT_OPTIONAL("SWITCH", "on or off")),
-            "holdfast operator four-eyes on --reason \"two of us since May\""),
+    COMMAND(
+        "operator four-eyes", operator_four_eyes, PAST | COMMAND_RECORDED | COMMAND_ASKS,
+        "what takes two administrators",
+        "Without an argument says what holds. To turn it on or off takes two administrators itself: you approve it "
+        "first, and another one with 'holdfast approval approve'. Off, and where there is one administrator, each "
+        "decides alone.",
+        OPTIONS(VALUE("for", TEXTS, "WHAT", "policy, administrators (always), rekey, emergency; may be repeated; all"),
+                KEY_FILE, KEY_PASS),
+        ARGUMENTS(ARGUMENT_OPTIONAL("SWITCH", "on or off")),
+        "holdfast operator four-eyes on --reason \"two of us since May\""),
+    COMMAND(
+        "emergency begin", emergency_begin, SECRETS | COMMAND_ASKS, "touch every secret for a while: break glass",
+        "For who holds emergency:override, when no role lets him. Works in this session alone, needs a reason, ends by "
+        "itself and is recorded as EMERGENCY_ACCESS before it begins. Where 'operator four-eyes' names emergencies, an "
+        "administrator is asked first.",
+        OPTIONS(VALUE("for", DURATION, "TIME", "how long, 1m to 4h; 1h if left out"),
+                VALUE("request", TEXT, "ID", "the request that was approved")),
+        NO_ARGUMENTS, "holdfast emergency begin --for 30m --reason \"exchange down, admin unreachable\""),
+    COMMAND("emergency end", emergency_end, CHANGES, "end it before its time", NULL, NULL, NO_ARGUMENTS, NULL),
     COMMAND("approval list", approvals_list, COMMAND_API, "changes that wait for a second administrator", NULL, NULL,
             NO_ARGUMENTS, NULL),
     COMMAND("approval show", approvals_show, COMMAND_API, "one of them, whole", NULL, NULL,

@@ -3,7 +3,8 @@
 #include "base/fields.h"
 
 const char *const approval_kind_names[] = {
-    "none", "credential", "release", "administrator-add", "administrator-remove", "four-eyes", "rotate", NULL,
+    "none",   "credential", "release", "administrator-add", "administrator-remove", "four-eyes",
+    "rotate", "emergency",  NULL,
 };
 static const char *const state_names[] = {"none", "waiting", "approved", NULL};
 

@@ -23,11 +23,11 @@ struct approval_request { /* entity ApprovalRequest */
     struct view box;              /* credential: the new key, encrypted to the import key; empty: it stays */
     uint8_t previous[32];         /* hash of the descriptor in force */
     uint8_t key[32];              /* of an administrator who shall be added */
-    uint32_t from, to;            /* four eyes: the rule; rotate: the epoch */
+    uint32_t from, to;            /* four eyes: the rule; rotate: the epoch; emergency: to is seconds */
     struct view asked_by;         /* actor: the front's word; whose key approved is in the approvals */
     uint64_t asked_ms, expiry_ms; /* expiry_ms: of the first approval */
     struct view reason;
-    struct approval approval, second; /* second: once it is approved */
+    struct approval approval, second; /* second: once it is approved; of emergency access the only one */
     struct view approved_by;          /* actor */
 };
 extern const struct entity approval_request_entity;

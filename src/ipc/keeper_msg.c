@@ -100,12 +100,13 @@ uint8_t four_eyes_bit(enum approval_kind kind)
         [APPROVE_ADMIN_ADD] = FOUR_EYES_ADMINISTRATORS,
         [APPROVE_ADMIN_REMOVE] = FOUR_EYES_ADMINISTRATORS,
         [APPROVE_ROTATE] = FOUR_EYES_REKEY,
+        [APPROVE_EMERGENCY] = FOUR_EYES_EMERGENCY,
     };
 
     return kind < ARRAY_LEN(bits) ? bits[kind] : 0;
 }
 
-const char *const four_eyes_names[] = {"policy", "administrators", "rekey", NULL};
+const char *const four_eyes_names[] = {"policy", "administrators", "rekey", "emergency", NULL};
 
 void four_eyes_hash(uint8_t rule, uint8_t out[static 32])
 {
@@ -127,6 +128,18 @@ void epoch_hash(uint32_t epoch, uint8_t out[static 32])
     sha256(writer_view_of(&w), out);
 }
 
+void emergency_hash(uint32_t seconds, struct view reason, uint8_t out[static 32])
+{
+    uint8_t bytes[64], hash[32];
+    struct writer w = writer_fixed(bytes, sizeof bytes);
+
+    sha256(reason, hash);
+    writer_str(&w, "holdfast-emergency-1\n");
+    writer_u32(&w, seconds);
+    writer_bytes(&w, hash, sizeof hash);
+    sha256(writer_view_of(&w), out);
+}
+
 static const struct field four_eyes_fields[] = {
     FIELD(1, struct keeper_four_eyes, rule, U8, 0),
     FIELD(2, struct keeper_four_eyes, approval, ENTITY, 0, .nested = &approval_entity),
@@ -134,6 +147,16 @@ static const struct field four_eyes_fields[] = {
 };
 const struct entity keeper_four_eyes_entity = ENTITY("KeeperFourEyes", 0x010a, 1, struct keeper_four_eyes,
                                                      four_eyes_fields);
+
+static const struct field emergency_fields[] = {
+    FIELD(1, struct keeper_emergency, name, TEXT, NAME_MAX_BYTES),
+    FIELD(2, struct keeper_emergency, nonce, FIXED, 32),
+    FIELD(3, struct keeper_emergency, seconds, U32, 0),
+    FIELD(4, struct keeper_emergency, approval, ENTITY, 0, .nested = &approval_entity),
+    FIELD(5, struct keeper_emergency, who, BYTES, CONTEXT_MAX),
+};
+const struct entity keeper_emergency_entity = ENTITY("KeeperEmergency", 0x010e, 1, struct keeper_emergency,
+                                                     emergency_fields);
 
 static const struct field rotate_fields[] = {
     FIELD(1, struct keeper_rotate, approval, ENTITY, 0, .nested = &approval_entity),
@@ -496,6 +519,7 @@ const struct keeper_message keeper_messages[] = {
     {KEEPER_CREDENTIAL_REWRAP, "credential-rewrap", PEER_FRONT, STATE_UNSEALED, &keeper_unwrap_entity,
      &keeper_sealed_entity},
     {KEEPER_ENROL, "enrol", PEER_FRONT, STATE_UNSEALED, &keeper_enrol_entity, &keeper_sealed_entity},
+    {KEEPER_EMERGENCY, "emergency", PEER_FRONT, STATE_UNSEALED, &keeper_emergency_entity, &keeper_sealed_entity},
     {KEEPER_CREDENTIAL_STATE, "credential-state", PEER_FRONT, STATE_UNSEALED, &keeper_credential_of_entity,
      &keeper_credential_state_entity},
     {KEEPER_CREDENTIALS_FROZEN, "credentials-frozen", PEER_FRONT, STATE_UNSEALED, NULL, &keeper_frozen_entity},

@@ -40,6 +40,7 @@ enum keeper_type {
     KEEPER_CREDENTIALS_FROZEN, /* the same of all */
     KEEPER_TOKEN_SIGN,
     KEEPER_TOKEN_KEYS, /* their public halves */
+    KEEPER_EMERGENCY,  /* the record of emergency access, before anybody has it */
     /* signer */
     KEEPER_SIGNER_HELLO = 40,
     KEEPER_UNWRAP,
@@ -126,6 +127,7 @@ enum approval_kind {
     APPROVE_ADMIN_REMOVE = 4,
     APPROVE_FOUR_EYES = 5, /* object: "four-eyes"; previous, next: four_eyes_hash of the rule */
     APPROVE_ROTATE = 6,    /* object: "data-keys"; previous, next: epoch_hash of the epoch */
+    APPROVE_EMERGENCY = 7, /* object: who asks; previous: 32 random bytes; next: emergency_hash */
 };
 enum approval_alg { APPROVAL_ED25519 = 1 };
 struct approval {
@@ -141,9 +143,10 @@ extern const struct entity approval_entity;
 enum four_eyes {
     FOUR_EYES_POLICY = 1, /* credentials: storing, changing policy or key, releasing; never freezing and revoking */
     FOUR_EYES_ADMINISTRATORS = 2,
-    FOUR_EYES_REKEY = 4, /* new data keys; without it the operator's socket is enough */
+    FOUR_EYES_REKEY = 4,     /* new data keys; without it the operator's socket is enough */
+    FOUR_EYES_EMERGENCY = 8, /* emergency access: who asks, and one administrator who is somebody else */
 };
-#define FOUR_EYES_ALL    (FOUR_EYES_POLICY | FOUR_EYES_ADMINISTRATORS | FOUR_EYES_REKEY)
+#define FOUR_EYES_ALL    (FOUR_EYES_POLICY | FOUR_EYES_ADMINISTRATORS | FOUR_EYES_REKEY | FOUR_EYES_EMERGENCY)
 #define FOUR_EYES_OBJECT "four-eyes"
 #define ROTATE_OBJECT    "data-keys"
 /* The bit that a kind of change falls under. The rule itself, which always takes two, has none. */
@@ -153,9 +156,20 @@ extern const char *const four_eyes_names[];
 /* SHA-256("holdfast-four-eyes-1\n" ‖ u8 rule), SHA-256("holdfast-epoch-1\n" ‖ u32 epoch). */
 void four_eyes_hash(uint8_t rule, uint8_t out[static 32]);
 void epoch_hash(uint32_t epoch, uint8_t out[static 32]);
+/* SHA-256("holdfast-emergency-1\n" ‖ u32 seconds ‖ SHA-256(reason)). */
+void emergency_hash(uint32_t seconds, struct view reason, uint8_t out[static 32]);
 struct keeper_four_eyes {
     uint8_t rule;                     /* enum four_eyes bits, afterwards */
     struct approval approval, second; /* always both */
+};
+#define EMERGENCY_LEAST_S 60
+#define EMERGENCY_MOST_S  (4 * 3600)
+struct keeper_emergency {
+    struct view name; /* the user */
+    uint8_t nonce[32];
+    uint32_t seconds;
+    struct approval approval; /* with FOUR_EYES_EMERGENCY, by another administrator than name */
+    struct view who;          /* its reason is what is approved */
 };
 struct keeper_rotate {
     struct approval approval, second; /* with FOUR_EYES_REKEY */
@@ -418,6 +432,6 @@ extern const struct entity keeper_status_entity, keeper_init_entity, keeper_init
     keeper_unwrapped_entity, keeper_authored_entity, keeper_reserve_entity, keeper_event_credential_entity,
     keeper_event_room_entity, keeper_operator_freeze_entity, keeper_frozen_entity, keeper_token_sign_entity,
     keeper_token_signed_entity, keeper_token_key_entity, keeper_token_keys_entity, keeper_tokens_rotate_entity,
-    keeper_init_confirm_entity, keeper_four_eyes_entity, keeper_rotate_entity;
+    keeper_init_confirm_entity, keeper_four_eyes_entity, keeper_rotate_entity, keeper_emergency_entity;
 
 #endif

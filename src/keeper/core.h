@@ -273,6 +273,7 @@ HANDLER(admins_remove);
 HANDLER(admins_list);
 HANDLER(admins_enrol);
 HANDLER(approvals_rule);
+HANDLER(emergency_begin);
 HANDLER(log_hello);
 HANDLER(log_pending);
 HANDLER(log_append);

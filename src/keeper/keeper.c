@@ -29,6 +29,7 @@ static const struct {
     {KEEPER_CREDENTIAL_FREEZE, freeze_set},
     {KEEPER_CREDENTIAL_REWRAP, credentials_rewrap},
     {KEEPER_ENROL, admins_enrol},
+    {KEEPER_EMERGENCY, emergency_begin},
     {KEEPER_CREDENTIAL_STATE, freeze_state},
     {KEEPER_CREDENTIALS_FROZEN, freeze_list},
     {KEEPER_TOKEN_SIGN, tokens_sign},

@@ -100,14 +100,14 @@ def test_turning_it_on_takes_both(new_server):
     r = alice.approve(request, code=4)
     assert "same-administrator" in r.stderr, r
     r = bob.approve(request)
-    assert "+ policy, administrators, rekey" in r.stderr and "Asked by user:admin" in r.stderr, r
-    assert alice.json("operator", "status")["four_eyes"] == "policy, administrators, rekey"
+    assert "+ policy, administrators, rekey, emergency" in r.stderr and "Asked by user:admin" in r.stderr, r
+    assert alice.json("operator", "status")["four_eyes"] == "policy, administrators, rekey, emergency"
     assert alice.waiting() == []
     s.crash()  # the keeper has it, not a file
     s.start()
     s.unseal()
     s.serving()
-    assert alice.json("operator", "status")["four_eyes"] == "policy, administrators, rekey"
+    assert alice.json("operator", "status")["four_eyes"] == "policy, administrators, rekey, emergency"
 
 
 def test_a_policy_is_lowered_by_two_and_both_are_in_the_record(pair):
@@ -248,5 +248,98 @@ def test_a_request_that_nobody_answers_leaves_with_a_record(new_server):
         holdfast.until("the request to leave", lambda: events(s, "APPROVAL_EXPIRED"), 75)
         assert PATH in events(s, "APPROVAL_EXPIRED")[0]
         assert policy_of(s)["version"] == 1
+    finally:
+        clock.remove()
+
+
+# --- emergency access
+
+SECRET = "database/production-main"
+
+
+@pytest.fixture
+def eve(pair):
+    """Who may override in an emergency and has no grant."""
+    s, _, _ = pair
+    s.admin.ok("POST", "/api/v1/users", {"name": "eve", "password": holdfast.PASSWORD, "roles": ["emergency_responder"]})
+    s.admin.ok("PATCH", "/api/v1/users/bob", {"environments": ["production"]})
+    writer = s.api(s.login("bob"))
+    writer.ok("POST", "/api/v1/secrets", {"path": SECRET, "kind": "password", "environment": "production", "value": "hunter2",
+                                          "reason": "test"})
+    profile = s.home / "profile-eve"
+    profile.mkdir(mode=0o700)
+    who = Admin(s, "eve", profile)
+    where = ("--address", f"https://127.0.0.1:{s.port}", "--cacert", s.data / "tls" / "server.crt")
+    who.cli("login", "eve", "--password-file", s.home / "password", *where, "--yes")
+    return who
+
+
+def read(who, code=0):
+    return who.cli("secret", "get", SECRET, "--raw", "--reason", "restart the desk", code=code)
+
+
+def test_emergency_access_asks_somebody_else_and_ends_by_itself(pair, eve):
+    s, alice, bob = pair
+    read(eve, code=4)
+    r = eve.cli("emergency", "begin", "--for", "10m", "--reason", "exchange down", "--yes")
+    request = r.stderr.split("approval approve ")[1].split()[0]
+    eve.cli("emergency", "begin", "--request", request, "--yes", code=4)  # nobody has answered
+    read(eve, code=4)
+    r = bob.approve(request)
+    assert "eve may touch every secret for 10 minutes" in r.stderr and "exchange down" in r.stderr, r
+    eve.cli("emergency", "begin", "--request", request, "--yes", "--reason", "something else")
+    assert read(eve).stdout == "hunter2"
+    (record,) = [e for e in events(s, "EMERGENCY_ACCESS") if '"done"' in e]
+    assert "approved by bob" in record and "exchange down" in record and "for 600 seconds" in record, record
+    assert any("emergency access: restart the desk" in e for e in events(s, "SECRET_READ"))
+    # In this session alone, and to hand on nothing.
+    other = s.api(s.login("eve"))
+    other.refused("forbidden", "GET", f"/api/v1/secrets/data/{SECRET}", headers={"X-Holdfast-Reason": "x"})
+    assert eve.json("whoami")["secret_level"] == "emergency" and eve.json("whoami")["environments"] == []
+    eve.cli("emergency", "begin", "--request", request, "--yes", code=5)  # it was good once
+    eve.cli("emergency", "end")
+    read(eve, code=4)
+    assert events(s, "EMERGENCY_ENDED")
+
+
+def test_nobody_approves_his_own_emergency(pair):
+    s, alice, bob = pair
+    r = alice.cli("emergency", "begin", "--reason", "bored", "--yes")
+    request = r.stderr.split("approval approve ")[1].split()[0]
+    alice.approve(request, code=4)
+    s.admin.refused("approval-needed", "POST", "/api/v1/emergency", {"reason": "bored", "request": request})
+    s.admin.refused("reason-needed", "POST", "/api/v1/emergency", {"reason": " "}, headers={"X-Holdfast-Reason": " "})
+
+
+def test_without_four_eyes_it_needs_a_reason_alone_and_a_denial_beats_it(new_server):
+    clock = holdfast.Clock()
+    try:
+        s = new_server(clock=clock).start()
+        s.init()
+        s.serving()
+        s.enrol()
+        s.admin = s.api(s.login())
+        s.admin.ok("POST", "/api/v1/users", {"name": "sue", "password": holdfast.PASSWORD, "roles": ["trader", "system_admin"],
+                                             "environments": ["production"]})
+        s.api(s.login("sue")).ok("POST", "/api/v1/secrets", {"path": SECRET, "kind": "password", "environment": "production",
+                                                             "value": "hunter2", "reason": "test"})
+        s.admin.ok("POST", "/api/v1/roles", {"name": "no-secrets", "grants": ["market:read"], "denies": ["secrets:access"]})
+        for name, roles in (("eve", ["emergency_responder"]), ("dan", ["emergency_responder", "no-secrets"]), ("tom", ["viewer"])):
+            s.admin.ok("POST", "/api/v1/users", {"name": name, "password": holdfast.PASSWORD, "roles": roles})
+        why = {"X-Holdfast-Reason": "exchange down"}
+        api = {name: s.api(s.login(name)) for name in ("eve", "dan", "tom")}
+        api["tom"].refused("forbidden", "POST", "/api/v1/emergency", {"seconds": 60, "reason": "exchange down"})
+        for name in ("eve", "dan"):
+            api[name].refused("out-of-range", "POST", "/api/v1/emergency", {"seconds": 14401, "reason": "exchange down"})
+            api[name].ok("POST", "/api/v1/emergency", {"seconds": 60, "reason": "exchange down"})
+        api["dan"].refused("forbidden", "GET", f"/api/v1/secrets/data/{SECRET}", headers=why)
+        assert api["eve"].ok("GET", f"/api/v1/secrets/data/{SECRET}", headers=why)["value"] == "hunter2"
+        s.admin.ok("PATCH", "/api/v1/users/eve", {"roles": ["viewer"]})  # what he began goes with the right to begin it
+        api["eve"].refused("forbidden", "GET", f"/api/v1/secrets/data/{SECRET}", headers=why)
+        s.admin.ok("PATCH", "/api/v1/users/eve", {"roles": ["emergency_responder"]})
+        assert api["eve"].ok("GET", f"/api/v1/secrets/data/{SECRET}", headers=why)["value"] == "hunter2"
+        for role in holdfast.ROLES:
+            clock.shift(role, 61000)
+        api["eve"].refused("forbidden", "GET", f"/api/v1/secrets/data/{SECRET}", headers=why)
     finally:
         clock.remove()

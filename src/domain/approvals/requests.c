@@ -18,6 +18,7 @@ static const struct {
     [APPROVE_ADMIN_REMOVE] = {PART_NAME | PART_WHAT, 0},
     [APPROVE_FOUR_EYES] = {PART_NUMBERS, PART_NUMBERS},
     [APPROVE_ROTATE] = {PART_NUMBERS, 0},
+    [APPROVE_EMERGENCY] = {PART_NAME | PART_NUMBERS | PART_PREVIOUS, 0},
 };
 
 static bool any(const uint8_t bytes[static 32])

@@ -74,8 +74,9 @@ struct session {            /* entity Session, TABLE_SESSION, key by token hash 
     uint64_t created_ms, expires_ms;
     uint64_t idle_ms; /* a duration: how long it may be unused; 0 = as long as it lasts */
     struct view source, user_agent;
-    bool cookie;        /* a browser's: taken from its cookie alone, and from the same program */
-    uint64_t second_ms; /* when a second factor was shown last; 0: never */
+    bool cookie;           /* a browser's: taken from its cookie alone, and from the same program */
+    uint64_t second_ms;    /* when a second factor was shown last; 0: never */
+    uint64_t emergency_ms; /* emergency access until then; 0: none */
 };
 extern const struct entity session_entity;
 #define SESSION_AGENT_MAX 256
@@ -147,6 +148,9 @@ RESULT identity_put_session(const struct row_keys *keys, const struct session *s
 /* The session again, with a second factor that was shown now. ERR_NOT_FOUND. */
 RESULT identity_renew_session(struct identity *i, const uint8_t token_hash[static 32], uint64_t now_ms,
                               struct arena *arena, struct txn_change *ret);
+/* The session again, with emergency access until then; 0: with none. ERR_NOT_FOUND. */
+RESULT identity_session_emergency(struct identity *i, const uint8_t token_hash[static 32], uint64_t until_ms,
+                                  struct arena *arena, struct txn_change *ret);
 RESULT identity_remove_session(struct identity *i, const struct row_keys *keys, const uint8_t token_hash[static 32],
                                struct arena *arena, struct txn_change *ret);
 /* What ends a user's sessions: all that are over, and the oldest, until at most keep are left. Not more than fit one

@@ -20,6 +20,7 @@ static const struct field session_fields[] = {
     FIELD(7, struct session, user_agent, TEXT, SESSION_AGENT_MAX),
     FIELD(8, struct session, cookie, BOOL, 0),
     FIELD(9, struct session, second_ms, TIME, 0),
+    FIELD(10, struct session, emergency_ms, TIME, 0),
 };
 const struct entity session_entity = ENTITY("Session", 0x0502, 1, struct session, session_fields);
 

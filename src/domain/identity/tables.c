@@ -79,13 +79,16 @@ RESULT identity_remove_session(struct identity *i, const struct row_keys *keys, 
     return e;
 }
 
-static RESULT renewed(const struct known *k, uint64_t now_ms, struct arena *arena, struct txn_change *ret)
+enum renewal { SECOND_SHOWN, EMERGENCY_UNTIL };
+
+static RESULT renewed(const struct known *k, enum renewal what, uint64_t ms, struct arena *arena,
+                      struct txn_change *ret)
 {
     AUTO_WRITER w = writer_new(SESSION_BYTES_MAX);
     struct txn_change c = {.table = TABLE_SESSION, .expect = k->version, .version = k->version + 1};
     struct session s = {0};
     TRY(tables_copy(k, &session_entity, arena, &s));
-    s.second_ms = now_ms;
+    *(what == SECOND_SHOWN ? &s.second_ms : &s.emergency_ms) = ms;
     memcpy(c.old_commitment, k->commitment, sizeof c.old_commitment);
     TRY(entity_encode(&session_entity, &s, &w));
     TRY(arena_copy(arena, VIEW(k->row_key, k->row_key_len), &c.key));
@@ -94,14 +97,26 @@ static RESULT renewed(const struct known *k, uint64_t now_ms, struct arena *aren
     return OK;
 }
 
-RESULT identity_renew_session(struct identity *i, const uint8_t token_hash[static 32], uint64_t now_ms,
-                              struct arena *arena, struct txn_change *ret)
+static RESULT renew(struct identity *i, const uint8_t token_hash[static 32], enum renewal what, uint64_t ms,
+                    struct arena *arena, struct txn_change *ret)
 {
     table_enter();
     const struct known *k = table_find(i->sessions, VIEW(token_hash, 32));
-    enum err e = k ? renewed(k, now_ms, arena, ret) : ERR_NOT_FOUND;
+    enum err e = k ? renewed(k, what, ms, arena, ret) : ERR_NOT_FOUND;
     table_leave();
     return e;
+}
+
+RESULT identity_renew_session(struct identity *i, const uint8_t token_hash[static 32], uint64_t now_ms,
+                              struct arena *arena, struct txn_change *ret)
+{
+    return renew(i, token_hash, SECOND_SHOWN, now_ms, arena, ret);
+}
+
+RESULT identity_session_emergency(struct identity *i, const uint8_t token_hash[static 32], uint64_t until_ms,
+                                  struct arena *arena, struct txn_change *ret)
+{
+    return renew(i, token_hash, EMERGENCY_UNTIL, until_ms, arena, ret);
 }
 
 /* --- ending sessions */

@@ -200,7 +200,7 @@ static void the_record_of_the_rule_names_both(void **state)
     assert_int_equal(rig_call(r, PEER_FRONT, KEEPER_PENDING, &from, &pending), OK);
     const struct keeper_pending_record *records = pending.records.items;
     detail_of(r, records[pending.records.count - 1].authored, &detail);
-    assert_true(view_is(detail, "policy administrators rekey, approved by alice and bob"));
+    assert_true(view_is(detail, "policy administrators rekey emergency, approved by alice and bob"));
 }
 
 /* --- credentials */
@@ -382,6 +382,90 @@ static void new_data_keys_take_two(void **state)
     assert_int_equal(s.epoch, 2);
 }
 
+/* --- emergency access */
+
+static struct keeper_emergency emergency(struct rig *r, const char *name, uint32_t seconds, const char *reason)
+{
+    struct request_context c = {.actor = VIEW_STR("user:eve"), .source = VIEW_STR("front"), .reason = view_str(reason)};
+    struct keeper_emergency q = {.name = view_str(name), .nonce = {4}, .seconds = seconds};
+    AUTO_WRITER w = writer_new(4096);
+
+    assert_int_equal(entity_encode(&request_context_entity, &c, &w), OK);
+    assert_int_equal(arena_copy(r->arena, writer_view_of(&w), &q.who), OK);
+    return q;
+}
+
+static struct approval approve_emergency(struct rig *r, const uint8_t seed[static 32], const struct keeper_emergency *q,
+                                         const char *reason)
+{
+    uint8_t object[32], next[32];
+
+    sha256(q->name, object);
+    emergency_hash(q->seconds, view_str(reason), next);
+    return rig_approve(r, seed, APPROVE_EMERGENCY, object, q->nonce, next);
+}
+
+static enum err begin(struct rig *r, const struct keeper_emergency *q, struct keeper_sealed *ret)
+{
+    return rig_call(r, PEER_FRONT, KEEPER_EMERGENCY, q, ret);
+}
+
+static void an_emergency_is_on_the_record_before_it_begins(void **state)
+{
+    struct rig *r = *state;
+    struct keeper_emergency q = emergency(r, "eve", 600, "exchange down");
+    struct keeper_sealed out = {0};
+    struct checkpoint c;
+    struct view detail;
+
+    assert_int_equal(begin(r, &q, &out), OK); /* four eyes are off */
+    detail_of(r, out.authored, &detail);
+    assert_true(view_is(detail, "for 600 seconds"));
+    assert_int_equal(rig_checkpoint(r, &c), ERR_LOG_BEHIND); /* and nobody hides it */
+    rig_log_pending(r);
+    assert_int_equal(rig_checkpoint(r, &c), OK);
+    q = emergency(r, "eve", 600, " ");
+    assert_int_equal(begin(r, &q, &out), ERR_REASON_NEEDED);
+    q = emergency(r, "eve", EMERGENCY_MOST_S + 1, "exchange down");
+    assert_int_equal(begin(r, &q, &out), ERR_OUT_OF_RANGE);
+    q = emergency(r, "", 600, "exchange down");
+    assert_int_equal(begin(r, &q, &out), ERR_BAD_VALUE);
+}
+
+static void an_emergency_takes_somebody_elses_approval_of_just_this(void **state)
+{
+    struct rig *r = *state;
+    struct keeper_emergency q = emergency(r, "eve", 600, "exchange down"), bent;
+    struct keeper_sealed out = {0};
+    struct view detail;
+
+    assert_int_equal(begin(r, &q, &out), ERR_APPROVAL_NEEDED);
+    q.approval = approve_emergency(r, carol, &q, "exchange down");
+    assert_int_equal(begin(r, &q, &out), ERR_NOT_ADMINISTRATOR);
+    q.approval = approve_emergency(r, bob, &q, "something harmless");
+    assert_int_equal(begin(r, &q, &out), ERR_APPROVAL_INVALID);
+    q.approval = approve_emergency(r, bob, &q, "exchange down");
+    bent = q, bent.seconds = 601;
+    assert_int_equal(begin(r, &bent, &out), ERR_APPROVAL_INVALID);
+    bent = q, bent.nonce[0]++;
+    assert_int_equal(begin(r, &bent, &out), ERR_APPROVAL_INVALID);
+    bent = q, bent.name = VIEW_STR("mallory");
+    assert_int_equal(begin(r, &bent, &out), ERR_APPROVAL_INVALID);
+    assert_int_equal(begin(r, &q, &out), OK);
+    detail_of(r, out.authored, &detail);
+    assert_true(view_is(detail, "for 600 seconds, approved by bob"));
+    assert_int_equal(begin(r, &q, &out), ERR_APPROVAL_STALE); /* once */
+    rig_restart(r);
+    assert_int_equal(rig_unseal(r), OK);
+    assert_int_equal(begin(r, &q, &out), ERR_APPROVAL_STALE);
+    q = emergency(r, "bob", 600, "exchange down");
+    q.approval = approve_emergency(r, bob, &q, "exchange down");
+    assert_int_equal(begin(r, &q, &out), ERR_SAME_ADMINISTRATOR);
+    q.approval = approve_emergency(r, r->admin_seed, &q, "exchange down");
+    r->wall_ms += 61000;
+    assert_int_equal(begin(r, &q, &out), ERR_APPROVAL_EXPIRED);
+}
+
 int main(void)
 {
 #define T(f)       cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -399,6 +483,8 @@ int main(void)
         T(who_was_removed_approves_nothing),
         T(what_unseals_brings_a_second_one),
         T(new_data_keys_take_two),
+        T_ALONE(an_emergency_is_on_the_record_before_it_begins),
+        T(an_emergency_takes_somebody_elses_approval_of_just_this),
     };
     return cmocka_run_group_tests_name("keeper-approvals", tests, NULL, NULL);
 }

@@ -236,6 +236,21 @@ static enum err do_four_eyes(struct scene *s)
     return operator(s, KEEPER_FOUR_EYES, &q);
 }
 
+static enum err do_emergency(struct scene *s)
+{
+    struct request_context c = {.actor = VIEW_STR("user:eve"), .source = VIEW_STR("front"), .reason = VIEW_STR("down")};
+    struct keeper_emergency q = {.name = VIEW_STR("eve"), .seconds = 600};
+    AUTO_WRITER w = writer_new(4096);
+    uint8_t object[32], next[32];
+
+    assert_int_equal(entity_encode(&request_context_entity, &c, &w), OK);
+    q.who = writer_view_of(&w);
+    sha256(q.name, object);
+    emergency_hash(q.seconds, c.reason, next);
+    q.approval = rig_approve(s->r, s->r->admin_seed, APPROVE_EMERGENCY, object, q.nonce, next);
+    return front(s, KEEPER_EMERGENCY, &q);
+}
+
 static enum err do_recover(struct scene *s)
 {
     struct keeper_admin_change q = {.name = VIEW_STR("carol"), .replace_all = true, .key = {6}};
@@ -515,6 +530,7 @@ static const struct step {
     {"admin add", do_admin_add, NULL, false},
     {"admin remove", do_admin_remove, with_bob, false},
     {"four eyes", do_four_eyes, with_bob, false},
+    {"emergency", do_emergency, NULL, false},
     {"recover by share", do_recover, NULL, false},
     {"recover by passphrase", do_recover, NULL, true},
     {"enrol", do_enrol, NULL, false},
