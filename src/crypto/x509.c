@@ -266,3 +266,54 @@ RESULT x509_pem(struct view text, struct arena *arena, struct x509_list *ret)
     *ret = (struct x509_list){.items = items, .count = count};
     return OK;
 }
+
+/* --- revocation lists */
+
+struct listed {
+    gnutls_x509_crt_t *authorities;
+    gnutls_x509_crl_t *lists;
+    unsigned authority_count, list_count;
+};
+
+static void listed_done(struct listed *l)
+{
+    for (unsigned i = 0; i < l->authority_count; i++)
+        gnutls_x509_crt_deinit(l->authorities[i]);
+    for (unsigned i = 0; i < l->list_count; i++)
+        gnutls_x509_crl_deinit(l->lists[i]);
+    gnutls_free(l->authorities);
+    gnutls_free(l->lists);
+}
+
+/* Signed by one of them, whether it is due for an update or not. */
+static bool is_theirs(gnutls_x509_crl_t list, const struct listed *l)
+{
+    const unsigned late = GNUTLS_CERT_REVOCATION_DATA_SUPERSEDED | GNUTLS_CERT_REVOCATION_DATA_ISSUED_IN_FUTURE;
+    unsigned status = GNUTLS_CERT_INVALID;
+    if (gnutls_x509_crl_verify(list, l->authorities, l->authority_count, 0, &status) < 0)
+        return false;
+    return (status & ~(late | GNUTLS_CERT_INVALID)) == 0 && (status == 0 || status & late);
+}
+
+static RESULT look_at_lists(const struct listed *l)
+{
+    for (unsigned i = 0; i < l->list_count; i++) {
+        if (!is_theirs(l->lists[i], l))
+            return ERR_BAD_SIGNATURE;
+        if (gnutls_x509_crl_get_next_update(l->lists[i]) <= 0)
+            return ERR_MALFORMED;
+    }
+    return OK;
+}
+
+RESULT x509_lists(struct view lists, struct view authorities)
+{
+    struct listed l = {0};
+    gnutls_datum_t pem = datum(lists), signers = datum(authorities);
+    enum err e = ERR_MALFORMED;
+    if (gnutls_x509_crl_list_import2(&l.lists, &l.list_count, &pem, GNUTLS_X509_FMT_PEM, 0) >= 0 && l.list_count > 0 &&
+        gnutls_x509_crt_list_import2(&l.authorities, &l.authority_count, &signers, GNUTLS_X509_FMT_PEM, 0) >= 0)
+        e = look_at_lists(&l);
+    listed_done(&l);
+    return e;
+}

@@ -48,6 +48,10 @@ RESULT x509_chain(const struct x509_list *chain, const struct x509_list *anchors
 #define X509_PEM_MAX 256
 RESULT x509_pem(struct view text, struct arena *arena, struct x509_list *ret);
 
+/* Revocation lists (RFC 5280 §5), as PEM: OK if each is signed by one of the authorities, PEM as well, and says when
+ * the next one follows. Whether that time is over is not asked here. ERR_MALFORMED, ERR_BAD_SIGNATURE. */
+RESULT x509_lists(struct view lists, struct view authorities);
+
 AUTO_DEFINE(struct x509 *, x509_free);
 
 #endif

@@ -60,7 +60,7 @@ struct http_tls {
     struct view certificate; /* chain, leaf first */
     struct view key;         /* PKCS#8 or SEC1, not encrypted */
     struct view client_ca;   /* who signs client certificates; empty unless clients is set */
-    struct view client_crl;  /* which of them are revoked, each list signed by one of client_ca; empty: none is asked.
+    struct view client_crl;  /* which of them are revoked; that client_ca signed these lists was checked; empty: none.
                                 Past the next update of any of them every client certificate is refused */
     enum http_client_certificates clients;
 };

@@ -77,36 +77,10 @@ static RESULT check_pair(const struct identity *i, struct problem *why)
 
 /* --- who signs client certificates, and which are revoked */
 
-struct authorities {
-    gnutls_x509_crt_t *list;
-    unsigned count;
-};
-
-static void authorities_done(struct authorities *a)
-{
-    for (unsigned n = 0; n < a->count; n++)
-        gnutls_x509_crt_deinit(a->list[n]);
-    gnutls_free(a->list);
-    *a = (struct authorities){0};
-}
-
-/* Signed by one of them, whether it is due for an update or not: that is asked at each handshake. */
-static bool is_theirs(gnutls_x509_crl_t crl, const struct authorities *a)
-{
-    const unsigned late = GNUTLS_CERT_REVOCATION_DATA_SUPERSEDED | GNUTLS_CERT_REVOCATION_DATA_ISSUED_IN_FUTURE;
-    unsigned status = GNUTLS_CERT_INVALID;
-    if (gnutls_x509_crl_verify(crl, a->list, a->count, 0, &status) < 0)
-        return false;
-    return (status & ~(late | GNUTLS_CERT_INVALID)) == 0 && (status == 0 || status & late);
-}
-
-static RESULT check_lists(struct identity *i, gnutls_x509_crl_t *lists, unsigned count, const struct authorities *a,
-                          struct problem *why)
+static RESULT note_updates(struct identity *i, gnutls_x509_crl_t *lists, unsigned count, struct problem *why)
 {
     for (unsigned n = 0; n < count; n++) {
         time_t until = gnutls_x509_crl_get_next_update(lists[n]);
-        if (!is_theirs(lists[n], a))
-            return bad(why, "tls.client_crl", "A revocation list is not signed by any of tls.client_ca.");
         if (until <= 0)
             return bad(why, "tls.client_crl", "A revocation list does not say when the next one follows.");
         if (i->crl_until_ms == 0 || (uint64_t)until * 1000 < i->crl_until_ms)
@@ -115,22 +89,17 @@ static RESULT check_lists(struct identity *i, gnutls_x509_crl_t *lists, unsigned
     return OK;
 }
 
-static RESULT load_lists(struct identity *i, struct view pem, const struct authorities *a, struct problem *why)
+static RESULT load_lists(struct identity *i, struct view pem, struct problem *why)
 {
     gnutls_x509_crl_t *lists = NULL;
     gnutls_datum_t text = datum_of(pem);
-    unsigned count = 0, taken = 0;
+    unsigned count = 0;
     if (pem.len == 0)
         return OK;
     if (gnutls_x509_crl_list_import2(&lists, &count, &text, GNUTLS_X509_FMT_PEM, 0) < 0 || count == 0)
         return bad(why, "tls.client_crl", "The revocation lists can't be read (PEM).");
-    enum err e = check_lists(i, lists, count, a, why);
-    if (e == OK) {
-        int added = gnutls_x509_trust_list_add_crls(i->client_ca, lists, count, 0, 0);
-        taken = added > 0 ? (unsigned)added : 0;
-        e = taken == count ? OK : ERR_NO_MEMORY;
-    }
-    for (unsigned n = taken; n < count; n++)
+    enum err e = note_updates(i, lists, count, why);
+    for (unsigned n = 0; n < count; n++)
         gnutls_x509_crl_deinit(lists[n]);
     gnutls_free(lists);
     return e;
@@ -138,19 +107,16 @@ static RESULT load_lists(struct identity *i, struct view pem, const struct autho
 
 static RESULT load_clients(struct identity *i, const struct http_tls *from, struct problem *why)
 {
-    struct authorities a = {0};
     i->clients = from->clients;
     if (from->clients == HTTP_CLIENT_NONE)
         return OK;
-    gnutls_datum_t ca = datum_of(from->client_ca);
+    gnutls_datum_t ca = datum_of(from->client_ca), crl = datum_of(from->client_crl);
     if (gnutls_x509_trust_list_init(&i->client_ca, 0) < 0)
         return ERR_NO_MEMORY;
-    if (gnutls_x509_trust_list_add_trust_mem(i->client_ca, &ca, NULL, GNUTLS_X509_FMT_PEM, 0, 0) < 1 ||
-        gnutls_x509_crt_list_import2(&a.list, &a.count, &ca, GNUTLS_X509_FMT_PEM, 0) < 0)
+    TRY(load_lists(i, from->client_crl, why));
+    if (gnutls_x509_trust_list_add_trust_mem(i->client_ca, &ca, crl.size ? &crl : NULL, GNUTLS_X509_FMT_PEM, 0, 0) < 1)
         return bad(why, "tls.client_ca", "The client authority's certificate can't be read (PEM).");
-    enum err e = load_lists(i, from->client_crl, &a, why);
-    authorities_done(&a);
-    return e;
+    return OK;
 }
 
 static RESULT identity_new(const struct http_tls *from, struct identity **ret, struct problem *why)

@@ -99,17 +99,32 @@ static enum err put_certificates(struct view from, struct named as, struct write
     return writer_done(w);
 }
 
+/* A list that is half written, or another authority's, must not replace one that is good. */
+static enum err put_lists(const struct config_tls *tls, struct writer *w, struct problem *why)
+{
+    char path[4096];
+    AUTO_WRITER ca = writer_new(PEM_BYTES), lists = writer_new(CRL_BYTES);
+    TRY(view_to_str(tls->client_ca, path, sizeof path));
+    TRY(file_read(path, PEM_BYTES, &ca, why));
+    TRY(view_to_str(tls->client_crl, path, sizeof path));
+    TRY(file_read(path, CRL_BYTES, &lists, why));
+    enum err e = x509_lists(writer_view_of(&lists), writer_view_of(&ca));
+    if (e != OK)
+        return problem_set(why, ERR_BAD_CONFIG, "tls.client_crl", "%s %s", path,
+                           e == ERR_BAD_SIGNATURE ? "has a revocation list that none of tls.client_ca signed"
+                                                  : "is no PEM file of revocation lists that name their next update");
+    writer_var(w, VIEW_STR("client-crl.pem"));
+    writer_var(w, writer_view_of(&lists));
+    return writer_done(w);
+}
+
 /* Of clients' certificates: nothing where none are asked for. */
 static enum err put_clients(const struct config_tls *tls, struct writer *w, struct problem *why)
 {
-    char path[4096];
     if (tls->client_crl.len && tls->client_ca.len == 0)
         return problem_set(why, ERR_BAD_CONFIG, "tls.client_crl", "it needs tls.client_ca, which says who signs it");
     TRY(put_certificates(tls->client_ca, (struct named){"tls.client_ca", "client-ca.pem"}, w, why));
-    if (tls->client_crl.len == 0)
-        return OK;
-    TRY(view_to_str(tls->client_crl, path, sizeof path));
-    return put_file(path, "client-crl.pem", CRL_BYTES, w, why);
+    return tls->client_crl.len ? put_lists(tls, w, why) : OK;
 }
 
 static enum err put_tls(const struct supervisor *s, struct writer *w, struct problem *why)

@@ -324,7 +324,7 @@ def test_revocation_lists(new_server, tmp_path):
     ca = Authority(tmp_path)
     lists = tmp_path / "revoked.pem"
     good, _ = ca.make(x509.DNSName("good.example"))
-    bad, revoked = ca.make(x509.DNSName("bad.example"))
+    bad_one, revoked = ca.make(x509.DNSName("bad.example"))
     lists.write_bytes(ca.revoke())
     s = new_server(config={"tls": {"client_ca": ca.file, "client_crl": lists}})
     s.start()
@@ -342,13 +342,20 @@ def test_revocation_lists(new_server, tmp_path):
         s.child("front", other_than=front)
         s.serving()
 
-    assert (me(Certified(s, good)).status, me(Certified(s, bad)).status) == (200, 200)
+    assert (me(Certified(s, good)).status, me(Certified(s, bad_one)).status) == (200, 200)
     lists.write_bytes(ca.revoke(revoked))
     reload()
-    assert (me(Certified(s, good)).status, me(Certified(s, bad)).code) == (200, "bad-credentials")
+    assert (me(Certified(s, good)).status, me(Certified(s, bad_one)).code) == (200, "bad-credentials")
+    for n, bad in enumerate((b"half a li", Authority(tmp_path, "Other CA").revoke(), ca.revoke(revoked)[:200])):
+        lists.write_bytes(bad)
+        front = s.child("front")
+        s.process.send_signal(signal.SIGHUP)
+        until("its refusal", lambda n=n: s.log(1000).count("was not taken over") == n + 1)
+        assert s.child("front") == front  # the list of before counts on
+        assert (me(Certified(s, good)).status, me(Certified(s, bad_one)).code) == (200, "bad-credentials")
     lists.write_bytes(ca.revoke(revoked, ends=-MINUTE))  # too old to know
     reload()
-    assert (me(Certified(s, good)).code, me(Certified(s, bad)).code) == ("bad-credentials", "bad-credentials")
+    assert (me(Certified(s, good)).code, me(Certified(s, bad_one)).code) == ("bad-credentials", "bad-credentials")
     assert s.api(s.login()).ok("GET", "/api/v1/session")["name"] == "admin"  # who shows none is not touched
 
 
