@@ -1,6 +1,7 @@
 #include "domain/guard/networks_inside.h"
 
 #include <assert.h>
+#include <endian.h>
 
 /* --- prefixes and keys */
 
@@ -11,10 +12,9 @@ struct trie *networks_trie(struct networks *n, bool six)
 
 static trie_key key_of(const struct address *a)
 {
-    trie_key k = 0;
-    for (size_t i = 0; i < sizeof a->b; i++)
-        k = k << 8 | a->b[i];
-    return k;
+    uint64_t half[2];
+    memcpy(half, a->b, sizeof half);
+    return (trie_key)be64toh(half[0]) << 64 | be64toh(half[1]);
 }
 
 trie_key networks_key(const struct prefix *p, unsigned *ret_bits)
@@ -27,9 +27,12 @@ trie_key networks_key(const struct prefix *p, unsigned *ret_bits)
 struct prefix networks_prefix(const struct trie_item *i, bool six)
 {
     struct prefix p = {.bits = (uint8_t)(six ? i->bits : i->bits + ADDRESS_IPV4_BITS)};
-    trie_key k = six ? trie_key_of(i) : (trie_key_of(i) >> ADDRESS_IPV4_BITS) | (trie_key)0xffff << 32;
-    for (size_t at = sizeof p.base.b; at-- > 0; k >>= 8)
-        p.base.b[at] = (uint8_t)k;
+    uint64_t half[2] = {htobe64(i->hi), htobe64(i->lo)};
+    if (!six) {
+        half[0] = 0;
+        half[1] = htobe64(i->hi >> 32 | UINT64_C(0xffff) << 32);
+    }
+    memcpy(p.base.b, half, sizeof half);
     return p;
 }
 
@@ -37,16 +40,16 @@ struct prefix networks_prefix(const struct trie_item *i, bool six)
 
 RESULT networks_new(struct networks **ret)
 {
-    struct networks *n = calloc(1, sizeof *n);
-    struct networks_feeds *feeds = calloc(1, sizeof *feeds);
-    if (!n || !feeds) {
-        free(n);
-        free(feeds);
+    AUTO(networks_free) struct networks *n = calloc(1, sizeof *n);
+    if (!n)
         return ERR_NO_MEMORY;
-    }
     pthread_mutex_init(&n->lock, NULL);
-    atomic_init(&n->feeds, feeds);
-    *ret = n;
+    atomic_init(&n->feeds, calloc(1, sizeof(struct networks_feeds)));
+    if (!atomic_load(&n->feeds))
+        return ERR_NO_MEMORY;
+    TRY(trie_init(&n->four));
+    TRY(trie_init(&n->six));
+    *ret = TAKE(n);
     return OK;
 }
 

@@ -5,8 +5,8 @@
  * operator said comes first: his longest prefix decides, and only where he said nothing, the longest prefix of the
  * others, which can only block. So no feed and no automatic block shuts out what the operator lets in.
  *
- * Memory: 40 bytes for each prefix and its part of the nodes above it; about 95 bytes with those and the allocator's
- * own for a million random IPv4 addresses, 130 for IPv6 (docs/performance.md). Bounded by NETWORKS_MAX prefixes. */
+ * Memory: 40 bytes for each prefix and its part of the nodes above it; for a million random ones about 80 bytes each
+ * with the allocator's own (docs/performance.md), and 1 MiB for the first level. NETWORKS_MAX prefixes at most. */
 #ifndef HOLDFAST_DOMAIN_GUARD_NETWORKS_H
 #define HOLDFAST_DOMAIN_GUARD_NETWORKS_H
 

@@ -5,7 +5,8 @@
 #define STRIDE 6u
 #define ITEM   1u /* in a slot: it holds an item; else a node */
 
-/* Nodes begin at multiples of the stride, and have two slots at least: what has one is left out. */
+/* A tree's nodes begin at multiples of the stride from where the tree does, and have two slots at least: what has one
+ * is left out. */
 struct node {
     uint64_t ends;             /* bit (1 << r) - 1 + v: the prefix of r < 6 bits v ends here */
     uint64_t goes_on;          /* bit v: there is a child for the 6 bits v */
@@ -140,9 +141,22 @@ static void throw_item(struct trie *t, struct trie_item *i, struct rcu_bin *bin)
 
 /* --- reading */
 
-size_t trie_path(const struct trie *t, trie_key key, const struct trie_item *ret[static TRIE_PATH_MAX])
+RESULT trie_init(struct trie *t)
 {
-    uintptr_t slot = load(&t->root);
+    _Atomic uintptr_t *root = calloc(1u << TRIE_ROOT_BITS, sizeof *root);
+    if (!root)
+        return ERR_NO_MEMORY;
+    *t = (struct trie){.root = root};
+    return OK;
+}
+
+static size_t root_of(trie_key key)
+{
+    return (size_t)(key >> (TRIE_BITS - TRIE_ROOT_BITS));
+}
+
+static size_t path_from(uintptr_t slot, trie_key key, const struct trie_item **ret)
+{
     size_t count = 0;
     while (slot && !is_item(slot)) {
         const struct node *n = node_of(slot);
@@ -159,9 +173,15 @@ size_t trie_path(const struct trie *t, trie_key key, const struct trie_item *ret
     return count;
 }
 
+size_t trie_path(const struct trie *t, trie_key key, const struct trie_item *ret[static TRIE_PATH_MAX])
+{
+    size_t count = path_from(load(&t->top), key, ret);
+    return count + path_from(load(&t->root[root_of(key)]), key, ret + count);
+}
+
 /* Where a prefix is, or would be. */
 struct place {
-    _Atomic uintptr_t *at, *up; /* the slot, and the one that holds its node; up NULL: at is the root */
+    _Atomic uintptr_t *at, *up; /* the slot, and the one that holds its node; up NULL: at is a tree's first */
     struct node *node;          /* of at */
     uint64_t bit;               /* of at */
     bool ends;                  /* at is one of those that end in node */
@@ -176,7 +196,7 @@ static bool is_here(const struct node *n, trie_key key, unsigned bits)
  * then at is NULL. */
 static bool find(struct trie *t, trie_key key, unsigned bits, struct place *ret)
 {
-    *ret = (struct place){.at = &t->root};
+    *ret = (struct place){.at = bits < TRIE_ROOT_BITS ? &t->top : &t->root[root_of(key)]};
     for (uintptr_t slot; (slot = load(ret->at)) && !is_item(slot);) {
         struct node *n = node_of(slot);
         if (!is_here(n, key, bits))
@@ -245,7 +265,7 @@ static void walk_node(struct walk *w, const struct node *n)
         uint64_t bit = UINT64_C(1) << v;
         if (!(n->goes_on & bit))
             continue;
-        /* Below a depth of 122 the stride reaches beyond the key; nothing has children there. */
+        /* From a depth of 123 on the stride reaches beyond the key; nothing has children there. */
         trie_key last = node_key(n) | (trie_key)v << (TRIE_BITS - STRIDE) >> n->depth | ~mask(n->depth + STRIDE);
         if (!w->after || last >= trie_key_of(w->after))
             walk_slot(w, load(&n->slots[child_index(n, bit)]));
@@ -263,7 +283,13 @@ static void walk_slot(struct walk *w, uintptr_t slot)
 size_t trie_after(const struct trie *t, const struct trie_item *after, const struct trie_item **ret, size_t max)
 {
     struct walk w = {.after = after, .out = ret, .max = max};
-    walk_slot(&w, load(&t->root));
+    bool in_top = !after || after->bits < TRIE_ROOT_BITS;
+    if (in_top) {
+        walk_slot(&w, load(&t->top));
+        w.after = NULL;
+    }
+    for (size_t r = in_top ? 0 : root_of(trie_key_of(after)); r < 1u << TRIE_ROOT_BITS && w.count < max; r++)
+        walk_slot(&w, load(&t->root[r]));
     return w.count;
 }
 
@@ -305,7 +331,8 @@ static struct node *fork_of(struct trie *t, uintptr_t old, uintptr_t item)
     unsigned common = alike(key, old_key);
     common = common < i->bits ? common : i->bits;
     common = common < old_bits ? common : old_bits;
-    struct node like = {.depth = (uint8_t)(common / STRIDE * STRIDE)};
+    unsigned first = i->bits < TRIE_ROOT_BITS ? 0 : TRIE_ROOT_BITS;
+    struct node like = {.depth = (uint8_t)(first + (common - first) / STRIDE * STRIDE)};
     trie_key base = key & mask(like.depth);
     like.hi = (uint64_t)(base >> 64);
     like.lo = (uint64_t)base;
@@ -400,6 +427,9 @@ static void free_slot(uintptr_t slot)
 
 void trie_done(struct trie *t)
 {
-    free_slot(load(&t->root));
+    free_slot(load(&t->top));
+    for (size_t r = 0; t->root && r < 1u << TRIE_ROOT_BITS; r++)
+        free_slot(load(&t->root[r]));
+    free(t->root);
     *t = (struct trie){0};
 }

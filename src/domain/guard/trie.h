@@ -28,9 +28,12 @@ struct trie_item {
     uint64_t operator_ends, automatic_ends; /* milliseconds since 1970; 0: never */
 };
 
+#define TRIE_ROOT_BITS 16
+
 struct trie {
-    _Atomic uintptr_t root;
-    size_t items, bytes; /* bytes of nodes and items, as they were asked for */
+    _Atomic uintptr_t top;   /* of shorter prefixes */
+    _Atomic uintptr_t *root; /* by the first 16 bits */
+    size_t items, bytes;     /* bytes of nodes and items, as they were asked for */
 };
 
 static inline trie_key trie_key_of(const struct trie_item *i)
@@ -38,13 +41,15 @@ static inline trie_key trie_key_of(const struct trie_item *i)
     return (trie_key)i->hi << 64 | i->lo;
 }
 
-void trie_done(struct trie *t); /* nobody reads any more */
+RESULT trie_init(struct trie *t); /* ERR_NO_MEMORY */
+void trie_done(struct trie *t);   /* nobody reads any more */
 
 /* In a section: the items whose prefixes hold key, the shortest first; their number. */
 size_t trie_path(const struct trie *t, trie_key key, const struct trie_item *ret[static TRIE_PATH_MAX]);
 /* In a section, or the writer. NULL if there is none. */
 const struct trie_item *trie_find(struct trie *t, trie_key key, unsigned bits);
-/* In a section, or the writer: up to max items behind `after` (NULL: from the first), by key, then by bits. */
+/* In a section, or the writer: up to max items behind `after` (NULL: from the first): those of less than 16 bits, then
+ * the others, each by key, then by bits. */
 size_t trie_after(const struct trie *t, const struct trie_item *after, const struct trie_item **ret, size_t max);
 
 /* The writer. Takes a copy of item, instead of one with the same prefix. ERR_NO_MEMORY: nothing changed. */

@@ -127,9 +127,23 @@ static void test_networks_without_memory(void **state)
     }
 }
 
+static void test_no_networks_without_memory(void **state)
+{
+    (void)state;
+    for (size_t nth = 1; nth <= 4; nth++) {
+        struct networks *n = NULL;
+        failing_alloc_begin(nth, FAILING_ONE);
+        enum err e = networks_new(&n);
+        assert_int_equal(failing_alloc_end(), 1);
+        assert_int_equal(e, ERR_NO_MEMORY);
+        assert_null(n);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_no_networks_without_memory),
         cmocka_unit_test(test_networks_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

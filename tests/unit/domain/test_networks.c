@@ -421,11 +421,18 @@ struct seen {
     size_t count;
 };
 
+/* They come by kinds, each in order. */
+static unsigned kind_of(const struct prefix *p)
+{
+    bool four = prefix_is_ipv4(p);
+    return four * 2u + (p->bits >= (four ? 96 + 16 : 16));
+}
+
 static bool see(void *context, const struct networks_rule *r)
 {
     struct seen *s = context;
     assert_non_null(model_find(s->m, &r->network, r->origin));
-    if (s->count++ && prefix_is_ipv4(&r->network) == prefix_is_ipv4(&s->last.network)) {
+    if (s->count++ && kind_of(&r->network) == kind_of(&s->last.network)) {
         int order = memcmp(s->last.network.base.b, r->network.base.b, 16);
         assert_true(order < 0 || (order == 0 && s->last.network.bits <= r->network.bits));
     }
