@@ -226,6 +226,8 @@ enum http_outcome admit_judge(struct http_request *req)
         return refuse_usage(req, entry);
     if (rule != RULE_GRANTED)
         return refuse_permission(req);
+    if (entry->caller.must_enrol && !(r->flags & ROUTE_ENROLS))
+        return second_missing(req);
     return (r->flags & ROUTE_STEP_UP) && !second_fresh(req) ? second_demand(req) : r->handler(req);
 }
 

@@ -157,13 +157,33 @@ static RESULT by_uid(struct http_request *req, struct api_entry *ret)
 
 /* --- sessions */
 
-static void grant(struct identity *identity, const struct user *u, struct api_caller *ret)
+static bool lists(const struct text_list *l, struct view text)
 {
+    for (size_t i = 0; i < l->count; i++)
+        if (view_eq(l->items[i], text))
+            return true;
+    return false;
+}
+
+static bool asks_for_second(const struct config_mfa *rules, const struct user *u)
+{
+    for (size_t i = 0; i < u->roles.count; i++)
+        if (lists(&rules->required_roles, u->roles.items[i]))
+            return true;
+    return false;
+}
+
+/* second_ms: when this session showed a second factor; 0: never, or it is no session. */
+static void grant(const struct http_request *req, const struct user *u, uint64_t second_ms, struct api_caller *ret)
+{
+    const struct api_shared *shared = api_of(req)->shared;
     struct standing s;
 
-    standing_of_user(identity_roles(identity), u, &s);
+    standing_of_user(identity_roles(shared->identity), u, &s);
     stand(&s, ret);
     ret->has_second = user_has_second(u);
+    ret->second_ms = second_ms;
+    ret->must_enrol = second_ms == 0 && asks_for_second(&shared->config->mfa, u);
 }
 
 /* A session goes on with what it began with: one in a cookie with the cookie, over TLS, in the same program; so a token
@@ -213,8 +233,7 @@ static RESULT by_session(struct http_request *req, struct view token, bool cooki
     if (cookie && !reads(req) && !cookie_is_own(req))
         return ERR_CROSS_SITE;
     c->way = WAY_SESSION;
-    grant(s->identity, &user, c);
-    c->second_ms = session.second_ms;
+    grant(req, &user, session.second_ms, c);
     take_emergency(req, &session, &user, c);
     hex_put(&id, VIEW_OF(hash));
     return arena_copy(req->arena, writer_view_of(&id), &c->session_id);
@@ -228,7 +247,8 @@ static RESULT as_user(struct http_request *req, struct view name, struct api_cal
 
     if (identity_user(api_of(req)->shared->identity, name, req->arena, &f) != OK || f.user.state == USER_DISABLED)
         return ERR_TOKEN_REVOKED;
-    grant(api_of(req)->shared->identity, &f.user, ret);
+    grant(req, &f.user, 0, ret);
+    ret->must_enrol = ret->must_enrol && !ret->has_second; /* its session showed one; without, it got none */
     return OK;
 }
 
@@ -270,7 +290,7 @@ RESULT auth_user(const struct http_request *req, const struct user *u, enum way_
 {
     if (user_has_second(u))
         return ERR_WAY_REFUSED;
-    grant(api_of(req)->shared->identity, u, ret);
+    grant(req, u, 0, ret);
     ret->way = way;
     return OK;
 }

@@ -107,6 +107,7 @@ struct api_caller {
     struct secret_access emergency;     /* while emergency access lasts: for secrets alone; else no level */
     struct view session_id;             /* hex; empty if none */
     bool has_second;                    /* a person who has a second factor, … */
+    bool must_enrol;                    /* his roles ask for one, and it was not shown: nothing else is open to him */
     uint64_t second_ms;                 /* … and when this session showed one last; 0: never */
     struct view key_id;                 /* the API key's, also when a Unix user or a token was mapped to it */
     const struct token_accepted *token; /* the way in, or NULL */

@@ -361,6 +361,7 @@ static enum http_outcome credentials_release(struct http_request *req)
 
 static const struct route rows[] = {
     CREDENTIAL_ROW(HTTP_GET, "import-key", PERMISSION_AUTHENTICATED, credentials_import_key, .name = "import-key",
+                   .flags = ROUTE_ENROLS,
                    .summary = "The key that credentials are encrypted to before they leave your machine.",
                    .durability = DURABLE_NONE, .response = &import_key_entity),
     CREDENTIAL_ROW(HTTP_GET, "venues", PERMISSION_AUTHENTICATED, credentials_venues, .name = "venue-list",

@@ -61,7 +61,7 @@ static enum http_outcome logout_post(struct http_request *req)
 }
 
 static const struct route routes[] = {
-    ROUTE(HTTP_POST, "/api/v1/logout", PERMISSION_AUTHENTICATED, logout_post, .name = "logout",
+    ROUTE(HTTP_POST, "/api/v1/logout", PERMISSION_AUTHENTICATED, logout_post, .name = "logout", .flags = ROUTE_ENROLS,
           .summary = "End this session and the tokens that came from it", .tag = "session", .ways = WAY_SESSION,
           .event = EVENT_SESSION_ENDED),
 };

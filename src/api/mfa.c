@@ -238,14 +238,15 @@ static enum http_outcome reset_delete(struct http_request *req)
           __VA_ARGS__)
 
 static const struct route routes[] = {
-    OWN(HTTP_GET, "", mfa_get, .name = "mfa", .summary = "One's own second factors", .durability = DURABLE_NONE,
-        .response = &overview_entity),
+    OWN(HTTP_GET, "", mfa_get, .name = "mfa", .flags = ROUTE_ENROLS, .summary = "One's own second factors",
+        .durability = DURABLE_NONE, .response = &overview_entity),
     OWN(HTTP_POST, "/totp", totp_post, .name = "totp-begin",
-        .summary = "A secret for an authenticator app; good once its first code was confirmed", .flags = ROUTE_STEP_UP,
-        .event = EVENT_USER_CHANGED, .request = &begin_entity, .response = &begun_entity, .body_limit = 8192),
+        .summary = "A secret for an authenticator app; good once its first code was confirmed",
+        .flags = ROUTE_STEP_UP | ROUTE_ENROLS, .event = EVENT_USER_CHANGED, .request = &begin_entity,
+        .response = &begun_entity, .body_limit = 8192),
     OWN(HTTP_POST, "/totp/confirm", confirm_post, .name = "totp-confirm",
         .summary = "Set one-time passwords up by the first code; all other sessions and all tokens end",
-        .flags = ROUTE_STEP_UP, .event = EVENT_SECOND_FACTOR_ADDED, .request = &confirm_entity,
+        .flags = ROUTE_STEP_UP | ROUTE_ENROLS, .event = EVENT_SECOND_FACTOR_ADDED, .request = &confirm_entity,
         .response = &factors_codes_entity, .body_limit = 4096),
     OWN(HTTP_DELETE, "/totp", totp_delete, .name = "totp-remove", .summary = "Give one-time passwords up",
         .flags = ROUTE_STEP_UP, .event = EVENT_SECOND_FACTOR_REMOVED),

@@ -329,13 +329,14 @@ static enum http_outcome one_delete(struct http_request *req)
           .ways = WAY_SESSION, __VA_ARGS__)
 
 static const struct route routes[] = {
-    OWN(HTTP_GET, "", page_get, .name = "passkeys", .summary = "One's own passkeys", .durability = DURABLE_NONE,
-        .response = &page_entity),
+    OWN(HTTP_GET, "", page_get, .name = "passkeys", .flags = ROUTE_ENROLS, .summary = "One's own passkeys",
+        .durability = DURABLE_NONE, .response = &page_entity),
     OWN(HTTP_POST, "/begin", begin_post, .name = "passkey-begin", .summary = "What a browser needs to make a passkey",
-        .flags = ROUTE_STEP_UP, .request = &begin_entity, .response = &passkey_question_entity, .body_limit = 8192),
+        .flags = ROUTE_STEP_UP | ROUTE_ENROLS, .request = &begin_entity, .response = &passkey_question_entity,
+        .body_limit = 8192),
     OWN(HTTP_POST, "", new_post, .name = "passkey-new",
         .summary = "Register the passkey that was made; the first factor ends all other sessions and all tokens",
-        .flags = ROUTE_STEP_UP, .event = EVENT_SECOND_FACTOR_ADDED, .request = &adding_entity,
+        .flags = ROUTE_STEP_UP | ROUTE_ENROLS, .event = EVENT_SECOND_FACTOR_ADDED, .request = &adding_entity,
         .response = &added_entity, .status = 201, .body_limit = 131072),
     OWN(HTTP_PATCH, "/{id}", name_patch, .name = "passkey-rename", .summary = "Call a passkey something else",
         .event = EVENT_USER_CHANGED, .request = &renaming_entity, .body_limit = 4096),

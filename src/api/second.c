@@ -236,6 +236,12 @@ enum http_outcome second_demand(struct http_request *req)
     return api_refuse(req, EVENT_PERMISSION_DENIED, &what, ERR_STEP_UP_REQUIRED, NULL);
 }
 
+enum http_outcome second_missing(struct http_request *req)
+{
+    const struct record_object what = {.resource = api_caller_of(req)->actor, .detail = view_str(req->route->name)};
+    return api_refuse(req, EVENT_PERMISSION_DENIED, &what, ERR_SECOND_FACTOR_REQUIRED, NULL);
+}
+
 static enum http_outcome stepped_up(struct api_change *c)
 {
     struct login *l = c->context;
@@ -355,11 +361,11 @@ static const struct route routes[] = {
           .tag = "session", .durability = DURABLE_NONE, .request = &asking_entity, .response = &passkey_question_entity,
           .body_limit = 4096),
     ROUTE(HTTP_POST, "/api/v1/me/step-up/passkey", PERMISSION_AUTHENTICATED, step_up_passkey_post,
-          .name = "step-up-passkey", .summary = "What a browser needs to show a passkey anew", .tag = "session",
-          .ways = WAY_SESSION, .durability = DURABLE_NONE, .response = &passkey_question_entity),
+          .name = "step-up-passkey", .flags = ROUTE_ENROLS, .summary = "What a browser needs to show a passkey anew",
+          .tag = "session", .ways = WAY_SESSION, .durability = DURABLE_NONE, .response = &passkey_question_entity),
     ROUTE(HTTP_POST, "/api/v1/me/step-up", PERMISSION_AUTHENTICATED, step_up_post, .name = "step-up",
-          .summary = "Show a second factor anew, for what asks for a fresh one", .tag = "session", .ways = WAY_SESSION,
-          .event = EVENT_SECOND_FACTOR_SHOWN, .request = &step_up_entity, .response = &fresh_entity,
-          .body_limit = 32768),
+          .flags = ROUTE_ENROLS, .summary = "Show a second factor anew, for what asks for a fresh one",
+          .tag = "session", .ways = WAY_SESSION, .event = EVENT_SECOND_FACTOR_SHOWN, .request = &step_up_entity,
+          .response = &fresh_entity, .body_limit = 32768),
 };
 const struct route_table second_routes = {routes, ARRAY_LEN(routes)};

@@ -11,6 +11,8 @@ enum http_outcome second_ask(struct login *l);
 /* A route with ROUTE_STEP_UP was asked for. True if whoever asks has shown a second factor a short while ago, or has
  * none to show: roles that demand one are another matter. */
 bool second_fresh(const struct http_request *req);
+/* His roles ask for a second factor, and he has shown none. Recorded. */
+enum http_outcome second_missing(struct http_request *req);
 /* RFC 9470: 401 with the age that is wanted. Recorded. */
 enum http_outcome second_demand(struct http_request *req);
 

@@ -8,6 +8,7 @@ struct whoami {
     struct view actor, way, name, key_id, secret_level;
     struct text_list roles, permissions, environments;
     uint64_t created, expires;
+    bool second_factor_missing;
 };
 static const struct field whoami_fields[] = {
     FIELD(1, struct whoami, actor, TEXT, 96, .flags = FIELD_PRINT_ZERO, .doc = "As the record calls the caller."),
@@ -24,6 +25,8 @@ static const struct field whoami_fields[] = {
           .doc = "Whose secrets the caller may touch."),
     FIELD(9, struct whoami, created, TIME, 0),
     FIELD(10, struct whoami, expires, TIME, 0),
+    FIELD(11, struct whoami, second_factor_missing, BOOL, 0,
+          .doc = "The roles ask for one, and nothing but setting it up is open."),
 };
 static const struct entity whoami_entity = ENTITY("WhoAmI", 0x0703, 1, struct whoami, whoami_fields);
 
@@ -88,7 +91,7 @@ static RESULT of_user(struct http_request *req, struct whoami *w)
 static enum http_outcome session_get(struct http_request *req)
 {
     const struct api_caller *caller = api_caller_of(req);
-    struct whoami w = {.actor = caller->actor};
+    struct whoami w = {.actor = caller->actor, .second_factor_missing = caller->must_enrol};
     enum err e = caller->way == WAY_SESSION ? of_session(req, &w)
                  : caller->key_id.len       ? of_key(req, &w)
                                             : of_user(req, &w);
@@ -103,7 +106,7 @@ static enum http_outcome session_get(struct http_request *req)
 }
 
 static const struct route routes[] = {
-    ROUTE(HTTP_GET, "/api/v1/session", PERMISSION_AUTHENTICATED, session_get, .name = "session",
+    ROUTE(HTTP_GET, "/api/v1/session", PERMISSION_AUTHENTICATED, session_get, .name = "session", .flags = ROUTE_ENROLS,
           .summary = "Who am I, and what may I do", .tag = "session", .ways = WAYS_ALL, .durability = DURABLE_NONE,
           .response = &whoami_entity),
 };

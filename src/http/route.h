@@ -47,6 +47,7 @@ enum route_flag {
     ROUTE_ANY_BODY = 16,    /* takes a body of any type up to body_limit, though it names no request entity */
     ROUTE_UNIX_ONLY = 32,   /* served over the Unix socket only; elsewhere it is ERR_NO_ROUTE */
     ROUTE_WHEN_SEALED = 64, /* for the layer above: works while sealed */
+    ROUTE_ENROLS = 256,     /* open to whoever has to set up a second factor before anything else */
     ROUTE_ECHO_ID = 128,    /* the answer's X-Request-Id is the client's, if it sent one of at most 128 bytes */
 };
 

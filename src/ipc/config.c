@@ -55,6 +55,11 @@ static bool is_user(struct view text)
     return text.len > 0 && !memchr(text.ptr, ':', text.len) && !memchr(text.ptr, '/', text.len) && text_printable(text);
 }
 
+static bool is_role(struct view text)
+{
+    return text.len > 0 && text.len <= 64 && text_printable(text);
+}
+
 #define PATH_RULE .check = is_path, .rule = "an absolute path, beginning with /"
 
 static const struct field tls_fields[] = {
@@ -94,6 +99,8 @@ const struct entity config_sessions_entity = ENTITY("ConfigSessions", 0x0815, 1,
 
 static const struct field mfa_fields[] = {
     FIELD(1, struct config_mfa, step_up_minutes, U32, 60, .min = 1, .doc = "a second factor counts as fresh"),
+    FIELD(2, struct config_mfa, required_roles, TEXTS, 32, .check = is_role, .rule = "the name of a role, or none",
+          .doc = "whoever has one of these must have a second factor"),
 };
 const struct entity config_mfa_entity = ENTITY("ConfigMfa", 0x0818, 1, struct config_mfa, mfa_fields);
 
@@ -278,6 +285,20 @@ static enum err default_text(struct config *c, size_t i, struct arena *arena)
     return arena_copy(arena, writer_view_of(&w), to);
 }
 
+static enum err default_roles(struct config_mfa *m, struct arena *arena)
+{
+    static const char *const roles[] = {"admin", "trader"};
+    if (m->required_roles.count)
+        return OK;
+    struct view *items = arena_alloc(arena, sizeof roles / sizeof *roles * sizeof *items);
+    if (!items)
+        return ERR_NO_MEMORY;
+    for (size_t i = 0; i < ARRAY_LEN(roles); i++)
+        items[i] = view_str(roles[i]);
+    m->required_roles = (struct text_list){.items = items, .count = ARRAY_LEN(roles)};
+    return OK;
+}
+
 static enum err check_socket_length(struct view path, const char *which, struct problem *why)
 {
     if (path.len <= SUN_BYTES)
@@ -311,6 +332,7 @@ RESULT config_complete(struct config *c, struct arena *arena, struct problem *wh
     c->guard.record = c->guard.record ? c->guard.record : CONFIG_GUARD_DURABLE;
     c->log_level = c->log_level ? c->log_level : CONFIG_LOG_INFO;
     c->passkeys.attestation = c->passkeys.attestation ? c->passkeys.attestation : CONFIG_ATTESTATION_NONE;
+    TRY(default_roles(&c->mfa, arena));
     TRY(check_socket_length(c->unix_socket, "unix_socket", why));
     return check_socket_length(c->operator_socket, "operator_socket", why);
 }
@@ -326,6 +348,11 @@ RESULT config_dev(struct config *c, const char *data_dir, struct arena *arena, s
     c->user = (struct view){0};
     c->argon2 = (struct config_argon2){.passes = 1, .memory_kib = 8192};
     c->dev = true;
+    struct view *nobody = arena_alloc(arena, sizeof *nobody);
+    if (!nobody)
+        return ERR_NO_MEMORY;
+    *nobody = VIEW_STR(CONFIG_NONE);
+    c->mfa.required_roles = (struct text_list){.items = nobody, .count = 1};
     return config_complete(c, arena, why);
 }
 

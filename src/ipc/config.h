@@ -48,8 +48,11 @@ struct config_passwords {
 };
 #define CONFIG_PASSWORD_HISTORY_MAX 24
 struct config_mfa {
-    uint32_t step_up_minutes; /* 5: how old the second factor may be where a route asks for a fresh one */
+    uint32_t step_up_minutes;        /* 5: how old the second factor may be where a route asks for a fresh one */
+    struct text_list required_roles; /* admin, trader: who has one may do nothing without a second factor; CONFIG_NONE
+                                        alone: nobody has to have one */
 };
+#define CONFIG_NONE "none"
 struct config_passkeys {
     struct view rp_id;        /* the first DNS name in tls.names, or localhost: whose passkeys they are */
     struct text_list origins; /* https://<rp_id>, with the port of listen: pages that may use them */

@@ -27,7 +27,8 @@ class Server:
                         HOLDFAST_ADDR=f"unix:{self.socket}")
         (home / "data").mkdir(mode=0o700)
         (home / "profile").mkdir(mode=0o700)
-        self.write("holdfast.yaml", f"data_dir: {home}/data\nvenues_dir: {ROOT}/spec/venues\nlisten: 127.0.0.1:{port}\n{config}")
+        self.write("holdfast.yaml", f"data_dir: {home}/data\nvenues_dir: {ROOT}/spec/venues\nlisten: 127.0.0.1:{port}\n"
+                   f"mfa: {{required_roles: [none]}}\n{config}")
         for name in ("unseal", "approval", "password"):
             self.write(name, PASSWORD)
         self.process = None

@@ -16,6 +16,8 @@ import sys
 import tempfile
 import time
 
+import passkey
+
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("HOLDFAST_BUILD", SOURCE / "build")).resolve()
 PROGRAM = BUILD / "src" / "cli" / "holdfast"
@@ -290,6 +292,7 @@ class Server:
         self.process = None
         self.ready_seconds = None
         self._tls = None
+        self.passkeys = {}
         running.append(self)
 
     def write_config(self):
@@ -440,9 +443,39 @@ class Server:
         """The administrator's first session; the command line of self.profile has it as well."""
         token = self.file("enrolment-token", self.made["enrolment_token"])
         self.cli("enrol", name, "--enrolment-file", token, "--password-file", self.home / "password", "--yes")
+        self.equip(name, (self.profile / "session").read_text().strip())
 
     def login(self, name="admin", password=PASSWORD):
-        return self.api().ok("POST", "/api/v1/login", {"name": name, "password": password})["token"]
+        """A session; whose roles ask for a second factor gets a passkey the first time, and signs in with it from then on."""
+        key = self.passkeys.get(name)
+        if key:
+            a = key.login(self.api())
+            if a.status == 200:
+                return a.json["token"]
+        token = self.api().ok("POST", "/api/v1/login", {"name": name, "password": password})["token"]
+        self.equip(name, token, password)
+        return token
+
+    def equip(self, name, token, password=PASSWORD):
+        """The second factor that this session is told to set up: one that works as often as a test wants."""
+        api = self.api(token)
+        if api.ok("GET", "/api/v1/session").get("second_factor_missing"):
+            key = passkey.Passkey(self.port)
+            key.codes = key.register(api, password)["recovery_codes"]
+            self.passkeys[name] = key
+        api.close()
+
+    def cli_login(self, name="admin", *more, **how):
+        """The command line's own session, with a code where it is asked for one."""
+        code = ("--code", self.code(name)) if name in self.passkeys else ()
+        return self.cli("login", name, "--password-file", self.home / "password", "--yes", *code, *more, **how)
+
+    def code(self, name="admin"):
+        """A code of his for the command line, each good once."""
+        key = self.passkeys[name]
+        if not key.codes:
+            key.codes = self.api(self.login(name)).ok("POST", "/api/v1/me/mfa/recovery")["recovery_codes"]
+        return key.codes.pop()
 
     # the API
 

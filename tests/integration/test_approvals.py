@@ -46,6 +46,7 @@ def enrol(server, who, token):
     address = ("--address", f"https://127.0.0.1:{server.port}", "--cacert", server.data / "tls" / "server.crt")
     who.cli("enrol", who.name, "--enrolment-file", server.file("token-" + who.name, token), "--password-file",
             server.home / "password", *address, "--yes")
+    server.equip(who.name, (who.profile / "session").read_text().strip())
     return who
 
 
@@ -241,8 +242,8 @@ def test_a_request_that_nobody_answers_leaves_with_a_record(new_server):
         (request,) = alice.waiting()
         for role in holdfast.ROLES:
             clock.shift(role, DAY)
-        alice.cli("login", "admin", "--password-file", s.home / "password", "--yes")
-        bob.cli("login", "bob", "--password-file", s.home / "password", "--yes")
+        s.cli_login("admin", profile=alice.profile)
+        s.cli_login("bob", profile=bob.profile)
         bob.approve(request["id"], code=5)
         s.admin = s.api(s.login())
         holdfast.until("the request to leave", lambda: events(s, "APPROVAL_EXPIRED"), 75)

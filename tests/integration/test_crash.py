@@ -130,7 +130,7 @@ def test_each_change_has_its_record_and_each_record_its_change(site):
     s, p = site.server, site.promises
     for c in site.clients:
         c.pause()
-    s.cli("login", "admin", "--password-file", s.home / "password", "--yes")
+    s.cli_login()
     records = load.whole_export(s, "export.jsonl")
     by_type = collections.defaultdict(list)
     for r in map(load.decode, records):

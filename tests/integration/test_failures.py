@@ -331,7 +331,7 @@ def test_log_does_not_match(site):
 
 
 def test_after_all_of_it_the_record_verifies(site):
-    site.cli("login", "admin", "--password-file", site.home / "password", "--yes")
+    site.cli_login()
     size = site.health()["log_size"]
     until("a checkpoint", lambda: site.health()["checkpoint_size"] >= size)
     export = site.home / "export.jsonl"

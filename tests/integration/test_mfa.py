@@ -258,7 +258,7 @@ def test_who_lost_his_phone_is_helped_by_who_may_more(desk, person):
 
 
 def test_both_survive_a_restart(new_server):
-    s = new_server()
+    s = new_server(config={"mfa": {"required_roles": "[none]"}})
     s.start(); s.init(); s.serving(); s.enrol()
     api = s.api(s.login())
     secret, codes = set_up(api)
@@ -314,3 +314,65 @@ def drawn(lines, folder):
     path = folder / "terminal.pgm"
     path.write_text(f"P2\n{len(rows[0]) * scale} {len(pixels)}\n1\n" + "\n".join(pixels) + "\n")
     return path
+
+
+# --- roles that ask for one
+
+
+ENROLS = {("GET", "/api/v1/session"), ("POST", "/api/v1/logout"), ("GET", "/api/v1/import-key"), ("GET", "/api/v1/me/mfa"),
+          ("POST", "/api/v1/me/mfa/totp"), ("POST", "/api/v1/me/mfa/totp/confirm"), ("GET", "/api/v1/me/mfa/passkeys"),
+          ("POST", "/api/v1/me/mfa/passkeys"), ("POST", "/api/v1/me/mfa/passkeys/begin"), ("POST", "/api/v1/me/step-up"),
+          ("POST", "/api/v1/me/step-up/passkey")}
+
+
+def hired(desk, name, *roles):
+    """A new user with these roles and the password alone, signed in."""
+    desk.admin.ok("POST", "/api/v1/users", {"name": name, "password": PASSWORD, "roles": roles, "environments": ["development"]})
+    return desk.api(desk.api().ok("POST", "/api/v1/login", {"name": name, "password": PASSWORD})["token"])
+
+
+def test_whose_role_asks_for_one_can_do_nothing_else_first(desk):
+    """Each address that the document lists."""
+    api = hired(desk, "newcomer", "admin")
+    assert api.ok("GET", "/api/v1/session")["second_factor_missing"]
+    paths, refused = desk.api().ok("GET", "/api/v1/openapi.json")["paths"], 0
+    for path, rows in paths.items():
+        for method, row in rows.items():
+            if method.upper() not in ("GET", "POST", "PUT", "PATCH", "DELETE") or (method.upper(), path) in ENROLS or not row.get("security"):
+                continue
+            a = api.call(method.upper(), re.sub(r"{[^}]*}", "x", path), {} if "requestBody" in row else None)
+            assert a.code in ("second-factor-required", "forbidden"), (method, path, a)
+            refused += a.code == "second-factor-required"
+    assert refused > 40, "hardly any address was asked"
+    secret, codes = set_up(api)
+    assert "second_factor_missing" not in api.ok("GET", "/api/v1/session")
+    assert api.ok("GET", "/api/v1/users")["users"]
+    api.ok("DELETE", "/api/v1/me/mfa/totp")
+    again = desk.api(desk.api().ok("POST", "/api/v1/login", {"name": "newcomer", "password": PASSWORD})["token"])
+    again.refused("second-factor-required", "GET", "/api/v1/users")
+    assert records(desk, "PERMISSION_DENIED", "newcomer")
+
+
+def test_a_role_that_asks_for_one_counts_from_the_next_request_on(desk, person):
+    name, api = person
+    key = api.ok("POST", "/api/v1/keys", {"name": f"of {name}", "environment": "development", "usage": "full_access", "roles": ["viewer"]})["key"]
+    token = api.ok("POST", "/api/v1/tokens", {})["access_token"]
+    assert desk.api(token).call("GET", "/api/v1/keys").status == 200
+    desk.admin.ok("PATCH", f"/api/v1/users/{name}", {"roles": ["trader"], "environments": ["development"]})
+    api.refused("second-factor-required", "GET", "/api/v1/keys")
+    assert desk.api(token).call("GET", "/api/v1/keys").code in ("second-factor-required", "token-revoked")
+    desk.admin.ok("PATCH", f"/api/v1/users/{name}", {"roles": ["viewer", "trader"], "environments": ["development"]})
+    assert desk.api(key).call("GET", "/api/v1/session").status == 200, "programs are not asked"
+
+
+def test_which_roles_ask_is_a_setting(new_server):
+    s = new_server(config={"mfa": {"required_roles": "[viewer]"}})
+    s.start(); s.init(); s.serving(); s.enrol()
+    assert not s.passkeys
+    s.admin = s.api(s.login())
+    api = hired(s, "victor", "viewer")
+    api.refused("second-factor-required", "GET", "/api/v1/keys")
+    basic = {"Authorization": "Basic " + holdfast.b64(f"victor:{PASSWORD}".encode())}
+    s.api().refused("second-factor-required", "GET", "/api/v1/keys", headers=basic)
+    trader = hired(s, "tom", "trader")
+    assert trader.call("GET", "/api/v1/keys").status == 200

@@ -155,7 +155,7 @@ def test_a_passkey_of_another_server_opens_nothing(page, new_server):
     with pytest.raises(holdfast.Failed, match="SecurityError"):
         page.run("await navigator.credentials.get({publicKey: {rpId: args[0], challenge: new Uint8Array(32)}});", question["rp_id"])
     # The right domain, but a page that is not ours: the browser signs where it was.
-    strict = new_server(config={"passkeys": {"rp_id": "localhost", "origins": "['https://localhost:1']"}})
+    strict = new_server(config={"mfa": {"required_roles": "[none]"}, "passkeys": {"rp_id": "localhost", "origins": "['https://localhost:1']"}})
     strict.start(); strict.init(); strict.serving(); strict.enrol()
     asked = strict.api().ok("POST", "/api/v1/login/passkey/begin")
     shown = page.run("const m = await import('/page/page.js'); return m.showPasskey(args[0]);", asked)
@@ -237,7 +237,7 @@ def test_nothing_foreign_and_nothing_inline_runs(page, desk):
 
 def test_what_is_dangerous_asks_for_the_factor_again(new_server):
     clock = holdfast.Clock()
-    s = new_server(clock=clock)
+    s = new_server(clock=clock, config={"mfa": {"required_roles": "[none]"}})
     s.start(); s.init(); s.serving(); s.enrol()
     with contextlib.closing(Browser(trust=[s.data / "tls" / "server.crt"])) as b:
         b.origin, b.name, b.plugged = f"https://localhost:{s.port}", "admin", []

@@ -232,7 +232,7 @@ def test_they_survive_a_restart_and_the_counter_does(new_server):
 
 
 def test_the_policy_says_what_must_be_attested(new_server, tmp_path):
-    s = new_server(config={"passkeys": {"attestation": "self"}})
+    s = new_server(config={"mfa": {"required_roles": "[none]"}, "passkeys": {"attestation": "self"}})
     s.start(); s.init(); s.serving(); s.enrol()
     api = s.api(s.login())
     question = api.ok("POST", "/api/v1/me/mfa/passkeys/begin", {"password": PASSWORD})

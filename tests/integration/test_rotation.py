@@ -94,7 +94,7 @@ def test_rotation_under_load_survives_being_killed(site):
 
 def test_the_record_verifies_against_the_checkpoint_from_before(site):
     s = site
-    s.cli("login", "admin", "--password-file", s.home / "password", "--yes")
+    s.cli_login()
     records = load.whole_export(s, "export.jsonl", "--against", s.before)
     types = [r["type"] for r in map(load.decode, records)]
     assert types.count("DATA_KEY_ROTATED") == 2 and types.count("REWRAP_FINISHED") >= 2

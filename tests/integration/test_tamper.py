@@ -55,6 +55,7 @@ def site():
         api = s.admin = s.api(s.login())
         desk.store(s, "binance")
         api.ok("POST", "/api/v1/users", {"name": "olga", "password": holdfast.PASSWORD, "roles": ["admin"]})
+        s.login("olga")
         for path in SECRETS:
             api.ok("POST", "/api/v1/secrets", {"path": path, "kind": "password", "environment": "development",
                                                "value": f"value of {path}"})
@@ -285,7 +286,7 @@ def sign_in(s):
     for name in ("admin", "olga"):
         a = s.api().call("POST", "/api/v1/login", {"name": name, "password": holdfast.PASSWORD})
         if a.status == 200:
-            return s.api(a.json["token"])
+            return s.api(s.login(name))
     raise Failed(f"nobody can sign in: {a}")
 
 
@@ -306,7 +307,7 @@ def test_a_damaged_user_is_shut_out_and_nobody_else(site, damage):
     logins = {name: s.api().call("POST", "/api/v1/login", {"name": name, "password": holdfast.PASSWORD})
               for name in (damaged, other)}
     assert (logins[damaged].status, logins[other].status) == (401, 200), logins
-    api = s.api(logins[other].json["token"])
+    api = s.api(s.login(other))
     assert other in str(api.ok("GET", "/api/v1/users"))
     # Nobody can make himself that user: the place is taken by what lies there, or was there.
     if damage is not delete_the_user:
@@ -365,7 +366,7 @@ def test_a_damaged_credential_is_refused_and_mended_by_a_new_one(site):
     s.serving()
     until("it to be named", lambda: re.search(rf"CRITICAL.*{wanted}", s.log(200)))
     s.admin, s.trader_token = s.api(s.login()), None
-    s.cli("login", "admin", "--password-file", s.home / "password", "--yes")
+    s.cli_login()
     bot = s.api(desk.make_key(s, "bot")["key"])
     assert bot.call("POST", "/api/v1/sign", desk.order("binance")).code == "tampered"
     desk.store(s, "binance")
@@ -386,7 +387,7 @@ def test_what_a_record_says_can_not_be_altered_either(site):
     assert api.ok("GET", "/api/v1/audit/records/129")
     a = api.refused("tampered", "GET", "/api/v1/audit/records/130")
     assert "130" in a.body.decode()
-    s.cli("login", "admin", "--password-file", s.home / "password", "--yes")
+    s.cli_login()
     r = s.cli("audit", "export", s.home / "broken.jsonl", code=8)
     assert "record 130" in r.stderr, r.stderr
     r = s.cli("audit", "show", "130", code=8)
@@ -415,7 +416,7 @@ def test_an_older_copy_of_everything_is_found_by_a_checkpoint_kept_elsewhere(sit
     site.put_back("early")
     site.start()
     s.serving()
-    s.cli("login", "admin", "--password-file", s.home / "password", "--yes")
+    s.cli_login()
     export = s.home / "early.jsonl"
     s.cli("audit", "export", export)
     s.cli("audit", "verify", export)
@@ -431,7 +432,7 @@ def test_an_altered_export_does_not_verify_and_the_record_is_named(site):
     site.put_back("now")
     site.start()
     s.serving()
-    s.cli("login", "admin", "--password-file", s.home / "password", "--yes")
+    s.cli_login()
     export = s.home / "export.jsonl"
     s.cli("audit", "export", export)
     s.cli("audit", "verify", export, "--against", s.file("late.txt", site.late_checkpoint), "--verifier", site.verifier)

@@ -156,6 +156,7 @@ static void passkeys_are_of_where_it_listens(void **state)
     (void)state;
     assert_ok(config_parse(VIEW_STR("listen: '[::1]:9000'\n"), "f", arena, &c, &why));
     assert_int_equal(c.passkeys.attestation, CONFIG_ATTESTATION_NONE);
+    assert_view(c.mfa.required_roles.items[1], "trader");
     assert_ok(config_passkeys_complete(&c, arena));
     assert_view(c.passkeys.rp_id, "localhost");
     assert_view(c.passkeys.origins.items[0], "https://localhost:9000");
