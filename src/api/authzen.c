@@ -113,7 +113,7 @@ static RESULT judge(struct http_request *req, const struct question *q, struct v
         return OK;
     }
     TRY(explain_what(req, &asked, &what, why));
-    TRY(explain(req, &who, &what, &x));
+    TRY(explain(req, &who, &what, NULL, &x));
     *ret = (struct verdict){.allowed = x.allowed, .code = x.rule, .role = x.role, .words = x.words};
     return OK;
 }

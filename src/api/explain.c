@@ -17,28 +17,45 @@ static const struct field explanation_fields[] = {
     FIELD(3, struct explanation, rule, TEXT, 64, .doc = "The stable code of the rule that decides."),
     FIELD(4, struct explanation, role, TEXT, ROLE_NAME_MAX, .doc = "The role that says so, if one does."),
     FIELD(5, struct explanation, words, TEXT, 256, .doc = "The same as a sentence."),
+    FIELD(6, struct explanation, not_judged, TEXTS, 2,
+          .doc = "source, endpoint: the key has rules for it, and the question did not say it."),
 };
 const struct entity explanation_entity = ENTITY("Explanation", 0x0780, 1, struct explanation, explanation_fields);
 
 struct query {
     struct view identity, permission, resource, level, after;
+    struct explain_request said;
     uint32_t limit;
 };
+
+static bool source_valid(struct view v)
+{
+    struct network_source s;
+    return network_source_parse(v, &s) == OK;
+}
+
 #define ASKED_FIELDS                                                                                                   \
     FIELD(2, struct query, permission, TEXT, 32, .flags = FIELD_REQUIRED, .min = 1, .check = role_permission_valid,    \
           .rule = "a permission such as market:read"),                                                                 \
         FIELD(3, struct query, resource, TEXT, 1024, .doc = "secret:PATH or credential:PATH."),                        \
         FIELD(4, struct query, level, TEXT, 16, .names = access_level_names, .doc = "Of a secret; read if left out.")
+#define REQUEST_FIELDS                                                                                                 \
+    FIELD_AS(6, struct query, said.source, "source", TEXT, 64, .check = source_valid,                                  \
+             .rule = "an address, or unix:UID", .doc = "Where a request comes from: for the rules of keys."),          \
+        FIELD_AS(7, struct query, said.endpoint, "endpoint", TEXT, RULES_TEXT_MAX, .check = rules_endpoint_valid,      \
+                 .rule = "a method, a space and a path", .doc = "What it is for, such as GET /api/v1/secrets.")
 
 static const struct field explain_fields[] = {
     FIELD(1, struct query, identity, TEXT, 128, .doc = "user:NAME or key:ID; who asks, if left out."),
     ASKED_FIELDS,
+    REQUEST_FIELDS,
 };
 static const struct entity explain_entity = ENTITY("ExplainQuery", 0x0781, 1, struct query, explain_fields);
 static const struct field who_fields[] = {
     FIELD(1, struct query, after, TEXT, 128, .doc = "next of the page before."),
     ASKED_FIELDS,
     FIELD(5, struct query, limit, U32, PAGE_MAX, .doc = "Look at so many identities; 100 if left out."),
+    REQUEST_FIELDS,
 };
 static const struct entity who_entity = ENTITY("WhoCanQuery", 0x0782, 1, struct query, who_fields);
 
@@ -73,8 +90,11 @@ static void stand_user(struct http_request *req, const struct user *u, struct ex
 
 static void stand_key(struct http_request *req, const struct api_key *k, struct explain_subject *ret)
 {
-    *ret = (struct explain_subject){.roles = k->roles};
-    standing_of_key(api_of(req)->shared->identity, k, people_now(req), &ret->standing);
+    struct api_shared *s = api_of(req)->shared;
+    *ret = (struct explain_subject){.roles = k->roles, .is_key = true, .key = *k};
+    standing_of_key(s->identity, k, people_now(req), &ret->standing);
+    if (ret->standing.broken == RULE_GRANTED && api_keys_used_up(s->api_keys, k->id, people_now(req)))
+        ret->standing.broken = RULE_KEY_USED_UP;
 }
 
 RESULT explain_subject(struct http_request *req, struct view identity, struct explain_subject *ret)
@@ -174,12 +194,42 @@ static RESULT sentence(const struct explanation *x, enum decide_rule r, struct a
     return arena_copy(arena, writer_view_of(&w), ret);
 }
 
-RESULT explain(struct http_request *req, const struct explain_subject *who, const struct decide_what *what,
-               struct explanation *ret)
+/* What is not said is not judged, and the answer says so: *ret_open, with room for two. */
+static enum decide_rule rules_of(const struct api_key *k, const struct explain_request *said,
+                                 struct text_list *ret_open)
 {
+    struct network_source from;
+    struct view endpoint = said->endpoint;
+    bool networks = k->allowed_networks.count + k->blocked_networks.count > 0;
+    bool endpoints = k->allowed_endpoints.count + k->blocked_endpoints.count > 0;
+    bool known = said->source.len && network_source_parse(said->source, &from) == OK;
+    const uint8_t *space = endpoint.len ? memchr(endpoint.ptr, ' ', endpoint.len) : NULL;
+    if (networks && known && !rules_allow_source(&k->allowed_networks, &k->blocked_networks, &from))
+        return RULE_KEY_NETWORK;
+    if (networks && !known)
+        ret_open->items[ret_open->count++] = VIEW_STR("source");
+    if (endpoints && !space)
+        ret_open->items[ret_open->count++] = VIEW_STR("endpoint");
+    if (!endpoints || !space)
+        return RULE_GRANTED;
+    size_t n = (size_t)(space - endpoint.ptr);
+    bool allowed = rules_allow_endpoint(&k->allowed_endpoints, &k->blocked_endpoints, VIEW(endpoint.ptr, n),
+                                        VIEW(space + 1, endpoint.len - n - 1));
+    return allowed ? RULE_GRANTED : RULE_KEY_ENDPOINT;
+}
+
+RESULT explain(struct http_request *req, const struct explain_subject *who, const struct decide_what *what,
+               const struct explain_request *said, struct explanation *ret)
+{
+    static const struct explain_request nothing;
     struct roles *roles = identity_roles(api_of(req)->shared->identity);
+    struct text_list open = {.items = arena_alloc(req->arena, 2 * sizeof *open.items)};
+    if (!open.items)
+        return ERR_NO_MEMORY;
     enum decide_rule r = decide_may(&who->standing, what);
-    struct explanation x = {.allowed = r == RULE_GRANTED, .identity = ret->identity};
+    if (r == RULE_GRANTED && who->is_key)
+        r = rules_of(&who->key, said ? said : &nothing, &open);
+    struct explanation x = {.allowed = r == RULE_GRANTED, .identity = ret->identity, .not_judged = open};
     r = decide_why(roles, &who->roles, what->permission, r, &x.role);
     x.rule = view_str(decide_code(r));
     TRY(sentence(&x, r, req->arena, &x.words));
@@ -228,7 +278,7 @@ static enum http_outcome explain_get(struct http_request *req)
         return http_answer_error(req, e);
     if (explain_what(req, &asked, &what, &why) != OK)
         return http_answer_problem(req, &why);
-    e = explain(req, &who, &what, &x);
+    e = explain(req, &who, &what, &q.said, &x);
     return e == OK ? http_answer_entity(req, 200, &explanation_entity, &x) : http_answer_error(req, e);
 }
 
@@ -237,6 +287,7 @@ static enum http_outcome explain_get(struct http_request *req)
 struct looking {
     struct http_request *req;
     struct decide_what what;
+    struct explain_request said;
     struct page page;
     size_t limit;
 };
@@ -245,7 +296,7 @@ static RESULT note(struct looking *l, const char *prefix, struct view name, cons
 {
     struct explanation x = {0};
     struct explanation *out = l->page.identities.items;
-    TRY(explain(l->req, who, &l->what, &x));
+    TRY(explain(l->req, who, &l->what, &l->said, &x));
     if (!x.allowed)
         return OK;
     TRY(people_named(l->req->arena, prefix, name, &x.identity));
@@ -310,6 +361,7 @@ static enum http_outcome who_can_get(struct http_request *req)
     const struct explain_asked asked = {q.permission, q.resource, q.level};
     if (explain_what(req, &asked, &l.what, &why) != OK)
         return http_answer_problem(req, &why);
+    l.said = q.said;
     l.limit = q.limit ? q.limit : PAGE_DEFAULT;
     enum err e = look(&l, q.after);
     if (e == ERR_BAD_VALUE)

@@ -7,6 +7,8 @@
 struct explain_subject {
     struct standing standing;
     struct text_list roles;
+    bool is_key;
+    struct api_key key; /* with is_key: its rules */
 };
 /* identity: "user:alice" or "key:<id>", of somebody or of nobody. ERR_BAD_VALUE: another form. */
 RESULT explain_subject(struct http_request *req, struct view identity, struct explain_subject *ret);
@@ -16,15 +18,21 @@ RESULT explain_subject(struct http_request *req, struct view identity, struct ex
 struct explain_asked {
     struct view permission, resource, level;
 };
+/* What a key's rules are judged by, as far as it is said. */
+struct explain_request {
+    struct view source, endpoint; /* "192.0.2.1" or "unix:1000"; "GET /api/v1/secrets" */
+};
 RESULT explain_what(struct http_request *req, const struct explain_asked *asked, struct decide_what *ret,
                     struct problem *why);
 
 struct explanation { /* entity Explanation */
     bool allowed;
     struct view identity, rule, role, words;
+    struct text_list not_judged;
 };
 extern const struct entity explanation_entity;
+/* ret->identity is set already. said: of the request, NULL for nothing. */
 RESULT explain(struct http_request *req, const struct explain_subject *who, const struct decide_what *what,
-               struct explanation *ret);
+               const struct explain_request *said, struct explanation *ret);
 
 #endif

@@ -7,6 +7,8 @@ static RESULT asked(struct cli *c, struct writer *address, const char *permissio
     api_query(address, "permission", permission);
     api_query(address, "resource", resource);
     api_query(address, "level", args_text(&c->args, "level"));
+    api_query(address, "source", args_text(&c->args, "source"));
+    api_query(address, "endpoint", args_text(&c->args, "endpoint"));
     writer_u8(address, 0);
     return writer_done(address);
 }
@@ -14,7 +16,8 @@ static RESULT asked(struct cli *c, struct writer *address, const char *permissio
 RESULT explain_run(struct cli *c)
 {
     static const struct column columns[] = {
-        {"identity", "Identity"}, {"allowed", "Allowed"}, {"rule", "Rule"}, {"role", "Role"}, {"words", "Because"},
+        {"identity", "Identity"}, {"allowed", "Allowed"}, {"rule", "Rule"},
+        {"role", "Role"},         {"words", "Because"},   {"not_judged", "Not judged"},
     };
     AUTO_WRITER address = writer_new(4096);
     struct api_answer answer;

@@ -129,6 +129,9 @@ const size_t command_common_count = ARRAY_LEN(command_common);
         VALUE("block-endpoint", TEXTS, "ENDPOINT", "never for these; may be repeated"),                                \
         FLAG("renewable", 0, "its end can be put off in the last 7 days"),                                             \
         FLAG("mfa-required", 0, "works only for some hours after you unlocked it with a second factor")
+#define KEY_REQUEST                                                                                                    \
+    VALUE("source", TEXT, "ADDRESS", "from there, for rules of keys: 192.0.2.1 or unix:1000"),                         \
+        VALUE("endpoint", TEXT, "ENDPOINT", "for this, for rules of keys: 'GET /api/v1/secrets'")
 #define SECRETS (CHANGES | COMMAND_REASON)
 
 #define SORTED_HELP                                                                                                    \
@@ -506,12 +509,12 @@ const struct cli_command command_table[] = {
     COMMAND(
         "who-can", explain_who_can, COMMAND_API, "users and API keys that may do something, and why",
         "One page of users, or of keys: who of them may. With -o json, next is what --after of the next page takes.",
-        OPTIONS(PAGE, CHOICE("level", "LEVEL", levels, "of a secret; read")),
+        OPTIONS(PAGE, CHOICE("level", "LEVEL", levels, "of a secret; read"), KEY_REQUEST),
         ARGUMENTS(ARGUMENT("PERMISSION", "such as secrets:access"),
                   ARGUMENT_OPTIONAL("RESOURCE", "secret:PATH or credential:PATH")),
         "holdfast who-can secrets:access secret:database/main --limit 500"),
     COMMAND("explain", explain_run, COMMAND_API, "may somebody do something, and which rule says so", NULL,
-            OPTIONS(CHOICE("level", "LEVEL", levels, "of a secret; read")),
+            OPTIONS(CHOICE("level", "LEVEL", levels, "of a secret; read"), KEY_REQUEST),
             ARGUMENTS(ARGUMENT("IDENTITY", "user:NAME or key:ID"), ARGUMENT("PERMISSION", "such as market:read"),
                       ARGUMENT_OPTIONAL("RESOURCE", "secret:PATH or credential:PATH")),
             "holdfast explain user:bob orders:place"),

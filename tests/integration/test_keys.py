@@ -145,3 +145,26 @@ def test_a_key_issued_elsewhere_goes_on_working(desk):
         local.refused("key-disabled", "GET", "/api/v1/session", headers={"X-API-Key": key})
     found = desk.admin.ok("GET", "/api/v1/audit/records?type=API_KEY_IMPORTED")["records"]
     assert [r["what"]["resource"] for r in found] == [f"key:{made['id']}"] and text not in desk.log(2000)
+
+
+def test_explain_looks_at_a_keys_limits_and_rules(desk):
+    made = desk.cli_json("key", "create", "narrow", "--role", "viewer", "--per-hour", "2", "--allow-network", "127.0.0.1",
+                         "--block-endpoint", "GET /api/v1/audit")
+
+    def said(*more):
+        a = desk.cli_json("explain", f"key:{made['id']}", "mev:view", *more)
+        return a["rule"], a.get("not_judged", [])
+
+    assert said() == ("granted", ["source", "endpoint"])
+    assert said("--source", "127.0.0.1", "--endpoint", "GET /api/v1/session") == ("granted", [])
+    assert said("--source", "unix:0", "--endpoint", "GET /api/v1/session")[0] == "key-network"
+    assert said("--source", "127.0.0.1", "--endpoint", "GET /api/v1/audit/records") == ("key-endpoint", [])
+    who = desk.cli_json("who-can", "mev:view", "--after", "key:", "--source", "192.0.2.1")["identities"]
+    assert f"key:{made['id']}" not in {w["identity"] for w in who}
+    for _ in range(2):
+        desk.api().ok("GET", "/api/v1/session", headers={"X-API-Key": made["key"]})
+    if desk.api().call("GET", "/api/v1/session", headers={"X-API-Key": made["key"]}).status == 429:  # else an hour began
+        assert said()[0] == "key-used-up"
+        asked = {"subject": {"type": "key", "id": made["id"]}, "action": {"name": "mev:view"},
+                 "resource": {"type": "thing", "id": "x"}}
+        assert desk.admin.ok("POST", "/access/v1/evaluation", asked)["decision"] is False

@@ -15,6 +15,7 @@ enum decide_rule { /* in the order in which they are asked */
                    RULE_KEY_REVOKED,
                    RULE_KEY_LOCKED,   /* the key demands a second factor that its owner has not shown lately */
                    RULE_OWNER_GONE,   /* the key's owner is not there, or disabled */
+                   RULE_KEY_USED_UP,  /* its requests of this hour or day are used up */
                    RULE_USAGE,        /* the key is not for this kind of request */
                    RULE_ROLE_UNKNOWN, /* one of his roles is not there: so nothing is granted */
                    RULE_DENIED,       /* a role denies it */
@@ -25,6 +26,8 @@ enum decide_rule { /* in the order in which they are asked */
                    RULE_SECRET_ENVIRONMENT,
                    RULE_NOT_NAMED, /* the key does not name the credential */
                    RULE_SIGN_ENVIRONMENT,
+                   RULE_KEY_NETWORK,  /* a rule of the key refuses where the request comes from, … */
+                   RULE_KEY_ENDPOINT, /* … or what it is for */
                    RULE_COUNT
 };
 const char *decide_code(enum decide_rule r); /* "role-denies": stable */

@@ -187,6 +187,15 @@ RESULT api_keys_spend(struct api_keys *k, struct view id, uint64_t now_ms, struc
     return e;
 }
 
+bool api_keys_used_up(struct api_keys *k, struct view id, uint64_t now_ms)
+{
+    table_enter();
+    const struct known *known = table_find(k->keys, id);
+    bool is = known && limits_used_up(&known->used, &known->limits, now_ms);
+    table_leave();
+    return is;
+}
+
 bool api_keys_uid_taken(struct api_keys *k, uint32_t uid)
 {
     table_enter();

@@ -140,6 +140,7 @@ void api_keys_forgive(struct api_keys *k, struct view id);
  * ERR_USAGE_EXCEEDED (this day). *ret is filled but for ERR_NOT_FOUND; *ret_limits (may be NULL) are its limits. */
 RESULT api_keys_spend(struct api_keys *k, struct view id, uint64_t now_ms, struct limits_state *ret,
                       struct limits *ret_limits);
+bool api_keys_used_up(struct api_keys *k, struct view id, uint64_t now_ms); /* of this hour or day; counts nothing */
 RESULT api_keys_find(struct api_keys *k, struct view id, struct arena *arena, struct api_key_found *ret);
 /* The key of a Unix user: ERR_NOT_FOUND, ERR_KEY_EXPIRED, ERR_KEY_DISABLED. */
 RESULT api_keys_by_uid(struct api_keys *k, uint32_t uid, uint64_t now_ms, struct arena *arena,

@@ -90,6 +90,17 @@ void limits_take(struct limits_used *used, const struct limits *l, uint64_t now_
     }
 }
 
+static bool is_full(const _Atomic uint64_t *window, uint64_t index, uint32_t limit)
+{
+    uint64_t w = atomic_load_explicit(window, memory_order_relaxed);
+    return limit && (w >> 32) == (uint32_t)index && (uint32_t)w >= limit;
+}
+
+bool limits_used_up(const struct limits_used *used, const struct limits *l, uint64_t now_ms)
+{
+    return is_full(&used->day, now_ms / DAY_MS, l->per_day) || is_full(&used->hour, now_ms / HOUR_MS, l->per_hour);
+}
+
 void limits_carry(struct limits_used *to, const struct limits_used *from)
 {
     atomic_init(&to->hour, atomic_load_explicit(&from->hour, memory_order_relaxed));

@@ -36,6 +36,8 @@ struct limits_state {
 /* Counts one request at this wall clock, unless it is beyond a limit: then nothing is counted. After the clock was set
  * back, windows and bucket begin anew, so that nobody is shut out until it has caught up. */
 void limits_take(struct limits_used *used, const struct limits *limits, uint64_t now_ms, struct limits_state *ret);
+/* Nothing is counted: would the hour's or the day's limit refuse a request now? */
+bool limits_used_up(const struct limits_used *used, const struct limits *limits, uint64_t now_ms);
 /* to goes on where from is: the key was changed. */
 void limits_carry(struct limits_used *to, const struct limits_used *from);
 

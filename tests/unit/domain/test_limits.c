@@ -58,6 +58,22 @@ static void test_an_hour_and_a_day_hold_exactly_so_many(void **state)
     assert_int_equal(take_many(&l, START + DAY, 60), 50);
 }
 
+/* Asking whether there is room takes none. */
+static void test_what_is_used_up_is_told_without_counting(void **state)
+{
+    const struct limits l = {.per_hour = 2, .per_day = 3}, none = {0};
+    (void)state;
+    for (int i = 0; i < 10; i++)
+        assert_false(limits_used_up(&used, &l, START));
+    assert_int_equal(take_many(&l, START, 2), 2);
+    assert_true(limits_used_up(&used, &l, START + HOUR - 1));
+    assert_false(limits_used_up(&used, &l, START + HOUR));
+    assert_int_equal(take(&l, START + HOUR), LIMITS_WITHIN);
+    assert_true(limits_used_up(&used, &l, START + 2 * HOUR)); /* the day */
+    assert_false(limits_used_up(&used, &l, START + DAY));
+    assert_false(limits_used_up(&used, &none, START + HOUR));
+}
+
 static void test_a_burst_refills_at_the_hourly_rate(void **state)
 {
     const struct limits l = {.per_hour = 3600, .per_day = 100000, .burst = 10};
@@ -200,6 +216,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_an_hour_and_a_day_hold_exactly_so_many, set_up),
+        cmocka_unit_test_setup(test_what_is_used_up_is_told_without_counting, set_up),
         cmocka_unit_test_setup(test_a_burst_refills_at_the_hourly_rate, set_up),
         cmocka_unit_test_setup(test_a_clock_that_jumps, set_up),
         cmocka_unit_test_setup(test_no_limits, set_up),
