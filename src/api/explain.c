@@ -102,7 +102,7 @@ RESULT explain_subject(struct http_request *req, struct view identity, struct ex
     struct api_shared *s = api_of(req)->shared;
     struct view name;
     struct user_found user;
-    struct api_key_found key;
+    struct api_key_found key = {0};
     enum err e = ERR_BAD_VALUE;
     if (cut(identity, "user:", &name))
         e = identity_user(s->identity, name, req->arena, &user);
