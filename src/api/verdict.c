@@ -178,6 +178,8 @@ static enum http_outcome judge_known(struct asking *a)
     const struct decide_what what = {.permission = a->permission, .use = use_of(a)};
     if (a->no_rule != OK)
         return refuse_known(a, EVENT_PERMISSION_DENIED, a->no_rule, NULL);
+    if (a->entry.caller.must_enrol)
+        return refuse_known(a, EVENT_PERMISSION_DENIED, ERR_SECOND_FACTOR_REQUIRED, NULL);
     enum decide_rule rule = decide_may(&a->entry.caller.standing, &what);
     if (rule != RULE_GRANTED)
         return refuse_known(a, EVENT_PERMISSION_DENIED, ERR_FORBIDDEN, decide_words(rule));

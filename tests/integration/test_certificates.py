@@ -172,6 +172,15 @@ def test_who_has_a_second_factor_shows_it(desk, ca):
     assert me(Certified(desk, path)).code == "way-refused"
 
 
+def test_whose_role_asks_for_a_second_factor_has_to_show_it(desk, ca):
+    desk.admin.ok("POST", "/api/v1/users", {"name": "chief", "password": PASSWORD, "roles": ["admin"]})
+    path, _ = ca.make(x509.DNSName("chief.desk.example"))
+    mapped(desk, "dns:chief.desk.example", "user:chief")
+    api = Certified(desk, path)
+    assert me(api).json["second_factor_missing"]
+    api.refused("second-factor-required", "GET", "/api/v1/users")
+
+
 def test_the_common_name_is_nobody(desk, ca):
     path, _ = ca.make()  # its common name is admin
     assert me(Certified(desk, path)).code == "unauthenticated"

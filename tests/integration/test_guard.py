@@ -313,6 +313,17 @@ def test_a_role_that_is_taken_away_counts_at_once(desk):
     assert verdict(desk, forwarded("/api/v1/opportunities"), key).code == "key-disabled"
 
 
+def test_who_has_yet_to_set_up_a_second_factor_goes_nowhere(desk):
+    """His password alone opens nothing here, so it opens nothing behind the guard."""
+    desk.admin.ok("POST", "/api/v1/users", {"name": "unfinished", "password": holdfast.PASSWORD, "roles": ["admin"]})
+    token = desk.api().ok("POST", "/api/v1/login", {"name": "unfinished", "password": holdfast.PASSWORD})["token"]
+    for path in ("/whoami", "/api/v1/opportunities"):
+        got = verdict(desk, forwarded(path), token)
+        assert (got.status, got.code) == (403, "second-factor-required"), (path, got)
+    assert newest(desk, "PERMISSION_DENIED")["who"]["actor"] == "user:unfinished"
+    assert verdict(desk, forwarded("/status"), token).status == 200  # is public
+
+
 def test_a_sealed_holdfast_lets_nobody_through(desk, proxy):
     desk.cli("operator", "seal", "--yes")
     before = desk.application.count
