@@ -60,7 +60,7 @@ HANDLER(emergency_begin)
     const struct keeper_emergency *q = request;
     struct keeper_sealed *out = answer;
     struct people before = k->people;
-    struct view reason;
+    struct view reason = {0};
     enum err e;
 
     TRY(check_request(q, arena, &reason, why));
