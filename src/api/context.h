@@ -59,7 +59,7 @@ struct api_shared {
     struct usages *usages;         /* what they were used for */
     struct tokens *tokens;         /* keys of access tokens, grants and revocations in memory */
     _Atomic uint64_t applied;      /* rises when users, roles, sessions, keys or tokens were changed in memory */
-    const struct guard *guard;     /* rules of the verdict (domain/guard/guard.h) */
+    struct guard *guard;           /* rules of the verdict (domain/guard/guard.h) */
     struct passwords *passwords;   /* the pool of threads for Argon2id (api/passwords.h) */
     struct passkey_site *passkeys; /* whose they are, and the open challenges (api/passkey.h) */
     uint8_t installation[INSTALLATION_SIZE];

@@ -379,21 +379,23 @@ static RESULT load(struct front *f, struct problem *why)
 {
     struct store *reader = f->threads[0].api.reader;
     struct row_keys *keys = atomic_load(&f->shared.keys);
-    size_t people = 0, bots = 0, tokens = 0;
+    size_t people = 0, bots = 0, tokens = 0, networks = 0;
 
     if (f->life->loaded)
         return OK;
     TRY(identity_load(f->shared.identity, reader, keys, &people, why));
     TRY(api_keys_load(f->shared.api_keys, reader, keys, &bots, why));
     TRY(tokens_load(f->shared.tokens, reader, keys, f->shared.clock->wall_ms(f->shared.clock), &tokens, why));
+    TRY(guard_load(f->shared.guard, reader, keys, &networks, why));
     f->life->loaded = true;
-    if (people + bots + tokens > 0) {
+    if (people + bots + tokens + networks > 0) {
         atomic_store(&f->shared.health.tampered, true);
         log_error("CRITICAL: stored data was changed outside Holdfast: %zu rows of users and sessions, %zu of API "
-                  "keys and %zu of tokens do not open. They are left out, and whoever they belong to is refused; the "
+                  "keys, %zu of tokens and %zu of networks do not open. They are left out, and whoever they belong to "
+                  "is refused; the "
                   "check that begins "
                   "now names them",
-                  people, bots, tokens);
+                  people, bots, tokens, networks);
     }
     return OK;
 }

@@ -32,7 +32,6 @@ static RESULT make_shared(struct front *f, struct problem *why)
     struct api_shared *s = &f->shared;
     struct router *router = NULL;
     struct breached *breached = NULL;
-    struct guard *guard = NULL;
 
     s->config = &f->config;
     s->clock = clock_system();
@@ -43,8 +42,7 @@ static RESULT make_shared(struct front *f, struct problem *why)
     TRY(api_keys_new(&s->api_keys));
     TRY(usages_new(&s->usages));
     TRY(tokens_new(&s->tokens));
-    TRY(guard_new(&f->config.guard, &guard));
-    s->guard = guard;
+    TRY(guard_new(&f->config.guard, &s->guard));
     TRY(open_breached(f, &breached, why));
     TRY(passwords_new(s->config, breached, &s->passwords));
     TRY(passkey_site_new(s->config, front_file(f, "passkey-roots.pem"), &s->passkeys, why));

@@ -328,8 +328,7 @@ RESULT config_complete(struct config *c, struct arena *arena, struct problem *wh
     config_passwords_complete(&c->passwords);
     c->front_threads = c->front_threads ? c->front_threads : 2;
     c->cipher = c->cipher ? c->cipher : 1;
-    c->guard.networks.others = c->guard.networks.others ? c->guard.networks.others : CONFIG_OTHERS_REFUSE;
-    c->guard.record = c->guard.record ? c->guard.record : CONFIG_GUARD_DURABLE;
+    config_guard_complete(&c->guard);
     c->log_level = c->log_level ? c->log_level : CONFIG_LOG_INFO;
     c->passkeys.attestation = c->passkeys.attestation ? c->passkeys.attestation : CONFIG_ATTESTATION_NONE;
     TRY(default_roles(&c->mfa, arena));

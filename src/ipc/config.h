@@ -138,6 +138,7 @@ void config_tokens_complete(struct config_tokens *c);
 struct yaml_node;
 RESULT config_passkeys_complete(struct config *c, struct arena *arena);
 RESULT config_passkeys_check(const struct config_passkeys *p, const struct yaml_node *root, struct problem *why);
+void config_guard_complete(struct config_guard *g); /* fills in what is still unset of it */
 /* config_guard.c: two rows that say something of the same requests are refused. */
 RESULT config_guard_check(const struct config_guard *g, const struct yaml_node *root, struct problem *why);
 /* What --dev means: any free port, small Argon2, two threads, files below data_dir. */

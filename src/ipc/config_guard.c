@@ -91,6 +91,18 @@ static const struct field guard_fields[] = {
 };
 const struct entity config_guard_entity = ENTITY("ConfigGuard", 0x081b, 1, struct config_guard, guard_fields);
 
+/* --- defaults */
+
+void config_guard_complete(struct config_guard *g)
+{
+    static struct view private[] = {VIEW_STR("127.0.0.0/8"),    VIEW_STR("10.0.0.0/8"), VIEW_STR("172.16.0.0/12"),
+                                    VIEW_STR("192.168.0.0/16"), VIEW_STR("::1"),        VIEW_STR("fc00::/7")};
+    if (g->networks.allow.count == 0)
+        g->networks.allow = (struct text_list){private, ARRAY_LEN(private)};
+    g->networks.others = g->networks.others ? g->networks.others : CONFIG_OTHERS_REFUSE;
+    g->record = g->record ? g->record : CONFIG_GUARD_DURABLE;
+}
+
 /* --- what fits together */
 
 static bool share_a_method(const struct text_list *a, const struct text_list *b)

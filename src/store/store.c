@@ -25,6 +25,7 @@ static const struct {
     [TABLE_MAPPING] = {"MAPPING", "mappings of certificates and groups"},
     [TABLE_APPROVAL] = {"APPROVAL", "requests for approval"},
     [TABLE_USAGE] = {"USAGE", "counts of what API keys were used for"},
+    [TABLE_NETWORK] = {"NETWORK", "networks"},
 };
 
 const char *store_table_name(uint16_t table)

@@ -32,6 +32,7 @@ enum store_table {
     TABLE_MAPPING = 17,  /* who is meant by a certificate or a Unix group */
     TABLE_APPROVAL = 18, /* changes that wait for a second administrator */
     TABLE_USAGE = 19,    /* what API keys were used for; counted, not recorded */
+    TABLE_NETWORK = 20,  /* what the operator says of networks */
     TABLE_COUNT
 };
 /* For people: "SECRET_VALUE", and what its rows are, "values of secrets". "?" for a number that is no table. */

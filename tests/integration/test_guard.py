@@ -301,6 +301,63 @@ def test_only_named_networks_are_let_in(desk, address, code):
     assert verdict(desk, forwarded("/whoami", address=address), desk.token).code == code
 
 
+def said_of(desk, address):
+    return desk.admin.ok("GET", f"/api/v1/guard/test?address={address}")
+
+
+def test_a_block_counts_at_once_ends_and_survives_a_restart(desk):
+    where = "203.0.113.32/28"
+    assert verdict(desk, forwarded("/status", address="203.0.113.40")).code == ""
+    desk.admin.ok("PUT", "/api/v1/guard/networks", {"network": where, "action": "block", "minutes": 60})
+    assert verdict(desk, forwarded("/status", address="203.0.113.40")).code == "address-blocked"
+    assert verdict(desk, forwarded("/status", address="203.0.113.48")).code == ""
+    r = newest(desk, "ADDRESS_BLOCKED")
+    assert r["what"]["resource"] == f"network:{where}" and r["what"]["detail"].startswith("until 2")
+    got = said_of(desk, "203.0.113.41")
+    assert (got["verdict"], got["rule"]["network"], got["rule"]["origin"]) == ("address-blocked", where, "operator")
+    desk.kill("front")
+    until("serving", lambda: verdict(desk, forwarded("/status", address="203.0.113.48")).status == 200)
+    assert verdict(desk, forwarded("/status", address="203.0.113.40")).code == "address-blocked"
+    # What is said again replaces what was said.
+    desk.admin = desk.api(desk.token)
+    desk.admin.ok("PUT", "/api/v1/guard/networks", {"network": where, "action": "allow"})
+    assert verdict(desk, forwarded("/status", address="203.0.113.40")).code == ""
+    desk.admin.ok("DELETE", f"/api/v1/guard/networks?network={where}")
+    assert newest(desk, "NETWORK_FREED")["what"]["resource"] == f"network:{where}"
+    assert desk.admin.call("DELETE", f"/api/v1/guard/networks?network={where}").code == "not-found"
+
+
+def test_what_the_configuration_says_comes_back(desk):
+    desk.cli("guard", "allow", "203.0.113.64/26", "--minutes", "5")
+    assert verdict(desk, forwarded("/status", address="203.0.113.65")).code == ""
+    shown = desk.cli_json("guard", "networks")["networks"]
+    assert {"network": "203.0.113.64/26", "action": "allow", "origin": "operator"}.items() <= next(
+        n for n in shown if n["network"] == "203.0.113.64/26").items()
+    desk.cli("guard", "unblock", "203.0.113.64/26")
+    assert verdict(desk, forwarded("/status", address="203.0.113.65")).code == "address-blocked"
+    assert "address-blocked" in desk.cli("guard", "test", "203.0.113.65").stdout
+    desk.cli("guard", "block", "2001:db8::7")
+    assert verdict(desk, forwarded("/status", address="2001:db8::7")).code == "address-blocked"
+    desk.cli("guard", "unblock", "2001:db8::7")
+    assert verdict(desk, forwarded("/status", address="2001:db8::7")).code == ""
+
+
+@pytest.mark.parametrize("body, code", [
+    ({"network": "203.0.113.1/24", "action": "block"}, "bad-value"),
+    ({"network": "203.0.113.0/24", "action": "none"}, "bad-value"),
+    ({"network": "203.0.113.0/24", "action": "block", "minutes": 0}, "out-of-range"),
+    ({"network": "203.0.113.0/24", "action": "block", "origin": "feed"}, "unknown-field"),
+    ({"action": "block"}, "missing-field"),
+])
+def test_nonsense_about_networks_is_refused(desk, body, code):
+    assert desk.admin.call("PUT", "/api/v1/guard/networks", body).code == code
+
+
+def test_nobody_blocks_himself(desk):
+    admin = desk.api(desk.token, unix=False)
+    assert admin.call("PUT", "/api/v1/guard/networks", {"network": "127.0.0.0/8", "action": "block"}).code == "bad-value"
+
+
 def test_only_a_named_proxy_is_answered(desk):
     got = verdict(desk, forwarded("/status"), desk.token, unix=False)
     assert (got.status, got.code) == (403, "not-a-proxy"), got

@@ -2,11 +2,14 @@
 
 #include "domain/guard/networks.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 
 struct guard {
     struct endpoints *endpoints;
     struct networks *networks;
+    const struct config_guard_networks *configured;
+    pthread_mutex_t refreshing;
     bool others; /* are let in */
     size_t proxy_count;
     struct network proxies[];
@@ -33,10 +36,9 @@ static RESULT put_all(struct networks *n, const struct text_list *texts, enum ne
 
 static RESULT read_networks(const struct config_guard_networks *from, struct guard *g)
 {
+    g->configured = from;
     g->others = from->others == CONFIG_OTHERS_ALLOW;
     TRY(networks_new(&g->networks));
-    if (from->allow.count == 0)
-        TRY(networks_put_defaults(g->networks));
     TRY(put_all(g->networks, &from->allow, NETWORKS_ALLOW));
     return put_all(g->networks, &from->block, NETWORKS_BLOCK);
 }
@@ -46,6 +48,7 @@ RESULT guard_new(const struct config_guard *config, struct guard **ret)
     struct guard *g = calloc(1, sizeof *g + config->proxies.count * sizeof(g->proxies[0]));
     if (!g)
         return ERR_NO_MEMORY;
+    pthread_mutex_init(&g->refreshing, NULL);
     enum err e = read_proxies(&config->proxies, g);
     if (e == OK)
         e = read_networks(&config->networks, g);
@@ -64,6 +67,7 @@ void guard_free(struct guard *g)
         return;
     endpoints_free(g->endpoints);
     networks_free(g->networks);
+    pthread_mutex_destroy(&g->refreshing);
     free(g);
 }
 
@@ -73,6 +77,57 @@ bool guard_is_proxy(const struct guard *g, const struct network_source *from)
         if (network_holds(&g->proxies[i], from))
             return true;
     return false;
+}
+
+struct networks *guard_networks(const struct guard *g)
+{
+    return g->networks;
+}
+
+RESULT guard_load(struct guard *g, struct store *reader, const struct row_keys *keys, size_t *ret_damaged,
+                  struct problem *why)
+{
+    return kept_load(reader, keys, g->networks, ret_damaged, why);
+}
+
+/* The configuration's own rule for exactly this network, back in force. ERR_NOT_FOUND: it has none. */
+static RESULT put_configured(struct guard *g, const struct prefix *network)
+{
+    const struct {
+        const struct text_list *texts;
+        enum networks_action action;
+    } lists[] = {{&g->configured->allow, NETWORKS_ALLOW}, {&g->configured->block, NETWORKS_BLOCK}};
+    struct networks_rule rule = {.origin = NETWORKS_OPERATOR};
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+        for (size_t k = 0; k < lists[i].texts->count; k++) {
+            TRY(prefix_parse(lists[i].texts->items[k], &rule.network, NULL));
+            rule.action = lists[i].action;
+            if (memcmp(&rule.network, network, sizeof *network) == 0)
+                return networks_put(g->networks, &rule);
+        }
+    return ERR_NOT_FOUND;
+}
+
+static RESULT take_back(struct guard *g, const struct prefix *network)
+{
+    enum err e = networks_remove(g->networks, network, NETWORKS_OPERATOR);
+    if (e == OK || e == ERR_NOT_FOUND)
+        e = put_configured(g, network);
+    return e == ERR_NOT_FOUND ? OK : e;
+}
+
+RESULT guard_refresh(struct guard *g, struct store *reader, const struct row_keys *keys, const struct prefix *network,
+                     struct arena *arena)
+{
+    struct kept kept;
+    pthread_mutex_lock(&g->refreshing);
+    enum err e = kept_get(reader, keys, network, arena, &kept);
+    if (e == OK)
+        e = networks_put(g->networks, &kept.rule);
+    else if (e == ERR_NOT_FOUND)
+        e = take_back(g, network);
+    pthread_mutex_unlock(&g->refreshing);
+    return e;
 }
 
 RESULT guard_admits(const struct guard *g, const struct address *from, uint64_t now_ms)

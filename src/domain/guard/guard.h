@@ -1,10 +1,11 @@
-/* The guard's rules as they are asked for each request (SPEC GRD). Immutable, so threads share one. */
+/* The guard's rules as they are asked for each request (SPEC GRD). Threads share one. */
 #ifndef HOLDFAST_DOMAIN_GUARD_GUARD_H
 #define HOLDFAST_DOMAIN_GUARD_GUARD_H
 
 #include "base/address.h"
 #include "base/network.h"
 #include "domain/guard/endpoints.h"
+#include "domain/guard/kept.h"
 
 struct guard;
 
@@ -13,6 +14,14 @@ RESULT guard_new(const struct config_guard *config, struct guard **ret);
 void guard_free(struct guard *g);
 /* May it ask for verdicts, and is it believed what it says of its client? */
 bool guard_is_proxy(const struct guard *g, const struct network_source *from);
+struct networks *guard_networks(const struct guard *g);
+/* What the store has of the operator's rules, at start. */
+RESULT guard_load(struct guard *g, struct store *reader, const struct row_keys *keys, size_t *ret_damaged,
+                  struct problem *why);
+/* What the store has of this network now, after a commit, comes into force; without a row, what the configuration says.
+ * Any thread: the newest row wins. */
+RESULT guard_refresh(struct guard *g, struct store *reader, const struct row_keys *keys, const struct prefix *network,
+                     struct arena *arena);
 /* Is it let in at all: ERR_ADDRESS_BLOCKED, ERR_ADDRESS_NOT_ALLOWED. now_ms: since 1970. */
 RESULT guard_admits(const struct guard *g, const struct address *from, uint64_t now_ms);
 const struct endpoints *guard_endpoints(const struct guard *g);

@@ -109,9 +109,10 @@ static void proxies_are_the_named_ones(void **state)
 
 static enum err admits(const struct config_guard_networks *networks, const char *from)
 {
-    const struct config_guard c = {.networks = *networks};
-    struct guard *g = made(&c);
+    struct config_guard c = {.networks = *networks};
     struct address a;
+    config_guard_complete(&c);
+    struct guard *g = made(&c);
     assert_int_equal(address_parse(view_str(from), &a), OK);
     enum err e = guard_admits(g, &a, 1);
     guard_free(g);

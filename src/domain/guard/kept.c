@@ -1,0 +1,75 @@
+#include "domain/guard/kept.h"
+
+#define VALUE_MAX 256
+
+static RESULT key_of(const struct row_keys *keys, const struct prefix *network, struct arena *arena, struct view *ret)
+{
+    char text[PREFIX_TEXT_SIZE];
+    uint8_t key[STORE_KEY_MAX];
+    struct writer w = writer_fixed(key, sizeof key);
+    prefix_format(network, text);
+    TRY(row_key_exact(keys, TABLE_NETWORK, view_str(text), &w));
+    return arena_copy(arena, writer_view_of(&w), ret);
+}
+
+static RESULT read_row(struct view plain, struct arena *arena, struct networks_rule *ret)
+{
+    struct networks_row row;
+    TRY(entity_decode(&networks_row_entity, plain, arena, &row));
+    return networks_row_rule(&row, ret);
+}
+
+RESULT kept_get(struct store *reader, const struct row_keys *keys, const struct prefix *network, struct arena *arena,
+                struct kept *ret)
+{
+    AUTO_WRITER plain = writer_new(VALUE_MAX);
+    struct store_row row;
+    struct kept k = {0};
+    struct view key;
+    TRY(key_of(keys, network, arena, &key));
+    TRY(store_get(reader, TABLE_NETWORK, key, arena, &row));
+    TRY(row_open(keys, TABLE_NETWORK, &row, &plain, k.commitment));
+    if (read_row(writer_view_of(&plain), arena, &k.rule) != OK)
+        return ERR_TAMPERED;
+    k.version = row.version;
+    *ret = k;
+    return OK;
+}
+
+RESULT kept_put(const struct row_keys *keys, const struct networks_rule *rule, const struct kept *before,
+                struct arena *arena, struct txn_change *ret)
+{
+    AUTO_WRITER value = writer_new(VALUE_MAX);
+    char text[PREFIX_TEXT_SIZE];
+    struct networks_row row = networks_row_of(rule, text);
+    struct txn_change c = {.table = TABLE_NETWORK, .expect = before->version, .version = before->version + 1};
+    memcpy(c.old_commitment, before->commitment, sizeof c.old_commitment);
+    TRY(key_of(keys, &rule->network, arena, &c.key));
+    TRY(entity_encode(&networks_row_entity, &row, &value));
+    TRY(arena_copy(arena, writer_view_of(&value), &c.value));
+    *ret = c;
+    return OK;
+}
+
+RESULT kept_remove(const struct row_keys *keys, const struct kept *before, struct arena *arena, struct txn_change *ret)
+{
+    struct txn_change c = {.table = TABLE_NETWORK, .expect = before->version, .remove = true};
+    memcpy(c.old_commitment, before->commitment, sizeof c.old_commitment);
+    TRY(key_of(keys, &before->rule.network, arena, &c.key));
+    *ret = c;
+    return OK;
+}
+
+static RESULT take(void *context, const struct txn_change *row, struct arena *scratch)
+{
+    struct networks_rule rule;
+    TRY(read_row(row->value, scratch, &rule));
+    return networks_put(context, &rule);
+}
+
+RESULT kept_load(struct store *reader, const struct row_keys *keys, struct networks *into, size_t *ret_damaged,
+                 struct problem *why)
+{
+    const struct ledger_load load = {.keys = keys, .table = TABLE_NETWORK, .take = take, .context = into};
+    return ledger_load(reader, &load, ret_damaged, why);
+}

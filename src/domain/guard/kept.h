@@ -1,0 +1,25 @@
+/* What the operator says of networks at run time, as rows of TABLE_NETWORK: one for each network, so that it survives a
+ * restart. Changes are committed by the caller (api/), with their records. */
+#ifndef HOLDFAST_DOMAIN_GUARD_KEPT_H
+#define HOLDFAST_DOMAIN_GUARD_KEPT_H
+
+#include "domain/guard/networks.h"
+#include "ledger/ledger.h"
+
+struct kept {
+    struct networks_rule rule;
+    uint64_t version;
+    uint8_t commitment[32];
+};
+/* The row of this network: ERR_NOT_FOUND, ERR_TAMPERED. */
+RESULT kept_get(struct store *reader, const struct row_keys *keys, const struct prefix *network, struct arena *arena,
+                struct kept *ret);
+/* before: as kept_get gave it, version 0 if there is none. */
+RESULT kept_put(const struct row_keys *keys, const struct networks_rule *rule, const struct kept *before,
+                struct arena *arena, struct txn_change *ret);
+RESULT kept_remove(const struct row_keys *keys, const struct kept *before, struct arena *arena, struct txn_change *ret);
+/* Rows that have ended go along, so that they can be removed. */
+RESULT kept_load(struct store *reader, const struct row_keys *keys, struct networks *into, size_t *ret_damaged,
+                 struct problem *why);
+
+#endif
