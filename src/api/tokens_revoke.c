@@ -1,4 +1,5 @@
 /* Ending tokens before their time. */
+#include "api/second.h"
 #include "api/tokens.h"
 #include "base/text.h"
 
@@ -231,6 +232,8 @@ enum http_outcome tokens_revoke_post(struct http_request *req)
         return people_problem(req, ERR_BAD_VALUE, "", "Name one of token, id, grant, user, key and issued_since.");
     if (forbidden(req, &q))
         return people_refuse(req, "tokens", (struct view){0}, forbidden(req, &q));
+    if (q.issued_since && !second_fresh(req))
+        return second_demand(req);
     e = q.token.len ? shown_token(r, q.token) : said ? named(r, &q) : own(r);
     if (e == ERR_TOKEN_INVALID)
         return people_problem(req, ERR_BAD_VALUE, "/token", "This is not a token of ours.");

@@ -2,6 +2,8 @@
 
 #include "base/text.h"
 #include "cli/ask.h"
+#include "cli/fields_json.h"
+#include "cli/mfa.h"
 #include "ipc/file.h"
 
 #include <curl/curl.h>
@@ -353,9 +355,21 @@ static RESULT call(struct cli *c, const char *method, const char *path, struct v
     return e;
 }
 
+static bool asks_step_up(struct cli *c, const struct api_answer *a)
+{
+    struct view code = {0};
+
+    return a->status == 401 && fields_json_get(c, a->body, "code", &code) == OK && view_is(code, "step-up-required");
+}
+
+/* What was refused for want of a fresh second factor did nothing: with somebody to ask, it is repeated. */
 RESULT api_call(struct cli *c, const char *method, const char *path, struct view body, struct api_answer *ret)
 {
     TRY(call(c, method, path, body, true, ret));
+    if (asks_step_up(c, ret) && ask_possible()) {
+        TRY(mfa_step_up(c));
+        TRY(call(c, method, path, body, true, ret));
+    }
     return ret->status >= 200 && ret->status < 300 ? OK : api_problem(c, ret);
 }
 

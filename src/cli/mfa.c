@@ -161,16 +161,30 @@ RESULT mfa_remove(struct cli *c)
     return output_done(c, (struct view){0}, totp ? "One-time passwords are removed." : "The passkey is removed.");
 }
 
-RESULT mfa_verify(struct cli *c)
+static RESULT show_anew(struct cli *c, struct api_answer *answer)
 {
     AUTO_WRITER body = writer_new(1024);
-    struct api_answer answer;
 
     json_open(&body, '{');
     TRY(put_code(c, &body));
     json_close(&body, '}');
     TRY(writer_done(&body));
-    TRY(api_call(c, "POST", "/api/v1/me/step-up", writer_view_of(&body), &answer));
+    return api_call(c, "POST", "/api/v1/me/step-up", writer_view_of(&body), answer);
+}
+
+RESULT mfa_step_up(struct cli *c)
+{
+    struct api_answer answer;
+
+    cli_note(c, "This needs your second factor anew.");
+    return show_anew(c, &answer);
+}
+
+RESULT mfa_verify(struct cli *c)
+{
+    struct api_answer answer;
+
+    TRY(show_anew(c, &answer));
     return output_done(c, answer.body, "Your second factor counts as fresh for a while.");
 }
 

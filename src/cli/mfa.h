@@ -8,4 +8,7 @@
  * that in its place. fresh: the new password that goes along, or NULL. */
 RESULT mfa_second_step(struct cli *c, const struct secret *fresh, struct api_answer *answer);
 
+/* For what asks for a fresh one: asks the person at the terminal, and shows it. */
+RESULT mfa_step_up(struct cli *c);
+
 #endif

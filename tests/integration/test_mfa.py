@@ -1,7 +1,10 @@
 """Second factors over the real server, with oathtool for the authenticator app and zbarimg for its camera."""
 import concurrent.futures
+import contextlib
 import os
+import pty
 import re
+import select
 import subprocess
 import time
 import urllib.parse
@@ -376,3 +379,55 @@ def test_which_roles_ask_is_a_setting(new_server):
     s.api().refused("second-factor-required", "GET", "/api/v1/keys", headers=basic)
     trader = hired(s, "tom", "trader")
     assert trader.call("GET", "/api/v1/keys").status == 200
+
+
+class Terminal:
+    """The command at a terminal of its own, typed at as a person does."""
+
+    def __init__(self, desk, *words):
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            e = {k: v for k, v in os.environ.items() if not k.startswith("HOLDFAST_")}
+            os.execve(holdfast.PROGRAM, ["holdfast", *words], {**e, "HOLDFAST_HOME": str(desk.profile)})
+
+    def until(self, text):
+        out, end = "", time.monotonic() + 20
+        while text not in out:
+            assert time.monotonic() < end, out
+            if select.select([self.fd], [], [], 0.1)[0]:
+                out += os.read(self.fd, 65536).decode(errors="replace")
+        return out
+
+    def type(self, line):
+        os.write(self.fd, line.encode() + b"\n")
+
+    def ends(self):
+        with contextlib.suppress(OSError):
+            while os.read(self.fd, 65536):
+                pass
+        os.close(self.fd)
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+
+def test_what_changes_who_may_what_needs_a_fresh_one(new_server):
+    clock = holdfast.Clock()
+    s = new_server(clock=clock)
+    s.start(); s.init(); s.serving(); s.enrol()
+    admin = s.api(s.login())
+    admin.ok("POST", "/api/v1/users", {"name": "eve", "password": PASSWORD, "roles": ["viewer"]})
+    admin.ok("POST", "/api/v1/roles", {"name": "night", "grants": ["market:read"]})
+    tool = admin.ok("POST", "/api/v1/keys", {"name": "tool", "environment": "development", "usage": "full_access", "roles": ["admin"]})["key"]
+    clock.shift("front", 6 * 60 * 1000)
+    for method, path, body in (("POST", "/users", {"name": "mallory", "password": PASSWORD, "roles": ["admin"]}),
+                               ("PATCH", "/users/eve", {"roles": ["admin"]}), ("DELETE", "/users/eve", None),
+                               ("POST", "/roles", {"name": "day", "grants": ["market:read"]}), ("PUT", "/roles/night", {"grants": ["users:manage"]}),
+                               ("DELETE", "/roles/night", None), ("POST", "/tokens/revoke", {"issued_since": "2026-01-01T00:00:00Z"})):
+        admin.refused("step-up-required", method, "/api/v1" + path, body)
+    assert admin.ok("GET", "/api/v1/users")["users"] and admin.call("POST", "/api/v1/tokens/revoke", {"user": "eve"}).status < 300
+    s.api(tool).ok("PATCH", "/api/v1/users/eve", {"email": "eve@desk.example"})  # programs are limited in other ways
+    assert "step-up-required" in s.cli("user", "delete", "eve", "--yes", code=3).stderr
+    at = Terminal(s, "user", "delete", "eve", "--yes")
+    assert "anew" in at.until("recovery code")
+    at.type(s.passkeys["admin"].codes.pop())
+    assert at.ends() == 0
+    assert "eve" not in [u["name"] for u in s.api(tool).ok("GET", "/api/v1/users")["users"]]
