@@ -1,0 +1,156 @@
+/* The signatures, from files to a database. */
+#include "domain/guard/patterns/selftest.h"
+
+#define ARENA_MAX ((size_t)64 << 20)
+
+size_t patterns_count(const struct patterns *p)
+{
+    return p->rule_count;
+}
+
+const struct rule *patterns_rule(const struct patterns *p, size_t i)
+{
+    return p->rules[i];
+}
+
+void patterns_free(struct patterns *p)
+{
+    if (!p)
+        return;
+    hs_free_database(p->database);
+    arena_free(p->arena);
+    free(p);
+}
+
+static enum err refuse_rule(struct problem *why, const struct rule *r, const char *detail)
+{
+    char where[sizeof why->where];
+    (void)snprintf(where, sizeof where, "%s:%u:%u", r->file, (unsigned)r->line, (unsigned)r->column);
+    return problem_set(why, ERR_BAD_CONFIG, where, "%s: %s", r->name, detail);
+}
+
+static enum err add_file(struct patterns *p, const struct patterns_file *file, struct problem *why)
+{
+    struct rules rules = {0};
+    TRY(rule_file_parse(file->name, file->text, p->arena, &rules, why));
+    for (size_t i = 0; i < rules.count; i++) {
+        for (size_t j = 0; j < p->rule_count; j++)
+            if (view_eq(p->rules[j]->id, rules.items[i].id))
+                return refuse_rule(why, &rules.items[i], "there is another rule of this name");
+        if (p->rule_count == PATTERNS_RULES_MAX)
+            return problem_set(why, ERR_TOO_LONG, file->name, "there are more than %d rules", PATTERNS_RULES_MAX);
+        p->rules[p->rule_count++] = &rules.items[i];
+    }
+    return OK;
+}
+
+static enum err compile(struct patterns *p, struct problem *why)
+{
+    const char **expressions = arena_alloc(p->arena, p->rule_count * sizeof *expressions);
+    unsigned *flags = arena_alloc(p->arena, p->rule_count * sizeof *flags);
+    unsigned *ids = arena_alloc(p->arena, p->rule_count * sizeof *ids);
+    hs_compile_error_t *error = NULL;
+    enum err e;
+    if (!expressions || !flags || !ids)
+        return ERR_NO_MEMORY;
+    for (unsigned i = 0; i < p->rule_count; i++) {
+        expressions[i] = p->rules[i]->compiled;
+        flags[i] = HS_FLAG_MULTILINE;
+        ids[i] = i;
+    }
+    if (hs_compile_multi(expressions, flags, ids, (unsigned)p->rule_count, HS_MODE_BLOCK, NULL, &p->database, &error) ==
+        HS_SUCCESS)
+        return OK;
+    if (error && error->expression >= 0 && (size_t)error->expression < p->rule_count)
+        e = refuse_rule(why, p->rules[error->expression], error->message);
+    else
+        e = ERR_NO_MEMORY;
+    hs_free_compile_error(error);
+    return e;
+}
+
+/* --- options */
+
+static bool rule_is(const struct rule *r, struct view name)
+{
+    return name.len == 0 || view_eq(r->id, name) || view_is(name, patterns_class_names[r->class]);
+}
+
+static enum err check_name(const struct patterns *p, struct view name, struct problem *why)
+{
+    for (size_t i = 0; i < p->rule_count; i++)
+        if (rule_is(p->rules[i], name))
+            return OK;
+    return problem_set(why, ERR_BAD_CONFIG, "", "there is no rule and no class '%.*s'",
+                       (int)(name.len < 64 ? name.len : 64), (const char *)name.ptr);
+}
+
+static enum err set_modes(struct patterns *p, const struct patterns_options *o, struct problem *why)
+{
+    for (size_t i = 0; i < o->setting_count; i++) {
+        if (o->settings[i].rule.len == 0)
+            return problem_set(why, ERR_BAD_CONFIG, "", "a setting names no rule");
+        TRY(check_name(p, o->settings[i].rule, why));
+        for (size_t j = 0; j < p->rule_count; j++)
+            if (rule_is(p->rules[j], o->settings[i].rule))
+                p->modes[j] = (uint8_t)o->settings[i].mode;
+    }
+    return OK;
+}
+
+static enum err set_exclusions(struct patterns *p, const struct patterns_options *o, struct problem *why)
+{
+    p->exclusions = arena_alloc(p->arena, o->exclusion_count * sizeof *p->exclusions + 1);
+    if (!p->exclusions)
+        return ERR_NO_MEMORY;
+    for (size_t i = 0; i < o->exclusion_count; i++) {
+        struct patterns_exclusion *x = &p->exclusions[i];
+        TRY(check_name(p, o->exclusions[i].rule, why));
+        TRY(arena_copy(p->arena, o->exclusions[i].endpoint, &x->endpoint));
+        TRY(arena_copy(p->arena, o->exclusions[i].parameter, &x->parameter));
+        TRY(arena_copy(p->arena, o->exclusions[i].rule, &x->rule));
+    }
+    p->exclusion_count = o->exclusion_count;
+    return OK;
+}
+
+static enum err fill(struct patterns *p, const struct patterns_file *files, size_t count,
+                     const struct patterns_options *o, struct problem *why)
+{
+    TRY(arena_new(65536, ARENA_MAX, &p->arena));
+    p->rules = arena_alloc(p->arena, PATTERNS_RULES_MAX * sizeof(struct rule *));
+    p->modes = arena_alloc(p->arena, PATTERNS_RULES_MAX);
+    if (!p->rules || !p->modes)
+        return ERR_NO_MEMORY;
+    for (size_t i = 0; i < count; i++)
+        TRY(add_file(p, &files[i], why));
+    if (p->rule_count == 0)
+        return problem_set(why, ERR_BAD_CONFIG, "", "there are no rules against attack patterns");
+    p->threshold = o->threshold ? o->threshold : PATTERNS_THRESHOLD;
+    p->body_limit = o->body_limit ? o->body_limit : PATTERNS_BODY_LIMIT;
+    p->pass_longer = o->pass_longer;
+    TRY(set_modes(p, o, why));
+    TRY(set_exclusions(p, o, why));
+    TRY(compile(p, why));
+    return selftest_run(p, why);
+}
+
+enum err patterns_new(const struct patterns_file *files, size_t count, const struct patterns_options *options,
+                      struct patterns **ret, struct problem *why)
+{
+    static const struct patterns_options usual = {0};
+    struct patterns *p;
+    enum err e;
+    if (hs_valid_platform() != HS_SUCCESS)
+        return problem_set(why, ERR_UNAVAILABLE, "", "the processor lacks what the scanner needs (SSSE3)");
+    p = calloc(1, sizeof *p);
+    if (!p)
+        return ERR_NO_MEMORY;
+    e = fill(p, files, count, options ? options : &usual, why);
+    if (e != OK) {
+        patterns_free(p);
+        return e;
+    }
+    *ret = p;
+    return OK;
+}
