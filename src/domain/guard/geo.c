@@ -78,22 +78,25 @@ static RESULT take(struct geo *g, struct base *b, uint64_t now_ms, struct proble
     return OK;
 }
 
-static RESULT base_new(size_t size, struct base **ret, struct problem *why)
+/* NULL, and why says so. */
+static struct base *base_new(size_t size, struct problem *why)
 {
-    if (size > GEO_FILE_MAX)
-        return problem_set(why, ERR_TOO_LONG, "", "The file is larger than %u bytes.", GEO_FILE_MAX);
-    struct base *b = malloc(sizeof *b + size);
-    if (!b)
-        return problem_set(why, ERR_NO_MEMORY, "", "There is no memory for a file of %zu bytes.", size);
-    *b = (struct base){.size = size};
-    *ret = b;
-    return OK;
+    struct base *b = size <= GEO_FILE_MAX ? malloc(sizeof *b + size) : NULL;
+    if (b)
+        *b = (struct base){.size = size};
+    else if (size > GEO_FILE_MAX)
+        (void)!problem_set(why, ERR_TOO_LONG, "", "The file is larger than %u bytes.", GEO_FILE_MAX);
+    else
+        (void)!problem_set(why, ERR_NO_MEMORY, "", "There is no memory for a file of %zu bytes.", size);
+    return b;
 }
 
-static RESULT note(struct geo *g, enum err e, const struct problem *found, struct problem *why)
+static RESULT note(struct geo *g, enum err e, struct problem *found, struct problem *why)
 {
+    if (e == OK)
+        *found = (struct problem){.code = OK};
     pthread_mutex_lock(&g->lock);
-    g->failed = e == OK ? (struct problem){0} : *found;
+    g->failed = *found;
     pthread_mutex_unlock(&g->lock);
     if (e != OK && why)
         *why = *found;
@@ -102,8 +105,9 @@ static RESULT note(struct geo *g, enum err e, const struct problem *found, struc
 
 static RESULT load(struct geo *g, struct view file, uint64_t now_ms, struct problem *why)
 {
-    struct base *b = NULL;
-    TRY(base_new(file.len, &b, why));
+    struct base *b = base_new(file.len, why);
+    if (!b)
+        return why->code;
     if (file.len)
         memcpy(b->file, file.ptr, file.len);
     return take(g, b, now_ms, why);
@@ -144,33 +148,34 @@ static bool read_whole(int fd, uint8_t *out, size_t size)
     return true;
 }
 
-/* A file that is not as long any more as it was, or was changed meanwhile, is read anew with the next call. */
-static RESULT read_base(int fd, const struct stat *before, struct base **ret, struct problem *why)
+/* A file that is not as long any more as it was, or was changed meanwhile, is read anew with the next call. NULL, and
+ * why says so. */
+static struct base *read_base(int fd, const struct stat *before, struct problem *why)
 {
-    struct base *b = NULL;
+    struct base *b = base_new((size_t)before->st_size, why);
     struct stat after;
-    struct identity then = identity_of(before);
-    TRY(base_new((size_t)before->st_size, &b, why));
+    if (!b)
+        return NULL;
     bool good = read_whole(fd, b->file, b->size) && fstat(fd, &after) == 0;
-    struct identity now = identity_of(good ? &after : before);
-    if (!good || !same_file(&then, &now)) {
-        free(b);
-        return problem_set(why, ERR_BUSY, "", "The file changed while it was read.");
-    }
-    *ret = b;
-    return OK;
+    struct identity then = identity_of(before), now = identity_of(good ? &after : before);
+    if (good && same_file(&then, &now))
+        return b;
+    free(b);
+    (void)!problem_set(why, ERR_BUSY, "", "The file changed while it was read.");
+    return NULL;
 }
 
 static RESULT refresh_from(struct geo *g, int fd, uint64_t now_ms, struct problem *why)
 {
     struct stat s;
-    struct base *b = NULL;
     if (fstat(fd, &s) != 0 || !S_ISREG(s.st_mode))
         return problem_set(why, ERR_IO, "", "This is no regular file.");
     struct identity now = identity_of(&s);
     if (same_file(&now, &g->seen))
         return g->failed.code == OK ? OK : problem_set(why, g->failed.code, "", "%s", g->failed.detail);
-    TRY(read_base(fd, &s, &b, why));
+    struct base *b = read_base(fd, &s, why);
+    if (!b)
+        return why->code;
     enum err e = take(g, b, now_ms, why);
     if (e != ERR_NO_MEMORY)
         g->seen = now;

@@ -126,17 +126,15 @@ static struct node *node_new(struct trie *t, const struct node *like, size_t slo
     return n;
 }
 
-static void throw_node(struct trie *t, struct node *n, struct rcu_bin *bin)
+static void uncount_node(struct trie *t, const struct node *n)
 {
     t->bytes -= size_of(slots_of(n));
-    rcu_bin_put(bin, n);
 }
 
-static void throw_item(struct trie *t, struct trie_item *i, struct rcu_bin *bin)
+static void uncount_item(struct trie *t)
 {
-    t->bytes -= sizeof *i;
+    t->bytes -= sizeof(struct trie_item);
     t->items--;
-    rcu_bin_put(bin, i);
 }
 
 /* --- reading */
@@ -364,8 +362,10 @@ static bool add(struct trie *t, const struct place *p, uintptr_t item, struct rc
     if (!made)
         return false;
     publish(p->at ? p->at : p->up, (uintptr_t)made);
-    if (!p->at)
-        throw_node(t, p->node, bin);
+    if (!p->at) {
+        uncount_node(t, p->node);
+        rcu_bin_put(bin, p->node);
+    }
     return true;
 }
 
@@ -380,8 +380,9 @@ RESULT trie_put(struct trie *t, const struct trie_item *item, struct rcu_bin *bi
     uintptr_t slot = (uintptr_t)copy + ITEM;
     uintptr_t old = find(t, key, item->bits, &p) ? load(p.at) : 0;
     if (is_prefix(old, key, item->bits)) {
+        uncount_item(t);
         publish(p.at, slot);
-        throw_item(t, item_of(old), bin);
+        rcu_bin_put(bin, item_of(old));
     } else if (!add(t, &p, slot, bin)) {
         free(copy);
         return ERR_NO_MEMORY;
@@ -404,10 +405,12 @@ RESULT trie_remove(struct trie *t, trie_key key, unsigned bits, struct rcu_bin *
         if (!left)
             return ERR_NO_MEMORY;
     }
-    publish(p.up ? p.up : p.at, left);
     if (p.node)
-        throw_node(t, p.node, bin);
-    throw_item(t, item_of(old), bin);
+        uncount_node(t, p.node);
+    uncount_item(t);
+    publish(p.up ? p.up : p.at, left);
+    rcu_bin_put(bin, p.node);
+    rcu_bin_put(bin, item_of(old));
     return OK;
 }
 

@@ -323,7 +323,7 @@ static void put_nested(struct writer *w, size_t depth)
     put_text(w, "DE");
 }
 
-static void put_meta(struct writer *w, size_t depth)
+static void put_meta(struct writer *w, size_t depth, uint32_t record_size)
 {
     writer_str(w, "\xab\xcd\xefMaxMind.com");
     writer_u8(w, (uint8_t)(7u << 5 | (depth ? 6 : 5)));
@@ -332,7 +332,7 @@ static void put_meta(struct writer *w, size_t depth)
         put_nested(w, depth);
     }
     put_number(w, "node_count", 6, 1);
-    put_number(w, "record_size", 6, 24);
+    put_number(w, "record_size", 6, record_size);
     put_number(w, "ip_version", 6, 4);
     put_number(w, "binary_format_major_version", 6, 2);
     put_number(w, "build_epoch", 9, 1700000000);
@@ -344,7 +344,7 @@ static bool nested(size_t depth, size_t meta_depth)
     writer_bytes(&w, "\0\0\x11\0\0\x11", 6); /* one node, both ways to the first value */
     writer_bytes(&w, (const uint8_t[16]){0}, 16);
     put_nested(&w, depth);
-    put_meta(&w, meta_depth);
+    put_meta(&w, meta_depth, 24);
     assert_int_equal(writer_done(&w), OK);
     return survives(writer_view_of(&w));
 }
@@ -357,6 +357,43 @@ static void test_nested_values_do_no_harm(void **state)
     assert_false(nested(3000000, 0));
     assert_true(nested(3, 3));
     assert_false(nested(3, 40000));
+}
+
+/* A file of more than 16 MB, whose records of 28 bits need all of them: both halves, and the byte that they share. */
+static void assert_far(bool left_is_far)
+{
+    const uint32_t near = 17, far = near + (1u << 24);
+    uint32_t left = left_is_far ? far : near, right = left_is_far ? near : far;
+    struct address low = address_of("1.2.3.4"), high = address_of("200.1.2.3");
+    char country[MMDB_COUNTRY_SIZE];
+    struct mmdb db;
+    AUTO_WRITER w = writer_new(64u << 20);
+    writer_u8(&w, (uint8_t)(left >> 16));
+    writer_u16(&w, (uint16_t)left);
+    writer_u8(&w, (uint8_t)(left >> 24 << 4 | right >> 24));
+    writer_u8(&w, (uint8_t)(right >> 16));
+    writer_u16(&w, (uint16_t)right);
+    writer_bytes(&w, (const uint8_t[16]){0}, 16);
+    size_t data = w.len;
+    put_nested(&w, 1);
+    while (w.len < data + (1u << 24))
+        writer_u8(&w, 0);
+    writer_u8(&w, 7u << 5 | 1);
+    put_text(&w, "country");
+    put_text(&w, "FR");
+    put_meta(&w, 0, 28);
+    assert_int_equal(mmdb_open(writer_view_of(&w), &db, NULL), OK);
+    assert_int_equal(mmdb_country(&db, &low, country), OK);
+    assert_string_equal(country, left_is_far ? "FR" : "DE");
+    assert_int_equal(mmdb_country(&db, &high, country), OK);
+    assert_string_equal(country, left_is_far ? "DE" : "FR");
+}
+
+static void test_large_files_are_read_whole(void **state)
+{
+    (void)state;
+    assert_far(true);
+    assert_far(false);
 }
 
 /* --- files */
@@ -496,6 +533,7 @@ int main(void)
         cmocka_unit_test(test_broken_databases_are_refused),
         cmocka_unit_test(test_cut_and_bent_databases_do_no_harm),
         cmocka_unit_test(test_nested_values_do_no_harm),
+        cmocka_unit_test(test_large_files_are_read_whole),
         cmocka_unit_test(test_the_file_is_followed),
         cmocka_unit_test(test_another_file_keeps_nobody_waiting),
     };

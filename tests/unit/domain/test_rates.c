@@ -294,6 +294,19 @@ static void test_a_flood_keeps_nobody_out_who_is_known(void **state)
         assert_int_equal(take_many(r, c, 200, true, START), 80);
 }
 
+/* Nor do those who are known take each other's places: one set has seven. */
+static void test_who_is_known_gives_way_to_nobody(void **state)
+{
+    (void)state;
+    AUTO(rates_free) struct rates *r = made("address", 100, 60, 0, 2);
+    for (uint64_t c = 0; c < 7; c++)
+        assert_int_equal(take_many(r, c, 1, true, START), 1);
+    for (uint64_t c = 7; c < 50; c++)
+        (void)take_many(r, c, 50, true, START);
+    for (uint64_t c = 0; c < 7; c++)
+        assert_int_equal(look(r, number(&c), START).left, 99);
+}
+
 /* The one thing that a flood could be good for: to have one's own failures forgotten. */
 static void test_a_flood_makes_nobody_forget(void **state)
 {
@@ -391,6 +404,7 @@ int main(void)
         cmocka_unit_test(test_it_decides_as_a_slow_model_does),
         cmocka_unit_test(test_a_flood_touches_nobody_who_was_there),
         cmocka_unit_test(test_a_flood_keeps_nobody_out_who_is_known),
+        cmocka_unit_test(test_who_is_known_gives_way_to_nobody),
         cmocka_unit_test(test_a_flood_makes_nobody_forget),
         cmocka_unit_test(test_an_ipv6_host_has_one_limit),
         cmocka_unit_test(test_threads_share_every_limit),
