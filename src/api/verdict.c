@@ -1,5 +1,6 @@
 /* One verdict for a request that a proxy asks about (SPEC GRD-1), in a fixed order: may this proxy ask, what is asked
- * about, is its network let in, who asks, may he. Every stage can refuse, and what none allows is refused. */
+ * about, is its network let in, who asks, may he, how often. Every stage can refuse, and what none allows is refused.
+ */
 #include "api/behind.h"
 #include "api/inside.h"
 #include "api/people.h"
@@ -14,13 +15,18 @@ struct asking {
     struct http_request *req;
     struct proxied proxied;
     struct api_entry entry;
-    enum permission permission; /* PERMISSION_NONE: no row names the request */
+    const struct config_guard_endpoint *row; /* NULL: none names the request, and no_rule says why */
     enum err no_rule;
     struct view resource; /* "endpoint:POST /api/v1/execute" */
     struct {
         struct view user, groups, name, email;
     } remote;
 };
+
+static enum permission permission_of(const struct asking *a)
+{
+    return a->row ? (enum permission)a->row->permission : PERMISSION_NONE;
+}
 
 /* --- what goes on to the application: always all four, so that none of the client's own gets through */
 
@@ -140,7 +146,7 @@ static RESULT find_who(struct asking *a)
 static enum decide_use use_of(const struct asking *a)
 {
     bool reads = a->req->method == HTTP_GET || a->req->method == HTTP_HEAD;
-    enum decide_use use = decide_use_of(a->permission);
+    enum decide_use use = decide_use_of(permission_of(a));
     if (use == USE_EXECUTE)
         return use;
     return reads ? USE_READ : USE_WRITE;
@@ -154,11 +160,11 @@ static enum http_outcome recorded(struct api_change *c)
 static enum http_outcome allow(struct asking *a)
 {
     const struct config_guard *config = &api_of(a->req)->shared->config->guard;
-    const struct record_object what = {.resource = a->resource, .detail = view_str(permission_name(a->permission))};
+    const struct record_object what = {.resource = a->resource, .detail = view_str(permission_name(permission_of(a)))};
     struct api_change *c = NULL;
     set_remote(a);
     set_header(a->req, "X-Holdfast-Verdict", VIEW_STR("allowed"));
-    if (a->permission == PERMISSION_PUBLIC)
+    if (permission_of(a) == PERMISSION_PUBLIC)
         return http_answer_empty(a->req, 200);
     if (config->record == CONFIG_GUARD_BEHIND) {
         behind_record(a->req, EVENT_REQUEST_ALLOWED, &what);
@@ -173,9 +179,40 @@ static enum http_outcome allow(struct asking *a)
     return api_change_submit(c);
 }
 
+/* --- how often */
+
+/* Headers help; an answer without them is right too. */
+static void set_list(struct http_request *req, const char *name, const struct writer *w)
+{
+    if (w->len && w->failed == OK)
+        set_header(req, name, writer_view_of(w));
+}
+
+static bool within_limits(struct asking *a)
+{
+    const struct api_shared *s = api_of(a->req)->shared;
+    struct often_ask ask = {
+        .actor = a->entry.caller.actor, .row = a->row, .now_ns = s->clock->mono_ms(s->clock) * 1000000};
+    AUTO_WRITER policy = writer_new(1024), state = writer_new(1024);
+    uint64_t retry = 0;
+    memcpy(ask.from.b, a->req->peer.address, sizeof ask.from.b);
+    bool good = often_take(guard_often(s->guard), &ask, &policy, &state, &retry);
+    set_list(a->req, "RateLimit-Policy", &policy);
+    set_list(a->req, "RateLimit", &state);
+    if (!good)
+        api_retry_after(a->req, (unsigned)retry);
+    return good;
+}
+
+/* What a limit refuses is added up with what strangers are refused: a loop that does not stop fills no log. */
+static enum http_outcome admit(struct asking *a)
+{
+    return within_limits(a) ? allow(a) : refuse_code(a, ERR_TOO_MANY_REQUESTS);
+}
+
 static enum http_outcome judge_known(struct asking *a)
 {
-    const struct decide_what what = {.permission = a->permission, .use = use_of(a)};
+    const struct decide_what what = {.permission = permission_of(a), .use = use_of(a)};
     if (a->no_rule != OK)
         return refuse_known(a, EVENT_PERMISSION_DENIED, a->no_rule, NULL);
     if (a->entry.caller.must_enrol)
@@ -184,7 +221,7 @@ static enum http_outcome judge_known(struct asking *a)
     if (rule != RULE_GRANTED)
         return refuse_known(a, EVENT_PERMISSION_DENIED, ERR_FORBIDDEN, decide_words(rule));
     enum err e = describe(a);
-    return e == OK ? allow(a) : refuse_code(a, e);
+    return e == OK ? admit(a) : refuse_code(a, e);
 }
 
 /* --- the stages */
@@ -211,9 +248,9 @@ static enum http_outcome judge(struct asking *a)
     enum err e = guard_admits(guard, &from, a->req->wall_ms);
     if (e != OK)
         return refuse_code(a, e);
-    a->no_rule = endpoints_find(guard_endpoints(guard), a->proxied.method, a->proxied.path, &a->permission);
-    if (a->no_rule == OK && a->permission == PERMISSION_PUBLIC)
-        return allow(a);
+    a->no_rule = endpoints_find(guard_endpoints(guard), a->proxied.method, a->proxied.path, &a->row);
+    if (a->no_rule == OK && permission_of(a) == PERMISSION_PUBLIC)
+        return admit(a);
     return find_who(a) == OK ? judge_known(a) : refuse_entry(a);
 }
 

@@ -42,7 +42,7 @@ static RESULT make_shared(struct front *f, struct problem *why)
     TRY(api_keys_new(&s->api_keys));
     TRY(usages_new(&s->usages));
     TRY(tokens_new(&s->tokens));
-    TRY(guard_new(&f->config.guard, &s->guard));
+    TRY(guard_new(&f->config.guard, s->random, &s->guard, why));
     TRY(open_breached(f, &breached, why));
     TRY(passwords_new(s->config, breached, &s->passwords));
     TRY(passkey_site_new(s->config, front_file(f, "passkey-roots.pem"), &s->passkeys, why));

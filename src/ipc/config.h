@@ -75,10 +75,21 @@ struct config_tokens {
 
 #define CONFIG_METHOD_MAX          16 /* bytes */
 #define CONFIG_GUARD_ENDPOINTS_MAX 1024
+#define CONFIG_GUARD_RATES_MAX     7
+enum config_guard_by { CONFIG_BY_ADDRESS = 1, CONFIG_BY_IDENTITY };
+struct config_guard_rate {
+    struct view name;  /* as headers call it; of an endpoint's rate: none */
+    uint8_t by;        /* enum config_guard_by; an endpoint's is by identity */
+    uint32_t requests; /* so many … */
+    uint32_t seconds;  /* … in each 60 */
+    uint32_t burst;    /* of them at once: all */
+    uint32_t room;     /* clients that are told apart: 65536 */
+};
 struct config_guard_endpoint {
-    struct view path;         /* it and what lies below it */
-    struct text_list methods; /* empty: all */
-    uint8_t permission;       /* by its place in base/permissions.def, from 1 up */
+    struct view path;              /* it and what lies below it */
+    struct text_list methods;      /* empty: all */
+    uint8_t permission;            /* by its place in base/permissions.def, from 1 up */
+    struct config_guard_rate rate; /* requests 0: none of its own */
 };
 enum config_guard_others { CONFIG_OTHERS_REFUSE = 1, CONFIG_OTHERS_ALLOW };
 struct config_guard_networks {
@@ -92,6 +103,7 @@ struct config_guard {
     struct config_guard_networks networks;
     uint8_t record;               /* enum config_guard_record, of what was allowed: durable */
     struct entity_list endpoints; /* config_guard_endpoint */
+    struct entity_list rates;     /* config_guard_rate */
 };
 
 struct config {
@@ -120,7 +132,8 @@ struct config {
 };
 extern const struct entity config_entity, config_tls_entity, config_http_entity, config_argon2_entity,
     config_sessions_entity, config_mfa_entity, config_passkeys_entity, config_tokens_entity, config_passwords_entity,
-    config_guard_entity, config_guard_networks_entity, config_guard_endpoint_entity;
+    config_guard_entity, config_guard_networks_entity, config_guard_endpoint_entity, config_guard_rate_entity,
+    config_guard_endpoint_rate_entity;
 
 /* file: a path, or NULL for CONFIG_FILE if it exists and defaults otherwise. data_dir: overrides the file's, or NULL.
  * Texts live in arena. The file may also stand inside a Kubernetes ConfigMap. */

@@ -46,6 +46,39 @@ static bool is_method(struct view m)
     return m.len > 0 && m.len <= CONFIG_METHOD_MAX && !view_is(m, "HEAD");
 }
 
+static bool is_name(struct view v)
+{
+    for (size_t i = 0; i < v.len; i++) {
+        uint8_t c = v.ptr[i];
+        if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '-' && c != '_')
+            return false;
+    }
+    return v.len > 0 && !view_is(v, "endpoint");
+}
+
+static const char *const bys[] = {"none", "address", "identity", NULL};
+
+#define RATE_FIELDS(from)                                                                                              \
+    FIELD(from, struct config_guard_rate, requests, U32, 1000000, .min = 1, .flags = FIELD_REQUIRED,                   \
+          .doc = "in a window"),                                                                                       \
+        FIELD(from + 1, struct config_guard_rate, seconds, U32, 86400, .min = 1, .doc = "of the window; 60"),          \
+        FIELD(from + 2, struct config_guard_rate, burst, U32, 1000000, .min = 1, .doc = "at once; all of them"),       \
+        FIELD(from + 3, struct config_guard_rate, room, U32, 16777216, .min = 64,                                      \
+              .doc = "clients that are told apart; 65536")
+
+static const struct field rate_fields[] = {
+    FIELD(1, struct config_guard_rate, name, TEXT, 32, .flags = FIELD_REQUIRED, .check = is_name,
+          .rule = "small letters, digits, - and _, but not the word endpoint", .doc = "as headers call it"),
+    FIELD(2, struct config_guard_rate, by, ENUM, 0, .min = 1, .flags = FIELD_REQUIRED, .names = bys,
+          .doc = "who is one client"),
+    RATE_FIELDS(3),
+};
+const struct entity config_guard_rate_entity = ENTITY("ConfigGuardRate", 0x081d, 1, struct config_guard_rate,
+                                                      rate_fields);
+static const struct field endpoint_rate_fields[] = {RATE_FIELDS(1)};
+const struct entity config_guard_endpoint_rate_entity = ENTITY("ConfigGuardEndpointRate", 0x081e, 1,
+                                                               struct config_guard_rate, endpoint_rate_fields);
+
 static const struct field endpoint_fields[] = {
     FIELD(1, struct config_guard_endpoint, path, TEXT, PATH_MAX_BYTES, .flags = FIELD_REQUIRED, .check = is_path,
           .rule = "a path such as /api/v1/execute: decoded, without a query, a slash at its end or empty segments",
@@ -54,6 +87,8 @@ static const struct field endpoint_fields[] = {
           .rule = "a method in capitals, such as POST; HEAD counts as GET", .doc = "all, if left out"),
     FIELD(3, struct config_guard_endpoint, permission, ENUM, 0, .min = 1, .flags = FIELD_REQUIRED, .names = permissions,
           .doc = "that who asks must have; public: nobody is asked who he is"),
+    FIELD(4, struct config_guard_endpoint, rate, ENTITY, 0, .nested = &config_guard_endpoint_rate_entity,
+          .doc = "of its own, by identity"),
 };
 const struct entity config_guard_endpoint_entity = ENTITY("ConfigGuardEndpoint", 0x081a, 1,
                                                           struct config_guard_endpoint, endpoint_fields);
@@ -88,6 +123,8 @@ static const struct field guard_fields[] = {
     FIELD(3, struct config_guard, endpoints, LIST, CONFIG_GUARD_ENDPOINTS_MAX, .nested = &config_guard_endpoint_entity,
           .doc = "what no row names is refused"),
     FIELD(4, struct config_guard, networks, ENTITY, 0, .nested = &config_guard_networks_entity),
+    FIELD(5, struct config_guard, rates, LIST, CONFIG_GUARD_RATES_MAX, .nested = &config_guard_rate_entity,
+          .doc = "all hold at once"),
 };
 const struct entity config_guard_entity = ENTITY("ConfigGuard", 0x081b, 1, struct config_guard, guard_fields);
 
@@ -100,6 +137,12 @@ void config_guard_complete(struct config_guard *g)
     if (g->networks.allow.count == 0)
         g->networks.allow = (struct text_list){private, ARRAY_LEN(private)};
     g->networks.others = g->networks.others ? g->networks.others : CONFIG_OTHERS_REFUSE;
+    struct config_guard_rate *rates = g->rates.items;
+    for (size_t i = 0; i < g->rates.count; i++)
+        rates[i].seconds = rates[i].seconds ? rates[i].seconds : 60;
+    struct config_guard_endpoint *rows = g->endpoints.items;
+    for (size_t i = 0; i < g->endpoints.count; i++)
+        rows[i].rate.seconds = rows[i].rate.requests && rows[i].rate.seconds == 0 ? 60 : rows[i].rate.seconds;
     g->record = g->record ? g->record : CONFIG_GUARD_DURABLE;
 }
 

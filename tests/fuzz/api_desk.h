@@ -55,7 +55,7 @@ static inline void desk_complete(struct rig *r)
     config_tokens_complete(&r->config.tokens);
     if (arena_new(4096, 1u << 20, &desk.arena) != OK || config_passkeys_complete(&r->config, desk.arena) != OK ||
         passkey_site_new(&r->config, (struct view){0}, &r->shared.passkeys, &why) != OK ||
-        guard_new(&r->config.guard, &desk.guard) != OK || api_openapi_new(&r->shared) != OK ||
+        guard_new(&r->config.guard, random_system(), &desk.guard, &why) != OK || api_openapi_new(&r->shared) != OK ||
         passwords_new(&r->config, NULL, &r->shared.passwords) != OK)
         abort();
     r->shared.guard = desk.guard;

@@ -21,7 +21,9 @@ ENDPOINTS = """[
     {path: /whoami, permission: authenticated},
     {path: /api/v1/opportunities, methods: [GET], permission: mev:view},
     {path: /api/v1/execute, methods: [POST], permission: mev:execute},
+    {path: /seldom, permission: authenticated, rate: {requests: 3, seconds: 60, burst: 2}},
     {path: /api/v1, permission: system:config}]"""
+RATES = "[{name: address, by: address, requests: 100000, burst: 60000}, {name: desk, by: identity, requests: 50000}]"
 
 
 NETWORKS = "{allow: [127.0.0.0/8, 203.0.113.0/24, 2001:db8::/32], block: [203.0.113.64/26, 2001:db8:bad::/48]}"
@@ -127,7 +129,7 @@ MAKERS = {"nginx": nginx, "caddy": caddy, "haproxy": haproxy}
 
 @pytest.fixture(scope="module")
 def desk():
-    s = holdfast.Server(config={"guard": {"proxies": "[unix]", "networks": NETWORKS, "endpoints": ENDPOINTS}})
+    s = holdfast.Server(config={"guard": {"proxies": "[unix]", "networks": NETWORKS, "rates": RATES, "endpoints": ENDPOINTS}})
     s.application = Application()
     s.proxies = {}
     try:
@@ -251,6 +253,16 @@ def test_a_limit_is_told_as_far_as_the_proxy_can(desk, proxy):
     assert int(proxy.ask("GET", "/whoami", bearer(key))[1]["retry-after"]) > 0
 
 
+def test_the_guard_s_own_limits_hold_and_are_told(desk, proxy):
+    _, key = key_of(desk, f"often-{id(proxy)}")
+    few = proxy is desk.proxies["nginx"]
+    for _ in range(2):
+        seen(proxy.ask("GET", "/seldom/thing", bearer(key)))
+    refused(desk, proxy, 403 if few else 429, "too-many-requests", "GET", "/seldom/other", bearer(key))
+    assert 0 < int(proxy.ask("GET", "/seldom", bearer(key))[1]["retry-after"]) <= 20
+    seen(proxy.ask("GET", "/whoami", bearer(key)))  # other endpoints go on
+
+
 # --- without a proxy: the other way to ask, and who may
 
 
@@ -356,6 +368,15 @@ def test_nonsense_about_networks_is_refused(desk, body, code):
 def test_nobody_blocks_himself(desk):
     admin = desk.api(desk.token, unix=False)
     assert admin.call("PUT", "/api/v1/guard/networks", {"network": "127.0.0.0/8", "action": "block"}).code == "bad-value"
+
+
+def test_limits_are_told_with_each_answer(desk):
+    got = verdict(desk, forwarded("/seldom"), desk.token)
+    assert got.status == 200
+    policy, state = got.headers["ratelimit-policy"], got.headers["ratelimit"]
+    for part in ('"address";q=100000;w=60', '"desk";q=50000;w=60', '"endpoint";q=3;w=60'):
+        assert part in policy, policy
+    assert '"endpoint";r=1;t=' in state, state
 
 
 def test_only_a_named_proxy_is_answered(desk):

@@ -74,7 +74,8 @@ static bool takes(const struct config_guard_endpoint *row, struct view method)
     return row->methods.count == 0;
 }
 
-RESULT endpoints_find(const struct endpoints *e, struct view method, struct view path, enum permission *ret)
+RESULT endpoints_find(const struct endpoints *e, struct view method, struct view path,
+                      const struct config_guard_endpoint **ret)
 {
     size_t at = e->count;
     if (path.len == 0 || path.ptr[0] != '/')
@@ -90,7 +91,7 @@ RESULT endpoints_find(const struct endpoints *e, struct view method, struct view
     for (struct view found = e->rows[at]->path; at < e->count && view_eq(e->rows[at]->path, found); at++) {
         if (!takes(e->rows[at], method))
             continue;
-        *ret = (enum permission)e->rows[at]->permission;
+        *ret = e->rows[at];
         return OK;
     }
     return ERR_METHOD_NOT_NAMED;

@@ -15,6 +15,7 @@ void endpoints_free(struct endpoints *e);
 
 /* path: decoded, clean, as a row's is, but for a slash that may end it; method: as sent, HEAD counts as GET.
  * ERR_NO_RULE; ERR_METHOD_NOT_NAMED. */
-RESULT endpoints_find(const struct endpoints *e, struct view method, struct view path, enum permission *ret);
+RESULT endpoints_find(const struct endpoints *e, struct view method, struct view path,
+                      const struct config_guard_endpoint **ret);
 
 #endif

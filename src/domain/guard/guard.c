@@ -7,6 +7,7 @@
 
 struct guard {
     struct endpoints *endpoints;
+    struct often *often;
     struct networks *networks;
     const struct config_guard_networks *configured;
     pthread_mutex_t refreshing;
@@ -43,7 +44,8 @@ static RESULT read_networks(const struct config_guard_networks *from, struct gua
     return put_all(g->networks, &from->block, NETWORKS_BLOCK);
 }
 
-RESULT guard_new(const struct config_guard *config, struct guard **ret)
+RESULT guard_new(const struct config_guard *config, const struct random *random, struct guard **ret,
+                 struct problem *why)
 {
     struct guard *g = calloc(1, sizeof *g + config->proxies.count * sizeof(g->proxies[0]));
     if (!g)
@@ -54,6 +56,8 @@ RESULT guard_new(const struct config_guard *config, struct guard **ret)
         e = read_networks(&config->networks, g);
     if (e == OK)
         e = endpoints_new(config, &g->endpoints);
+    if (e == OK)
+        e = often_new(config, random, &g->often, why);
     if (e == OK)
         *ret = g;
     else
@@ -66,6 +70,7 @@ void guard_free(struct guard *g)
     if (!g)
         return;
     endpoints_free(g->endpoints);
+    often_free(g->often);
     networks_free(g->networks);
     pthread_mutex_destroy(&g->refreshing);
     free(g);
@@ -142,4 +147,9 @@ RESULT guard_admits(const struct guard *g, const struct address *from, uint64_t 
 const struct endpoints *guard_endpoints(const struct guard *g)
 {
     return g->endpoints;
+}
+
+struct often *guard_often(const struct guard *g)
+{
+    return g->often;
 }

@@ -6,11 +6,13 @@
 #include "base/network.h"
 #include "domain/guard/endpoints.h"
 #include "domain/guard/kept.h"
+#include "domain/guard/often.h"
 
 struct guard;
 
 /* Borrows from config, which must outlive it. */
-RESULT guard_new(const struct config_guard *config, struct guard **ret);
+RESULT guard_new(const struct config_guard *config, const struct random *random, struct guard **ret,
+                 struct problem *why);
 void guard_free(struct guard *g);
 /* May it ask for verdicts, and is it believed what it says of its client? */
 bool guard_is_proxy(const struct guard *g, const struct network_source *from);
@@ -25,5 +27,6 @@ RESULT guard_refresh(struct guard *g, struct store *reader, const struct row_key
 /* Is it let in at all: ERR_ADDRESS_BLOCKED, ERR_ADDRESS_NOT_ALLOWED. now_ms: since 1970. */
 RESULT guard_admits(const struct guard *g, const struct address *from, uint64_t now_ms);
 const struct endpoints *guard_endpoints(const struct guard *g);
+struct often *guard_often(const struct guard *g);
 
 #endif

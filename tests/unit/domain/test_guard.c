@@ -12,11 +12,11 @@
 static struct view only_get[] = {GET}, only_post[] = {POST}, get_options[] = {GET, VIEW_STR("OPTIONS")};
 
 static struct config_guard_endpoint rows[] = {
-    {VIEW_STR("/api"), {0}, PERMISSION_SYSTEM_CONFIG},
-    {VIEW_STR("/api/execute"), {only_post, 1}, PERMISSION_MEV_EXECUTE},
-    {VIEW_STR("/api/execute"), {get_options, 2}, PERMISSION_MEV_VIEW},
-    {VIEW_STR("/api/execute/dry"), {only_post, 1}, PERMISSION_MARKET_READ},
-    {VIEW_STR("/apis"), {only_get, 1}, PERMISSION_PUBLIC},
+    {.path = VIEW_STR("/api"), .permission = PERMISSION_SYSTEM_CONFIG},
+    {.path = VIEW_STR("/api/execute"), .methods = {only_post, 1}, .permission = PERMISSION_MEV_EXECUTE},
+    {.path = VIEW_STR("/api/execute"), .methods = {get_options, 2}, .permission = PERMISSION_MEV_VIEW},
+    {.path = VIEW_STR("/api/execute/dry"), .methods = {only_post, 1}, .permission = PERMISSION_MARKET_READ},
+    {.path = VIEW_STR("/apis"), .methods = {only_get, 1}, .permission = PERMISSION_PUBLIC},
 };
 static struct view proxies[] = {VIEW_STR("10.1.0.0/16"), VIEW_STR("2001:db8::7"), VIEW_STR("unix:33")};
 static const struct config_guard config = {
@@ -25,7 +25,8 @@ static const struct config_guard config = {
 static struct guard *made(const struct config_guard *c)
 {
     struct guard *g = NULL;
-    assert_int_equal(guard_new(c, &g), OK);
+    struct problem why = {0};
+    assert_int_equal(guard_new(c, random_system(), &g, &why), OK);
     return g;
 }
 
@@ -56,8 +57,9 @@ static void the_longest_path_decides_about_the_method_too(void **state)
     struct guard *g = made(&config);
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(asked); i++) {
-        enum permission p = PERMISSION_NONE;
-        enum err e = endpoints_find(guard_endpoints(g), view_str(asked[i].method), view_str(asked[i].path), &p);
+        const struct config_guard_endpoint *row = NULL;
+        enum err e = endpoints_find(guard_endpoints(g), view_str(asked[i].method), view_str(asked[i].path), &row);
+        enum permission p = row ? (enum permission)row->permission : PERMISSION_NONE;
         if (e != asked[i].e || p != asked[i].permission)
             fail_msg("%s %s: %s, %s", asked[i].method, asked[i].path, err_code(e), permission_name(p));
     }
@@ -66,13 +68,14 @@ static void the_longest_path_decides_about_the_method_too(void **state)
 
 static void the_root_covers_what_no_other_row_does(void **state)
 {
-    struct config_guard_endpoint with_root[] = {rows[1], {VIEW_STR("/"), {only_get, 1}, PERMISSION_MEV_VIEW}};
+    struct config_guard_endpoint with_root[] = {
+        rows[1], {.path = VIEW_STR("/"), .methods = {only_get, 1}, .permission = PERMISSION_MEV_VIEW}};
     const struct config_guard c = {.endpoints = {with_root, ARRAY_LEN(with_root)}};
     struct guard *g = made(&c);
-    enum permission p = PERMISSION_NONE;
+    const struct config_guard_endpoint *p = NULL;
     (void)state;
     assert_int_equal(endpoints_find(guard_endpoints(g), GET, VIEW_STR("/any/where"), &p), OK);
-    assert_int_equal(p, PERMISSION_MEV_VIEW);
+    assert_int_equal(p->permission, PERMISSION_MEV_VIEW);
     assert_int_equal(endpoints_find(guard_endpoints(g), GET, VIEW_STR("/"), &p), OK);
     assert_int_equal(endpoints_find(guard_endpoints(g), POST, VIEW_STR("/any"), &p), ERR_METHOD_NOT_NAMED);
     assert_int_equal(endpoints_find(guard_endpoints(g), GET, VIEW_STR("/api/execute"), &p), ERR_METHOD_NOT_NAMED);
@@ -90,7 +93,7 @@ static void without_rules_nobody_may_ask_and_nothing_is_allowed(void **state)
 {
     const struct config_guard empty = {0};
     struct guard *g = made(&empty);
-    enum permission p;
+    const struct config_guard_endpoint *p;
     (void)state;
     assert_false(is_proxy(g, "127.0.0.1"));
     assert_int_equal(endpoints_find(guard_endpoints(g), GET, VIEW_STR("/"), &p), ERR_NO_RULE);
