@@ -110,19 +110,30 @@ static RESULT keep(struct behind *b, const struct http_request *req, const struc
     return OK;
 }
 
-static void begin(struct http_request *req, struct view name, const struct record *record)
+static RESULT make(struct http_request *req, struct view name, const struct record *record, struct behind **ret)
 {
     struct behind *b = calloc(1, sizeof *b);
+    enum err e = ERR_NO_MEMORY;
 
     if (!b)
-        return;
+        return e;
     *b = (struct behind){.mail.deliver = deliver, .thread = api_of(req), .record = *record, .name = name};
     b->thread->inside->under_way++;
-    if (arena_new(2048, ARENA_MAX, &b->kept) != OK || keep(b, req, &record->what) != OK) {
+    if (arena_new(2048, ARENA_MAX, &b->kept) == OK)
+        e = keep(b, req, &record->what);
+    if (e == OK)
+        *ret = b;
+    else
         drop(b);
-        return;
-    }
-    mailbox_post(b->thread->mailbox, &b->mail, &b->mail);
+    return e;
+}
+
+static void begin(struct http_request *req, struct view name, const struct record *record)
+{
+    struct behind *b;
+
+    if (make(req, name, record, &b) == OK)
+        mailbox_post(b->thread->mailbox, &b->mail, &b->mail);
 }
 
 void behind_lock(struct http_request *req, struct view name)
@@ -135,12 +146,19 @@ void behind_lock(struct http_request *req, struct view name)
     begin(req, name, &r);
 }
 
-void behind_record(struct http_request *req, uint16_t type, const struct record_object *what)
+RESULT behind_record(struct http_request *req, uint16_t type, const struct record_object *what)
 {
     const struct record r = {
         .type = type, .outcome = OUTCOME_DONE, .what = *what, .who.actor = api_caller_of(req)->actor};
+    struct behind *b;
+    enum err e = make(req, (struct view){0}, &r, &b);
 
-    begin(req, (struct view){0}, &r);
+    if (e != OK)
+        return e;
+    e = fill(b);
+    if (e != OK)
+        drop(b);
+    return e;
 }
 
 void behind_refusal(struct http_request *req, uint16_t type, const struct record_object *what)

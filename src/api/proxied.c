@@ -112,6 +112,10 @@ static RESULT read_path(struct http_request *req, struct view uri, struct view *
         return e;
     if (e != OK || t.asterisk)
         return problem_set(why, ERR_PATH_AMBIGUOUS, "", "%s", found.detail);
+    for (size_t i = 0; i < t.path.len; i++)
+        if (t.path.ptr[i] == ';' || t.path.ptr[i] == '%')
+            return problem_set(why, ERR_PATH_AMBIGUOUS, "", "%s",
+                               "some applications cut a segment off at ';', and some decode a '%' once more");
     *ret = t.path;
     return OK;
 }

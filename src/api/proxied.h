@@ -8,12 +8,12 @@ struct proxied {
     struct view method; /* as it was sent */
     struct view path;   /* decoded and clean, as http_request.path is */
     struct http_peer peer;
-    bool few_statuses; /* the proxy understands 2xx, 401 and 403 alone (nginx, HAProxy) */
+    bool few_statuses; /* the proxy understands 2xx, 401 and 403 alone (nginx) */
 };
 
 /* Two ways to say it, of which one must be there in whole and nothing of the other: X-Original-Method, X-Original-URI
- * and X-Real-IP (nginx, HAProxy), or X-Forwarded-Method, X-Forwarded-Uri and X-Forwarded-For (Traefik, Caddy), whose
- * last address counts: the one that the proxy itself saw. X-Forwarded-Proto: https says that TLS protected it.
+ * and X-Real-IP (nginx), or X-Forwarded-Method, X-Forwarded-Uri and X-Forwarded-For (Traefik, Caddy, HAProxy's script),
+ * whose last address counts: the one that the proxy itself saw. X-Forwarded-Proto: https says that TLS protected it.
  * ERR_REQUEST_UNNAMED, ERR_PATH_AMBIGUOUS, ERR_ADDRESS_UNREADABLE; ERR_NO_MEMORY. */
 RESULT proxied_read(struct http_request *req, struct proxied *ret, struct problem *why);
 

@@ -2,14 +2,19 @@
  * about, is its network let in, who asks, may he, how often. Every stage can refuse, and what none allows is refused.
  */
 #include "api/behind.h"
+#include "api/cookie.h"
 #include "api/inside.h"
 #include "api/people.h"
 #include "api/proxied.h"
 #include "api/routes.h"
 
+#include "base/text.h"
+#include "crypto/hash.h"
 #include "domain/guard/guard.h"
 
 #include <stdio.h>
+
+#define PATH_SHOWN 400 /* bytes */
 
 struct asking {
     struct http_request *req;
@@ -28,31 +33,47 @@ static enum permission permission_of(const struct asking *a)
     return a->row ? (enum permission)a->row->permission : PERMISSION_NONE;
 }
 
-/* --- what goes on to the application: always all four, so that none of the client's own gets through */
-
 static void set_header(struct http_request *req, const char *name, struct view value)
 {
-    const char *text = value.len ? arena_str(req->arena, value) : "";
-    (void)!http_answer_header(req, name, text ? text : "");
+    const char *text = arena_str(req->arena, value);
+    if (text)
+        (void)!http_answer_header(req, name, text);
 }
 
-static void set_remote(struct asking *a)
+/* --- what goes on to the application: always all four, so that none of the client's own gets through */
+
+static RESULT set_remote(struct asking *a)
 {
-    set_header(a->req, "Remote-User", a->remote.user);
-    set_header(a->req, "Remote-Groups", a->remote.groups);
-    set_header(a->req, "Remote-Name", a->remote.name);
-    set_header(a->req, "Remote-Email", a->remote.email);
+    const struct {
+        const char *name;
+        struct view value;
+    } headers[] = {{"Remote-User", a->remote.user},
+                   {"Remote-Groups", a->remote.groups},
+                   {"Remote-Name", a->remote.name},
+                   {"Remote-Email", a->remote.email}};
+    for (size_t i = 0; i < ARRAY_LEN(headers); i++) {
+        const char *text = arena_str(a->req->arena, headers[i].value);
+        TRY(text ? http_answer_header(a->req, headers[i].name, text) : ERR_NO_MEMORY);
+    }
+    return OK;
 }
 
-static RESULT join(struct arena *arena, const struct text_list *items, struct view *ret)
+/* Roles that he has in full: of one that his owner lost, or that nothing is left of, the application hears nothing. */
+static RESULT put_groups(struct asking *a, const struct text_list *roles)
 {
+    struct identity *identity = api_of(a->req)->shared->identity;
+    struct rights has = standing_rights(&a->entry.caller.standing), given;
     AUTO_WRITER w = writer_new(4096);
-    for (size_t i = 0; i < items->count; i++) {
-        writer_str(&w, i ? "," : "");
-        writer_view(&w, items->items[i]);
+    for (size_t i = 0; i < roles->count; i++) {
+        const struct text_list one = {&roles->items[i], 1};
+        if (rights_of(identity_roles(identity), &one, 0, &given) != OK ||
+            (given.permissions.bits & ~has.permissions.bits) != 0)
+            continue;
+        writer_str(&w, w.len ? "," : "");
+        writer_view(&w, roles->items[i]);
     }
     TRY(writer_done(&w));
-    return arena_copy(arena, writer_view_of(&w), ret);
+    return arena_copy(a->req->arena, writer_view_of(&w), &a->remote.groups);
 }
 
 /* A key that is gone in this moment has no name; the next request is refused. */
@@ -64,7 +85,7 @@ static RESULT describe_key(struct asking *a)
     if (api_keys_find(api_of(a->req)->shared->api_keys, c->key_id, a->req->arena, &f) != OK)
         return ERR_KEY_DISABLED;
     a->remote.name = f.key.name;
-    return join(a->req->arena, &f.key.roles, &a->remote.groups);
+    return put_groups(a, &f.key.roles);
 }
 
 static RESULT describe_user(struct asking *a, struct view name)
@@ -75,7 +96,7 @@ static RESULT describe_user(struct asking *a, struct view name)
     a->remote.user = f.user.name;
     a->remote.name = f.user.name;
     a->remote.email = f.user.email;
-    return join(a->req->arena, &f.user.roles, &a->remote.groups);
+    return put_groups(a, &f.user.roles);
 }
 
 static RESULT describe(struct asking *a)
@@ -92,7 +113,6 @@ static RESULT describe(struct asking *a)
 static enum http_outcome refuse_stranger(struct asking *a, const struct problem *why)
 {
     struct http_request *req = a->req;
-    set_remote(a);
     set_header(req, "X-Holdfast-Verdict", view_str(err_code(why->code)));
     if (err_http(why->code) == 401)
         set_header(req, "WWW-Authenticate", VIEW_STR("Bearer realm=\"holdfast\""));
@@ -110,8 +130,6 @@ static enum http_outcome refuse_code(struct asking *a, enum err code)
 static enum http_outcome refuse_known(struct asking *a, uint16_t event, enum err code, const char *detail)
 {
     struct record_object what = {.resource = a->resource, .detail = view_str(detail)};
-    a->remote.user = a->remote.groups = a->remote.name = a->remote.email = (struct view){0};
-    set_remote(a);
     set_header(a->req, "X-Holdfast-Verdict", view_str(err_code(code)));
     return api_refuse(a->req, event, &what, code, detail);
 }
@@ -131,6 +149,14 @@ static enum http_outcome refuse_entry(struct asking *a)
     return refuse_code(a, e->error);
 }
 
+/* A browser sends its cookie along with what pages of other ports and subdomains ask for, too; a WebSocket begins so.
+ */
+static bool is_foreign(const struct http_request *req)
+{
+    struct view unused;
+    return http_header(req, "Cookie", &unused) && http_header(req, "Origin", &unused) && !cookie_is_own(req);
+}
+
 /* OK with entry.caller known. Passwords are not taken from a proxy: their proof takes a tenth of a second. */
 static RESULT find_who(struct asking *a)
 {
@@ -138,6 +164,8 @@ static RESULT find_who(struct asking *a)
     a->req->caller = &a->entry;
     if (a->entry.error == OK && (a->entry.basic || a->entry.caller.actor.len == 0))
         a->entry.error = ERR_UNAUTHENTICATED;
+    if (a->entry.error == OK && a->entry.caller.way == WAY_SESSION && is_foreign(a->req))
+        a->entry.error = ERR_CROSS_SITE;
     return a->entry.error;
 }
 
@@ -152,23 +180,36 @@ static enum decide_use use_of(const struct asking *a)
     return reads ? USE_READ : USE_WRITE;
 }
 
+static enum http_outcome let_through(struct asking *a)
+{
+    enum err e = set_remote(a);
+    if (e != OK)
+        return http_answer_error(a->req, e);
+    set_header(a->req, "X-Holdfast-Verdict", VIEW_STR("allowed"));
+    return http_answer_empty(a->req, 200);
+}
+
 static enum http_outcome recorded(struct api_change *c)
 {
-    return c->txn.result == OK ? http_answer_empty(c->req, 200) : api_change_failed(c);
+    return c->txn.result == OK ? let_through(c->context) : api_change_failed(c);
+}
+
+/* Behind the answer only while records are known to get into the log; and not before this one is on its way. */
+static bool may_be_behind(const struct asking *a)
+{
+    const struct api_shared *s = api_of(a->req)->shared;
+    return s->config->guard.record == CONFIG_GUARD_BEHIND && atomic_load(&s->health.log) == API_LOG_GOOD;
 }
 
 static enum http_outcome allow(struct asking *a)
 {
-    const struct config_guard *config = &api_of(a->req)->shared->config->guard;
     const struct record_object what = {.resource = a->resource, .detail = view_str(permission_name(permission_of(a)))};
     struct api_change *c = NULL;
-    set_remote(a);
-    set_header(a->req, "X-Holdfast-Verdict", VIEW_STR("allowed"));
     if (permission_of(a) == PERMISSION_PUBLIC)
-        return http_answer_empty(a->req, 200);
-    if (config->record == CONFIG_GUARD_BEHIND) {
-        behind_record(a->req, EVENT_REQUEST_ALLOWED, &what);
-        return http_answer_empty(a->req, 200);
+        return let_through(a);
+    if (may_be_behind(a)) {
+        enum err behind = behind_record(a->req, EVENT_REQUEST_ALLOWED, &what);
+        return behind == OK ? let_through(a) : http_answer_error(a->req, behind);
     }
     enum err e = api_change_new(a->req, &c);
     if (e == OK)
@@ -176,6 +217,7 @@ static enum http_outcome allow(struct asking *a)
     if (e != OK)
         return http_answer_error(a->req, e);
     c->then = recorded;
+    c->context = a;
     return api_change_submit(c);
 }
 
@@ -226,13 +268,26 @@ static enum http_outcome judge_known(struct asking *a)
 
 /* --- the stages */
 
+/* A path of any length has its place in the record: of a long one its beginning, and its hash. */
+static void put_path(struct view path, struct writer *w)
+{
+    uint8_t hash[SHA256_SIZE];
+    size_t n = path.len > PATH_SHOWN ? PATH_SHOWN : path.len;
+    while (n < path.len && (path.ptr[n] & 0xc0) == 0x80)
+        n--;
+    writer_view(w, VIEW(path.ptr, n));
+    if (n == path.len)
+        return;
+    sha256(path, hash);
+    writer_str(w, "… sha256:");
+    hex_put(w, VIEW_OF(hash));
+}
+
 static RESULT name_resource(struct asking *a)
 {
-    AUTO_WRITER w = writer_new(8192);
-    writer_str(&w, "endpoint:");
-    writer_view(&w, a->proxied.method);
-    writer_u8(&w, ' ');
-    writer_view(&w, a->proxied.path);
+    AUTO_WRITER w = writer_new(1024);
+    writer_printf(&w, "endpoint:%.*s ", (int)a->proxied.method.len, (const char *)a->proxied.method.ptr);
+    put_path(a->proxied.path, &w);
     TRY(writer_done(&w));
     return arena_copy(a->req->arena, writer_view_of(&w), &a->resource);
 }
