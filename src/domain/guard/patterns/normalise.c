@@ -195,7 +195,7 @@ static void put_breaks(struct lines *l, const uint8_t *p, size_t n)
         from = i;
         for (end = from; end < n && end - from < BREAK_MAX && !(classes[p[end]] & HAS_BREAK);)
             end++;
-        if (end - from < 3)
+        if (end - from < 2)
             continue;
         l->out[l->len++] = '\r';
         for (size_t j = from; j < end; j++)
@@ -300,7 +300,7 @@ static void put_squeezed(struct lines *l, const uint8_t *p, size_t n)
             l->out[l->len++] = p[i++];
             continue;
         }
-        inside |= i > 0 && is_name(p[i - 1]) && i + run < n && is_name(p[i + run]);
+        inside |= blank || (i > 0 && is_name(p[i - 1]) && i + run < n && is_name(p[i + run]));
         if (blank)
             l->out[l->len++] = ' ';
         i += run;
