@@ -43,7 +43,7 @@ def test_installed_tree_serves_and_knows_its_venues(installed, new_server, monke
 
 def test_installed_files(installed):
     share = installed / "share"
-    for kind, ending in (("venues", "yaml"), ("policies", "json")):
+    for kind, ending in (("venues", "yaml"), ("policies", "json"), ("patterns", "yaml")):
         there = {p.name: p.read_bytes() for p in (share / "holdfast" / kind).glob(f"*.{ending}")}
         assert there == {p.name: p.read_bytes() for p in (holdfast.SOURCE / "spec" / kind).glob(f"*.{ending}")} != {}
     assert list((share / "man").glob("man1/holdfast.1*"))
