@@ -1,24 +1,23 @@
 #include "api/proxied.h"
 
 #include "base/network.h"
+#include "domain/guard/forwarded.h"
 #include "http/head.h"
 #include "http/target.h"
-
-#include <arpa/inet.h>
-#include <stdio.h>
 
 #define QUERY_MAX 256 /* parameters */
 
 static const struct dialect {
     const char *method, *uri, *address;
+    enum forwarded_header header;
     bool few_statuses;
 } dialects[] = {
-    {"X-Original-Method", "X-Original-URI", "X-Real-IP", true},
-    {"X-Forwarded-Method", "X-Forwarded-Uri", "X-Forwarded-For", false},
+    {"X-Original-Method", "X-Original-URI", "X-Real-IP", FORWARDED_REAL_IP, true},
+    {"X-Forwarded-Method", "X-Forwarded-Uri", "X-Forwarded-For", FORWARDED_FOR, false},
 };
 
 struct said {
-    struct view method, uri, address;
+    struct view method, uri;
 };
 
 /* --- what was said */
@@ -64,8 +63,7 @@ static RESULT need(const struct http_request *req, const char *name, struct view
 static RESULT listen_to(const struct http_request *req, const struct dialect *d, struct said *ret, struct problem *why)
 {
     TRY(need(req, d->method, &ret->method, why));
-    TRY(need(req, d->uri, &ret->uri, why));
-    return need(req, d->address, &ret->address, why);
+    return need(req, d->uri, &ret->uri, why);
 }
 
 /* --- what it means */
@@ -78,25 +76,60 @@ static bool is_method(struct view m)
     return m.len > 0 && m.len <= 16;
 }
 
-static struct view last_of(struct view list)
+struct asked {
+    const struct guard *guard;
+    struct address peer; /* of whoever asks; none over a Unix socket, where he was let in already */
+};
+
+static bool is_proxy(const void *context, const struct address *a)
 {
-    size_t begin = list.len;
-    while (begin > 0 && list.ptr[begin - 1] != ',')
-        begin--;
-    while (begin < list.len && list.ptr[begin] == ' ')
-        begin++;
-    return VIEW(list.ptr + begin, list.len - begin);
+    const struct asked *asked = context;
+    struct network_source from = {0};
+    memcpy(from.address, a->b, sizeof from.address);
+    return address_eq(a, &asked->peer) || guard_is_proxy(asked->guard, &from);
 }
 
-static RESULT read_peer(const struct http_request *req, struct view address, struct http_peer *ret, struct problem *why)
+/* All lines of one name, in their order. */
+static RESULT lines_of(const struct http_request *req, const char *name, struct view **ret, size_t *ret_count)
 {
-    struct network_source from;
+    struct view *lines = arena_alloc(req->arena, (req->headers.count + 1) * sizeof *lines);
+    size_t n = 0;
+    if (!lines)
+        return ERR_NO_MEMORY;
+    for (size_t i = 0; i < req->headers.count; i++)
+        if (head_name_is(req->headers.items[i].name, name))
+            lines[n++] = req->headers.items[i].value;
+    *ret = lines;
+    *ret_count = n;
+    return OK;
+}
+
+static RESULT read_client(const struct http_request *req, const struct guard *guard, const struct dialect *d,
+                          struct address *ret, struct problem *why)
+{
+    struct asked asked = {.guard = guard};
+    struct view *lines = NULL;
+    size_t count = 0;
+    TRY(lines_of(req, d->address, &lines, &count));
+    memcpy(asked.peer.b, req->peer.address, sizeof asked.peer.b);
+    const struct forwarded_ask ask = {.peer = asked.peer,
+                                      .header = d->header,
+                                      .lines = lines,
+                                      .count = count,
+                                      .is_proxy = is_proxy,
+                                      .context = &asked};
+    return forwarded_client(&ask, ret, why);
+}
+
+static RESULT read_peer(const struct http_request *req, const struct guard *guard, const struct dialect *d,
+                        struct http_peer *ret, struct problem *why)
+{
     struct http_peer p = {.uid = (uid_t)-1, .gid = (gid_t)-1, .pid = -1};
     struct view proto = {0};
-    if (network_source_parse(address, &from) != OK || from.is_unix)
-        return problem_set(why, ERR_ADDRESS_UNREADABLE, "", "the client's address must be one IPv4 or IPv6 address");
-    memcpy(p.address, from.address, sizeof p.address);
-    (void)snprintf(p.text, sizeof p.text, "%.*s", (int)address.len, (const char *)address.ptr);
+    struct address client;
+    TRY(read_client(req, guard, d, &client, why));
+    memcpy(p.address, client.b, sizeof p.address);
+    address_format(&client, p.text);
     p.is_tls = times(req, "X-Forwarded-Proto") == 1 && http_header(req, "X-Forwarded-Proto", &proto) &&
                view_is(proto, "https");
     *ret = p;
@@ -120,7 +153,7 @@ static RESULT read_path(struct http_request *req, struct view uri, struct view *
     return OK;
 }
 
-RESULT proxied_read(struct http_request *req, struct proxied *ret, struct problem *why)
+RESULT proxied_read(struct http_request *req, const struct guard *guard, struct proxied *ret, struct problem *why)
 {
     const struct dialect *d = &dialects[0];
     struct said said = {0};
@@ -132,7 +165,7 @@ RESULT proxied_read(struct http_request *req, struct proxied *ret, struct proble
     if (!is_method(said.method))
         return problem_set(why, ERR_REQUEST_UNNAMED, "", "%s is no method", d->method);
     p.method = said.method;
-    TRY(read_peer(req, last_of(said.address), &p.peer, why));
+    TRY(read_peer(req, guard, d, &p.peer, why));
     TRY(read_path(req, said.uri, &p.path, why));
     *ret = p;
     return OK;

@@ -2,6 +2,7 @@
 #ifndef HOLDFAST_API_PROXIED_H
 #define HOLDFAST_API_PROXIED_H
 
+#include "domain/guard/guard.h"
 #include "http/request.h"
 
 struct proxied {
@@ -13,9 +14,9 @@ struct proxied {
 
 /* Two ways to say it, of which one must be there in whole and nothing of the other: X-Original-Method, X-Original-URI
  * and X-Real-IP (nginx), or X-Forwarded-Method, X-Forwarded-Uri and X-Forwarded-For (Traefik, Caddy, HAProxy's script),
- * whose last address counts: the one that the proxy itself saw. X-Forwarded-Proto: https says that TLS protected it.
- * ERR_REQUEST_UNNAMED, ERR_PATH_AMBIGUOUS, ERR_ADDRESS_UNREADABLE; ERR_NO_MEMORY. */
-RESULT proxied_read(struct http_request *req, struct proxied *ret, struct problem *why);
+ * of whose addresses the last one that is no proxy of the guard's counts. X-Forwarded-Proto: https says that TLS
+ * protected it. ERR_REQUEST_UNNAMED, ERR_PATH_AMBIGUOUS, ERR_ADDRESS_UNREADABLE; ERR_NO_MEMORY. */
+RESULT proxied_read(struct http_request *req, const struct guard *guard, struct proxied *ret, struct problem *why);
 
 /* From here on the request is the proxied one: what looks at req->method, path and peer sees the client's. */
 void proxied_stand_for(struct http_request *req, const struct proxied *p);

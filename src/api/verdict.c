@@ -321,7 +321,7 @@ static enum http_outcome verdict(struct http_request *req)
     memcpy(from.address, req->peer.address, sizeof from.address);
     if (!guard_is_proxy(guard, &from))
         return refuse_code(a, ERR_NOT_A_PROXY);
-    enum err e = proxied_read(req, &a->proxied, &why);
+    enum err e = proxied_read(req, guard, &a->proxied, &why);
     if (a->proxied.few_statuses)
         http_answer_few_statuses(req);
     return e == OK ? judge(a) : refuse_stranger(a, &why);

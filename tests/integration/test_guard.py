@@ -129,7 +129,7 @@ MAKERS = {"nginx": nginx, "caddy": caddy, "haproxy": haproxy}
 
 @pytest.fixture(scope="module")
 def desk():
-    s = holdfast.Server(config={"guard": {"proxies": "[unix]", "networks": NETWORKS, "rates": RATES, "endpoints": ENDPOINTS}})
+    s = holdfast.Server(config={"guard": {"proxies": "[unix, 203.0.113.200]", "networks": NETWORKS, "rates": RATES, "endpoints": ENDPOINTS}})
     s.application = Application()
     s.proxies = {}
     try:
@@ -314,6 +314,9 @@ def test_forward_auth_gets_the_real_status_and_all_four_headers(desk):
     assert [got.headers.get(f"remote-{x}") for x in ("user", "groups", "name", "email")] == ["admin", "admin", "admin", ""]
     assert [verdict(desk, forwarded("/status")).headers.get(f"remote-{x}") for x in ("user", "groups", "name", "email")] == [""] * 4
     assert newest(desk, "REQUEST_ALLOWED")["who"]["source"] == "203.0.113.9"
+    for address in ("10.1.1.1, 203.0.113.9, 203.0.113.200", "203.0.113.9:4711"):
+        assert verdict(desk, forwarded("/whoami", address=address), desk.token).status == 200
+        assert newest(desk, "REQUEST_ALLOWED")["who"]["source"] == "203.0.113.9"
     _, key = key_of(desk, "quick", per_hour=2)
     limited = [verdict(desk, forwarded("/whoami"), key) for _ in range(3)]
     assert [a.status for a in limited] == [200, 200, 429]
@@ -326,7 +329,8 @@ def test_forward_auth_gets_the_real_status_and_all_four_headers(desk):
     (forwarded("/whoami", **{"X-Original-URI": "/status"}), "request-unnamed"),
     (forwarded("/whoami", method="get"), "request-unnamed"),
     (forwarded("/whoami", address="unknown"), "address-unreadable"),
-    (forwarded("/whoami", address="10.0.0.1:80"), "address-unreadable"),
+    (forwarded("/whoami", address="203.0.113.5, unknown"), "address-unreadable"),
+    (forwarded("/whoami", address=""), "address-unreadable"),
     (forwarded("/whoami", address="127.1"), "address-unreadable"),
     (forwarded("/whoami", address="fe80::1%eth0"), "address-unreadable"),
     (forwarded("whoami"), "path-ambiguous"),
