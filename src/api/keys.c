@@ -159,6 +159,12 @@ static enum http_outcome one_get(struct http_request *req)
 
 /* --- rotate */
 
+/* A key's end is put off by people: whoever stole one must not make it, or another, last. */
+static bool is_person(const struct http_request *req)
+{
+    return api_caller_of(req)->key_id.len == 0;
+}
+
 static RESULT remake(struct key_work *w, uint32_t grace_seconds)
 {
     struct api_key *k = &w->key;
@@ -173,7 +179,8 @@ static RESULT remake(struct key_work *w, uint32_t grace_seconds)
         k->old_pepper_epoch = k->pepper_epoch;
         k->old_until_ms = now + grace_seconds * SECOND_MS;
     }
-    api_key_begin(k, now); /* lasts as long as the one before */
+    if (is_person(w->req))
+        api_key_begin(k, now); /* lasts as long as the one before */
     k->imported = false;
     k->rotated_ms = now;
     return key_op_keep(w, &parts);

@@ -60,6 +60,20 @@ def test_a_renewable_key_is_put_off_by_people_alone(desk):
     desk.api().refused("forbidden", "POST", f"/api/v1/keys/{made['id']}/renew", headers={"X-API-Key": made["key"]})
 
 
+def test_a_key_that_rotates_itself_ends_when_it_would_have(desk):
+    """A stolen one, too: whoever has it can change its secret, and makes it last no longer."""
+    made = desk.cli_json("key", "create", "own rotation", "--role", "admin", "--expires", "2d")
+    other = desk.cli_json("key", "create", "another", "--role", "viewer", "--expires", "2d")
+    time.sleep(1.1)  # a new life would end a second later
+    mine = {"X-API-Key": made["key"]}
+    fresh = desk.api().ok("POST", f"/api/v1/keys/{made['id']}/rotate", headers=mine)
+    assert fresh["key"] != made["key"] and fresh["expires"] == made["expires"], fresh
+    mine = {"X-API-Key": fresh["key"]}
+    for_another = desk.api().ok("POST", f"/api/v1/keys/{other['id']}/rotate", headers=mine)
+    assert for_another["expires"] == other["expires"], "nor by another key that manages users"
+    assert desk.cli_json("key", "rotate", made["id"])["expires"] > made["expires"]
+
+
 def test_a_key_waits_for_its_owners_second_factor(desk):
     desk.admin.ok("POST", "/api/v1/users", {"name": "una", "password": PASSWORD, "roles": ["viewer"]})
     una = desk.api(desk.login("una"))
