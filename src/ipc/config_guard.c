@@ -64,7 +64,7 @@ static const char *const bys[] = {"none", "address", "identity", NULL};
         FIELD(from + 1, struct config_guard_rate, seconds, U32, 86400, .min = 1, .doc = "of the window; 60"),          \
         FIELD(from + 2, struct config_guard_rate, burst, U32, 1000000, .min = 1, .doc = "at once; all of them"),       \
         FIELD(from + 3, struct config_guard_rate, room, U32, 16777216, .min = 64,                                      \
-              .doc = "clients that are told apart; 65536")
+              .doc = "clients that are told apart; 65536, of an endpoint 4096")
 
 static const struct field rate_fields[] = {
     FIELD(1, struct config_guard_rate, name, TEXT, 32, .flags = FIELD_REQUIRED, .check = is_name,

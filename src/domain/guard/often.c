@@ -12,6 +12,8 @@ struct often {
     } limits[CONFIG_GUARD_RATES_MAX];
 };
 
+#define ROW_ROOM 4096 /* identities; there may be many rows */
+
 static RESULT rates_of(const char *name, const struct config_guard_rate *from, const struct random *random,
                        struct rates **ret, struct problem *why)
 {
@@ -37,9 +39,12 @@ static RESULT add_limits(const struct entity_list *from, const struct random *ra
 
 static RESULT add_rows(const struct random *random, struct often *o, struct problem *why)
 {
-    for (size_t i = 0; i < o->row_count; i++)
-        if (o->rows[i].rate.requests)
-            TRY(rates_of("endpoint", &o->rows[i].rate, random, &o->of_rows[i], why));
+    for (size_t i = 0; i < o->row_count; i++) {
+        struct config_guard_rate rate = o->rows[i].rate;
+        rate.room = rate.room ? rate.room : ROW_ROOM;
+        if (rate.requests)
+            TRY(rates_of("endpoint", &rate, random, &o->of_rows[i], why));
+    }
     return OK;
 }
 
