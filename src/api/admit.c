@@ -93,14 +93,17 @@ static RESULT object_of(struct http_request *req, struct view resource, struct v
     return OK;
 }
 
-/* Somebody named an identity and could not prove it, or it may not be used like this. The proof was wrong: he may be a
- * stranger, so he can't fill the log; what goes beyond the budget is added up with the others. */
+/* Somebody named an identity and could not prove it, or it may not be used like this. He may be a stranger, or hold
+ * what was revoked, so he can't fill the log; what goes beyond the budget is added up with the others. */
 static enum http_outcome refuse_known(struct http_request *req, const struct api_entry *entry)
 {
     struct record_object what;
 
-    if (entry->quiet || (!entry->proven && !anonymous_budget(api_of(req))))
+    if (entry->quiet || (!entry->proven && !anonymous_budget(api_of(req)))) {
+        if (entry->event == 0) /* a limit that is used up was told once, and is not counted */
+            anonymous_count(api_of(req), req, entry->error);
         return answer_stranger(req, entry->error);
+    }
     if (object_of(req, entry->known, view_str(req->route->name), &what) != OK)
         return http_answer_error(req, ERR_NO_MEMORY);
     if (err_http(entry->error) == 401)

@@ -74,6 +74,29 @@ bool anonymous_budget(struct api_thread *t)
     return true;
 }
 
+/* --- those who are known, and refused again and again */
+
+#define REFUSED_WINDOW_MS (5 * 60 * 1000u)
+
+/* Who shares a slot with somebody else has to make do with the budget, so many identities don't lead around it. */
+static bool is_first(struct api_inside *in, struct view who, enum err code, uint64_t now_ms)
+{
+    struct sip_seed seed = in->refused_seed;
+    uint32_t window = (uint32_t)(now_ms / REFUSED_WINDOW_MS), *named;
+
+    seed.k[1] ^= (uint64_t)code;
+    named = &in->refused[sip_hash(&seed, who) % REFUSED_SLOTS];
+    if (*named == window)
+        return false;
+    *named = window;
+    return true;
+}
+
+bool anonymous_names(struct api_thread *t, struct view who, enum err code, uint64_t now_ms)
+{
+    return is_first(t->inside, who, code, now_ms) || anonymous_budget(t);
+}
+
 /* --- writing them down */
 
 struct flush {

@@ -382,11 +382,23 @@ static RESULT shown(struct http_request *req, struct api_entry *ret)
     return by_key(req, token, ret); /* it may have been issued elsewhere */
 }
 
+/* A request whose body took its time is looked at twice, and its refusal is told once. */
+static bool is_named(const struct http_request *req, const struct api_entry *entry)
+{
+    const struct api_entry *before = req->caller;
+
+    if (before && before->error == entry->error && view_eq(before->known, entry->known))
+        return !before->quiet;
+    return anonymous_names(api_of(req), entry->known, entry->error, req->wall_ms);
+}
+
 void auth_find(struct http_request *req, struct api_entry *ret)
 {
     /* Read first: what changes while we look makes us look again. */
     *ret = (struct api_entry){.seen = atomic_load(&api_of(req)->shared->applied)};
     ret->error = shown(req, ret);
+    if (ret->error != OK && ret->proven && ret->event == 0) /* a limit has an event, and says itself when it is quiet */
+        ret->quiet = !is_named(req, ret);
     /* Whoever proved himself is named in the record of his refusal, and holds nothing. */
     if (ret->error != OK)
         ret->caller = (struct api_caller){.actor = ret->proven ? ret->known : (struct view){0}};

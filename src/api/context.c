@@ -76,6 +76,7 @@ RESULT api_thread_start(struct api_thread *t)
     if (!t->inside)
         return ERR_NO_MEMORY;
     random_pool_init(&t->inside->nonces, t->shared->random);
+    TRY(t->shared->random->fill(t->shared->random, &t->inside->refused_seed, sizeof t->inside->refused_seed));
     t->inside->budget = 4 * ANONYMOUS_SLOTS;
     t->inside->parked_end = &t->inside->parked;
     TRY(loop_each_turn(t->loop, on_turn, t));

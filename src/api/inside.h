@@ -4,6 +4,8 @@
 
 #include "api/context.h"
 
+#include "base/sip.h"
+
 /* A change that waits for a record which somebody else is logging. */
 struct api_wait {
     struct api_wait *next;
@@ -19,6 +21,8 @@ struct api_anonymous {
     uint64_t second, last_second;
     uint32_t count;
 };
+
+#define REFUSED_SLOTS 1024
 
 struct orphan;
 struct api_parked;
@@ -42,6 +46,8 @@ struct api_inside {
     size_t anonymous_count;
     uint32_t budget; /* records that strangers may cause, in quarters; refilled with time */
     bool anonymous_busy;
+    struct sip_seed refused_seed;
+    uint32_t refused[REFUSED_SLOTS]; /* when those who hash to it were last named: admit_anonymous.c */
 };
 
 /* admit.c */
@@ -57,6 +63,9 @@ void anonymous_count(struct api_thread *t, const struct http_request *req, enum 
 void anonymous_flush(struct api_thread *t);
 /* One record that a stranger causes, if the budget still allows it. */
 bool anonymous_budget(struct api_thread *t);
+/* Who proved to be this identity is refused for this reason: whether a record is to name him. The first one in 5
+ * minutes is, the others within the strangers' budget: what was revoked or expired fills no log. */
+bool anonymous_names(struct api_thread *t, struct view who, enum err code, uint64_t now_ms);
 
 /* sweep.c: from time to time, ends sessions and requests for approval that are over. */
 void sweep_look(struct api_thread *t);
@@ -73,7 +82,7 @@ struct api_entry {
     struct view known;         /* the actor that was named, where the proof failed: for the record */
     uint16_t event;            /* of the refusal's record; 0: what the error says */
     struct basic *basic;       /* a password that has yet to be proven, by basic_prove; else NULL */
-    bool quiet;                /* this refusal leaves no record: one like it did just now */
+    bool quiet;                /* this refusal leaves no record of its own: one like it did just now */
     struct view named, detail; /* known is empty, and this was named: recorded behind the answer, with event */
     bool recorded;             /* so it was */
     bool spent;                /* it counts as one of the key's requests */

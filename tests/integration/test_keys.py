@@ -7,7 +7,7 @@ import time
 import pytest
 
 import test_mfa
-from server import PASSWORD
+from server import PASSWORD, until
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
@@ -45,6 +45,34 @@ def test_guessing_shuts_out_the_guesser_alone(desk, key):
     found = desk.cli_json("audit", "search", "--type", "API_KEY_SUSPENDED")["records"]
     what, who = found[0]["what"], found[0]["who"]
     assert what["resource"] == f"key:{key['id']}" and who["source"] == "127.0.0.1", found[0]
+
+
+def refusals(desk, resource):
+    return desk.admin.ok("GET", f"/api/v1/audit/records?resource={resource}&limit=1000").get("records", [])
+
+
+def added_up(desk, code):
+    found = desk.admin.ok("GET", "/api/v1/audit/records?type=ANONYMOUS_REFUSALS&limit=1000").get("records", [])
+    return sum(json.loads(r["what"]["detail"])["count"] for r in found if r["what"]["error"] == code)
+
+
+@pytest.mark.parametrize("code", ["key-disabled", "forbidden"])
+def test_who_holds_a_key_that_is_refused_fills_no_log(desk, code):
+    """Its first refusal names it, some more do, and the rest is added up: nothing is left out."""
+    made = desk.cli_json("key", "create", "noisy", "--role", "viewer", "--block-endpoint", "GET /api/v1/session")
+    mine, before, counted = {"X-API-Key": made["key"]}, len(refusals(desk, f"key:{made['id']}")), added_up(desk, code)
+    if code == "key-disabled":
+        desk.cli("key", "revoke", made["id"], "--yes")
+        before += 1
+    api = desk.api()
+    api.refused(code, "GET", "/api/v1/session", headers=mine)
+    first = refusals(desk, f"key:{made['id']}")
+    assert len(first) == before + 1, first
+    for _ in range(499):
+        api.refused(code, "GET", "/api/v1/session", headers=mine)
+    named = len(refusals(desk, f"key:{made['id']}")) - before
+    assert named < 80, "each refusal has a record of its own"
+    until("the rest is added up", lambda: added_up(desk, code) - counted == 500 - named, 30)
 
 
 def test_a_renewable_key_is_put_off_by_people_alone(desk):

@@ -48,7 +48,7 @@ static int tear_down(void **state)
 
 static void ask_with(const char *method, const char *path, const char *name, const char *value, struct rig_reply *ret)
 {
-    char header[256];
+    char header[1024];
 
     (void)snprintf(header, sizeof header, "%s%s\r\n", name, value);
     rig_ask(rig, method, path, header, NULL, ret);
@@ -186,6 +186,36 @@ static void expired_keys_are_recorded(void **state)
     assert_int_equal(r.status, 401);
     assert_non_null(strstr(r.text, "key-expired"));
     assert_int_equal(rig_records(rig, EVENT_API_KEY_EXPIRED), 1);
+}
+
+/* Whoever holds a key that has ended is named, and then added up: he can't fill the log either. */
+static void ended_keys_are_named_and_added_up(void **state)
+{
+    char key[API_KEY_TEXT_SIZE], late[8][API_KEY_TEXT_SIZE];
+    struct rig_reply r;
+
+    (void)state;
+    rig_key(rig, &(struct rig_key){.role = "read_only", .expires_ms = rig->now_ms + 1000}, key);
+    for (size_t i = 0; i < ARRAY_LEN(late); i++)
+        rig_key(rig, &(struct rig_key){.role = "read_only", .expires_ms = rig->now_ms + 1000}, late[i]);
+    rig->now_ms += 2000;
+    for (size_t i = 0; i < 500; i++) {
+        ask_with("GET", "/market", "X-API-Key: ", key, &r);
+        assert_int_equal(r.status, 401);
+        assert_non_null(strstr(r.text, "key-expired"));
+    }
+    size_t named = rig_records(rig, EVENT_API_KEY_EXPIRED);
+    assert_in_range(named, 1, 80);
+    for (size_t i = 0; i < ARRAY_LEN(late); i++)
+        ask_with("GET", "/market", "X-API-Key: ", late[i], &r); /* the budget is used up, and these are first */
+    size_t all = rig_records(rig, EVENT_API_KEY_EXPIRED);
+    assert_in_range(all - named, ARRAY_LEN(late) / 2, ARRAY_LEN(late)); /* two may share a slot */
+    rig->now_ms += 5 * 60 * 1000u;
+    ask_with("GET", "/market", "X-API-Key: ", key, &r); /* and told again from time to time */
+    assert_int_equal(rig_records(rig, EVENT_API_KEY_EXPIRED), all + 1);
+    for (size_t i = 0; i < 10 && rig_records(rig, EVENT_ANONYMOUS_REFUSALS) == 0; i++)
+        rig_turns(rig, 1000);
+    assert_in_range(rig_records(rig, EVENT_ANONYMOUS_REFUSALS), 1, 8);
 }
 
 static enum err shown_from(const struct api_key_parts *parts, uint32_t uid)
@@ -340,6 +370,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_a_key_is_for, set_up, tear_down),
         cmocka_unit_test_setup_teardown(wrong_keys, set_up, tear_down),
         cmocka_unit_test_setup_teardown(expired_keys_are_recorded, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(ended_keys_are_named_and_added_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown(guesses_are_bounded, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_unix_user_is_his_bot, set_up, tear_down),
         cmocka_unit_test_setup_teardown(strangers_bodies_are_not_read, set_up, tear_down),
