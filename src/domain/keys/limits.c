@@ -37,12 +37,19 @@ static void window_give(_Atomic uint64_t *window, uint32_t index)
             return;
 }
 
+/* How long an empty bucket takes to fill. What would take longer than a century is as good as a century. */
+static uint64_t filling(uint64_t step, uint32_t burst)
+{
+    const uint64_t most = 100ull * 365 * DAY_MS * MS_NS;
+    return step > most / burst ? most : step * burst;
+}
+
 /* Nanoseconds until there is room for one more; 0: it was taken. */
 static uint64_t bucket_take(_Atomic uint64_t *due, const struct limits *l, uint64_t now)
 {
     if (l->per_hour == 0 || l->burst == 0)
         return 0;
-    uint64_t step = HOUR_NS / l->per_hour, full = step * l->burst, next;
+    uint64_t step = HOUR_NS / l->per_hour, full = filling(step, l->burst), next;
     uint64_t old = atomic_load_explicit(due, memory_order_relaxed);
     do {
         /* Further ahead than it can be full: the clock was set back. */

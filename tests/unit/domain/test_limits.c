@@ -105,6 +105,20 @@ static void test_no_limits(void **state)
     assert_int_equal(take_many(&most, START, 5000), 5000);
 }
 
+/* The largest burst at a slow rate is longer than 64 bits of nanoseconds: it is no smaller one for that. */
+static void test_the_largest_bursts(void **state)
+{
+    static const uint32_t rates[] = {1, 2, 49, 50, 99, 100, 195, 200, 1000, LIMITS_MAX};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rates); i++) {
+        const struct limits l = {.per_hour = rates[i], .per_day = LIMITS_MAX, .burst = LIMITS_MAX};
+        unsigned most = rates[i] < 500 ? rates[i] : 500;
+        memset(&used, 0, sizeof used);
+        assert_int_equal(take_many(&l, START, most), most);
+        assert_int_equal(take_many(&l, START + HOUR, most), most);
+    }
+}
+
 static void *taker(void *context)
 {
     const struct limits l = {.per_hour = 1000, .per_day = 100000};
@@ -220,6 +234,7 @@ int main(void)
         cmocka_unit_test_setup(test_a_burst_refills_at_the_hourly_rate, set_up),
         cmocka_unit_test_setup(test_a_clock_that_jumps, set_up),
         cmocka_unit_test_setup(test_no_limits, set_up),
+        cmocka_unit_test_setup(test_the_largest_bursts, set_up),
         cmocka_unit_test_setup(test_threads_share_one_limit, set_up),
         cmocka_unit_test(test_networks),
         cmocka_unit_test(test_networks_have_one_spelling),
