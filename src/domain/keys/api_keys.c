@@ -252,5 +252,5 @@ void api_keys_distrust(struct api_keys *k, const struct row_keys *keys, uint16_t
     table_visit(k->keys, is_accused, &a);
     table_leave();
     if (a.found)
-        (void)!table_remove(k->keys, VIEW_OF(a.id)); /* gone already: as well. Its Unix user finds no key then */
+        (void)!table_remove(k->keys, VIEW_OF(a.id)); /* gone already: as well. Its Unix user stays refused */
 }

@@ -150,8 +150,8 @@ static RESULT by_uid_inside(struct api_keys *k, uint32_t uid, uint64_t now_ms, s
 {
     const struct by_uid *u = table_find(k->uids, uid_view(&uid));
     struct known *known = u ? table_find(k->keys, VIEW_OF(u->id)) : NULL;
-    if (!known)
-        return ERR_NOT_FOUND;
+    if (!known) /* his own is damaged: he gets no other instead */
+        return u ? ERR_KEY_DISABLED : ERR_NOT_FOUND;
     TRY(usable(&known->judged, now_ms));
     atomic_store_explicit(&known->used_ms, now_ms, memory_order_relaxed);
     TRY(copy_known(known, arena, ret));

@@ -142,7 +142,7 @@ RESULT api_keys_spend(struct api_keys *k, struct view id, uint64_t now_ms, struc
                       struct limits *ret_limits);
 bool api_keys_used_up(struct api_keys *k, struct view id, uint64_t now_ms); /* of this hour or day; counts nothing */
 RESULT api_keys_find(struct api_keys *k, struct view id, struct arena *arena, struct api_key_found *ret);
-/* The key of a Unix user: ERR_NOT_FOUND, ERR_KEY_EXPIRED, ERR_KEY_DISABLED. */
+/* A Unix user's key: ERR_NOT_FOUND if he has none, ERR_KEY_EXPIRED, ERR_KEY_DISABLED (also if its row is damaged). */
 RESULT api_keys_by_uid(struct api_keys *k, uint32_t uid, uint64_t now_ms, struct arena *arena,
                        struct api_key_found *ret);
 RESULT api_keys_list(struct api_keys *k, struct view owner, struct arena *arena,
