@@ -2,6 +2,7 @@
  * owner and by whoever may users:manage. */
 #include "api/keys_op.h"
 #include "api/routes.h"
+#include "api/second.h"
 #include "crypto/secmem.h"
 
 #define DAY_MS    (24ull * 3600 * 1000)
@@ -132,6 +133,8 @@ static enum http_outcome create_post(struct http_request *req)
     const char *refused = forbidden(w);
     if (refused)
         return people_refuse(req, "key:", w->key.name, refused);
+    if (!key_op_fresh(req, w->key.owner))
+        return second_demand(req);
     if (check_create(w, &why) != OK)
         return http_answer_problem(req, &why);
     enum err e = is_import(&q) ? take_over(w, &q) : make(w);
@@ -201,7 +204,7 @@ static enum http_outcome rotate_post(struct http_request *req)
     struct api_key_found f;
     struct problem why;
     enum http_outcome answered;
-    if (!key_op_find(req, MAY_MANAGE | MAY_OWN | MAY_SELF, &f, &answered))
+    if (!key_op_find_to_change(req, MAY_MANAGE | MAY_OWN | MAY_SELF, &f, &answered))
         return answered;
     if (req->body.len && http_request_entity(req, &q, &why) != OK)
         return http_answer_problem(req, &why);
@@ -243,7 +246,7 @@ static enum http_outcome take_step(struct http_request *req, const struct step *
 {
     struct api_key_found f;
     enum http_outcome answered;
-    if (!key_op_find(req, s->who, &f, &answered))
+    if (!key_op_find_to_change(req, s->who, &f, &answered))
         return answered;
     if (f.key.status == KEY_REVOKED)
         return http_answer_error(req, ERR_REVOKED);
@@ -271,7 +274,7 @@ static enum http_outcome renew_post(struct http_request *req)
 {
     struct api_key_found f;
     enum http_outcome answered;
-    if (!key_op_find(req, MAY_MANAGE | MAY_OWN, &f, &answered))
+    if (!key_op_find_to_change(req, MAY_MANAGE | MAY_OWN, &f, &answered))
         return answered;
     uint8_t status = api_key_status_at(&f.key, people_now(req));
     if (status != KEY_ACTIVE)

@@ -1,5 +1,7 @@
 #include "api/keys_op.h"
 
+#include "api/second.h"
+
 struct api_keys *key_op_table(const struct http_request *req)
 {
     return api_of(req)->shared->api_keys;
@@ -84,6 +86,26 @@ bool key_op_find(struct http_request *req, unsigned who, struct api_key_found *r
     else
         *ret_outcome = people_refuse(req, "key:", id, NULL);
     return false;
+}
+
+bool key_op_fresh(const struct http_request *req, struct view owner)
+{
+    struct view me = people_caller_name(req);
+    return (me.len && view_eq(me, owner)) || second_fresh(req);
+}
+
+bool key_op_find_to_change(struct http_request *req, unsigned who, struct api_key_found *ret,
+                           enum http_outcome *ret_outcome)
+{
+    struct api_key_found f;
+    if (!key_op_find(req, who, &f, ret_outcome))
+        return false;
+    if (!key_op_fresh(req, f.key.owner)) {
+        *ret_outcome = second_demand(req);
+        return false;
+    }
+    *ret = f;
+    return true;
 }
 
 struct key_work *key_op_work(struct http_request *req, const struct api_key_found *f, uint16_t event, unsigned status)

@@ -26,6 +26,11 @@ bool key_op_may(const struct http_request *req, const struct api_key *k, unsigne
 /* Finds the key of the address into ret and returns true, or answers: who may not look can't tell whether there is one.
  */
 bool key_op_find(struct http_request *req, unsigned who, struct api_key_found *ret, enum http_outcome *ret_outcome);
+/* Somebody else's key is made or changed by who has shown a second factor a short while ago, or has none (second.h). */
+bool key_op_fresh(const struct http_request *req, struct view owner);
+/* key_op_find and key_op_fresh. */
+bool key_op_find_to_change(struct http_request *req, unsigned who, struct api_key_found *ret,
+                           enum http_outcome *ret_outcome);
 /* What the key was used for, up to now. */
 RESULT key_op_usage(struct http_request *req, struct view id, struct usage *ret);
 /* NULL when memory is used up. */

@@ -431,3 +431,31 @@ def test_what_changes_who_may_what_needs_a_fresh_one(new_server):
     at.type(s.passkeys["admin"].codes.pop())
     assert at.ends() == 0
     assert "eve" not in [u["name"] for u in s.api(tool).ok("GET", "/api/v1/users")["users"]]
+
+
+def test_keys_of_others_need_a_fresh_one(new_server):
+    """A session that was left open can neither make somebody a key, nor put back one that was taken from use. One's own are one's own."""
+    clock = holdfast.Clock()
+    s = new_server(clock=clock)
+    s.start(); s.init(); s.serving(); s.enrol()
+    admin = s.api(s.login())
+    admin.ok("POST", "/api/v1/users", {"name": "eve", "password": PASSWORD, "roles": ["viewer"], "environments": ["development"]})
+    a_key = {"name": "tool", "environment": "development", "usage": "read_only", "roles": ["viewer"]}
+    mine = admin.ok("POST", "/api/v1/keys", a_key)["id"]
+    hers, shut, spare = (admin.ok("POST", "/api/v1/keys", {**a_key, "owner": "eve", "renewable": True, "expires_days": 2})["id"] for _ in range(3))
+    admin.ok("POST", f"/api/v1/keys/{shut}/suspend")
+    tool = admin.ok("POST", "/api/v1/keys", {**a_key, "usage": "full_access", "roles": ["admin"]})["key"]
+    clock.shift("front", 6 * 60 * 1000)
+    for method, path in (("POST", f"/{hers}/rotate"), ("POST", f"/{hers}/renew"), ("POST", f"/{hers}/suspend"),
+                         ("POST", f"/{shut}/reactivate"), ("DELETE", f"/{hers}")):
+        admin.refused("step-up-required", method, "/api/v1/keys" + path)
+    admin.refused("step-up-required", "POST", "/api/v1/keys", {**a_key, "owner": "eve"})
+    assert admin.ok("GET", f"/api/v1/keys/{hers}")["status"] == "active"
+    admin.ok("POST", "/api/v1/keys", {**a_key, "owner": "admin"})
+    for step in ("rotate", "suspend"):
+        admin.ok("POST", f"/api/v1/keys/{mine}/{step}")
+    admin.ok("DELETE", f"/api/v1/keys/{mine}")
+    s.api(tool).ok("POST", f"/api/v1/keys/{spare}/suspend")  # programs are limited in other ways
+    admin.ok("POST", "/api/v1/me/step-up", {"recovery_code": s.passkeys["admin"].codes.pop()})
+    admin.ok("POST", f"/api/v1/keys/{shut}/reactivate")
+    admin.ok("DELETE", f"/api/v1/keys/{hers}")
