@@ -244,14 +244,15 @@ typedef enum err (*job_fn)(struct job *j);
 
 static RESULT run_job(struct ledger *l, struct store *reader, job_fn fn)
 {
-    struct job j = {.l = l, .reader = reader, .keys = ledger_keys(l)};
+    struct job j = {.l = l, .reader = reader};
+    pthread_mutex_lock(&l->index_lock); /* before the keys: see index_await_old_keys */
+    j.keys = ledger_keys(l);
+    j.subjects = (struct subject_reader){.store = reader, .keys = j.keys};
     enum err e = arena_new(256u * 1024, ARENA_MAX, &j.arena);
     if (e == OK)
         e = arena_new(8192, 4u << 20, &j.record_arena);
-    j.subjects = (struct subject_reader){.store = reader, .keys = j.keys};
     if (e == OK)
         e = arena_new(1024, 64u * 1024, &j.subjects.scratch);
-    pthread_mutex_lock(&l->index_lock);
     if (e == OK)
         e = fn(&j);
     pthread_mutex_unlock(&l->index_lock);
@@ -260,6 +261,12 @@ static RESULT run_job(struct ledger *l, struct store *reader, job_fn fn)
     arena_free(j.arena);
     row_keys_free(j.keys);
     return e;
+}
+
+void index_await_old_keys(struct ledger *l)
+{
+    pthread_mutex_lock(&l->index_lock);
+    pthread_mutex_unlock(&l->index_lock);
 }
 
 static uint64_t now_ms(void)

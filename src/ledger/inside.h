@@ -124,6 +124,8 @@ RESULT commit_aside(struct ledger *l, const struct store_change *changes, size_t
 RESULT commit_state(struct ledger *l, struct log_state *ret); /* as of now; write_lock held */
 
 void *index_thread(void *ledger);
+/* What the index writes from here on it seals under the newest keys: a job that began with others has ended. */
+void index_await_old_keys(struct ledger *l);
 void *check_thread(void *ledger);
 /* Where the index ends, and the multiset of its rows. All zero if there is none. */
 struct index_state {

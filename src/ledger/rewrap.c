@@ -200,6 +200,7 @@ RESULT ledger_rewrap(struct ledger *l, ledger_raw_fn raw, void *context, uint64_
     struct rewrap r = {
         .l = l, .reader = reader, .keys = ledger_keys(l), .arena = arena, .raw = raw, .context = context};
     r.newest = keyring_epoch(row_keys_ring(r.keys));
+    index_await_old_keys(l);
     enum err e = walk(&r);
     if (e == OK && r.damaged)
         e = ERR_TAMPERED;
