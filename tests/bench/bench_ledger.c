@@ -17,7 +17,7 @@
 
 static const char *const pragmas = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0;"
                                    "PRAGMA temp_store=MEMORY; PRAGMA secure_delete=FAST; PRAGMA cell_size_check=ON;"
-                                   "PRAGMA mmap_size=0; PRAGMA cache_size=-32768;";
+                                   "PRAGMA mmap_size=0; PRAGMA cache_size=-8192;";
 
 static void remove_files(const char *path)
 {
