@@ -22,8 +22,7 @@
 #define PAGE_SIZE "2048"
 
 /* No mmap: measured no faster for reads of single rows, and a file cut off by somebody would be a SIGBUS, not an error.
- */
-/* Each connection has a cache of its own, and each background thread a connection: four times as much was no faster,
+ * The cache is each connection's own, and each background thread has a connection: four times as much was no faster,
  * since the kernel has the pages as well. */
 static const char *const pragmas = "PRAGMA synchronous = FULL;"
                                    "PRAGMA wal_autocheckpoint = 0;"
