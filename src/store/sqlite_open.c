@@ -227,8 +227,11 @@ static RESULT check_identity(struct sqlite_store *q, struct problem *why)
         return problem_set(why, ERR_TOO_NEW, "store", "%s has schema %lld, this Holdfast knows up to %d", q->path,
                            (long long)id.schema, SCHEMA);
     if (id.schema != SCHEMA) /* no older one exists */
-        return problem_set(why, ERR_TAMPERED, "store", "%s claims schema %lld, which never was", q->path,
-                           (long long)id.schema);
+        return problem_set(
+            why, ERR_TAMPERED, "store",
+            "%s claims schema %lld, which no release had: it was changed, or made by a version before the "
+            "first release, whose stores are not taken over",
+            q->path, (long long)id.schema);
     return check_schema(q, why);
 }
 
