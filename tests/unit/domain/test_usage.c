@@ -107,12 +107,9 @@ static struct arena *arena;
 
 static int set_up(void **state)
 {
-    struct problem why = {0};
     (void)state;
-    rig = rig_new(NULL, NULL);
-    assert_int_equal(rig_open(rig, &why), OK);
+    rig = rig_ready(&arena);
     assert_int_equal(usages_new(&table), OK);
-    assert_int_equal(arena_new(4096, 4u << 20, &arena), OK);
     return 0;
 }
 

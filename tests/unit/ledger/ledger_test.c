@@ -41,6 +41,15 @@ void rig_close(struct rig *r)
     r->ledger = NULL;
 }
 
+struct rig *rig_ready(struct arena **ret_arena)
+{
+    struct rig *r = rig_new(NULL, NULL);
+    struct problem why = {0};
+    assert_int_equal(rig_open(r, &why), OK);
+    assert_int_equal(arena_new(4096, 4u << 20, ret_arena), OK);
+    return r;
+}
+
 void rig_free(struct rig *r)
 {
     static const char *const sides[] = {"-wal", "-shm", "-kept"};

@@ -25,6 +25,8 @@ struct rig {
 
 /* url NULL: an SQLite file of its own; options go after '?', or NULL. */
 struct rig *rig_new(const char *url, const char *options);
+/* The same over SQLite, open, with an arena for rows. */
+struct rig *rig_ready(struct arena **ret_arena);
 void rig_free(struct rig *r);
 enum err rig_open(struct rig *r, struct problem *why); /* opens the ledger (again) */
 void rig_close(struct rig *r);                         /* the ledger only */
