@@ -126,8 +126,12 @@ static double change_round(struct networks *n)
         bench_must(networks_put(n, &r), "a block");
     }
     double ns = (bench_now() - start) * 1e9 / 20000;
-    while (networks_count(n).automatic)
-        networks_sweep(n, NOW + 1, 1u << 20);
+    while (networks_count(n).automatic) {
+        struct networks_rule ended[512];
+        size_t found = networks_ended(n, NOW + 1, 1u << 20, ended, ARRAY_LEN(ended));
+        for (size_t i = 0; i < found; i++)
+            bench_must(networks_remove(n, &ended[i].network, ended[i].origin), "the end of a block");
+    }
     return ns;
 }
 

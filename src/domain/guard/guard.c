@@ -9,7 +9,6 @@ struct guard {
     struct endpoints *endpoints;
     struct often *often;
     struct networks *networks;
-    const struct config_guard_networks *configured;
     pthread_mutex_t refreshing;
     bool others; /* are let in */
     size_t proxy_count;
@@ -28,7 +27,7 @@ static RESULT read_proxies(const struct text_list *texts, struct guard *g)
 static RESULT put_all(struct networks *n, const struct text_list *texts, enum networks_action action)
 {
     for (size_t i = 0; i < texts->count; i++) {
-        struct networks_rule rule = {.action = action, .origin = NETWORKS_OPERATOR};
+        struct networks_rule rule = {.action = action, .origin = NETWORKS_CONFIGURED};
         TRY(prefix_parse(texts->items[i], &rule.network, NULL));
         TRY(networks_put(n, &rule));
     }
@@ -37,7 +36,6 @@ static RESULT put_all(struct networks *n, const struct text_list *texts, enum ne
 
 static RESULT read_networks(const struct config_guard_networks *from, struct guard *g)
 {
-    g->configured = from;
     g->others = from->others == CONFIG_OTHERS_ALLOW;
     TRY(networks_new(&g->networks));
     TRY(put_all(g->networks, &from->allow, NETWORKS_ALLOW));
@@ -95,32 +93,6 @@ RESULT guard_load(struct guard *g, struct store *reader, const struct row_keys *
     return kept_load(reader, keys, g->networks, ret_damaged, why);
 }
 
-/* The configuration's own rule for exactly this network, back in force. ERR_NOT_FOUND: it has none. */
-static RESULT put_configured(struct guard *g, const struct prefix *network)
-{
-    const struct {
-        const struct text_list *texts;
-        enum networks_action action;
-    } lists[] = {{&g->configured->allow, NETWORKS_ALLOW}, {&g->configured->block, NETWORKS_BLOCK}};
-    struct networks_rule rule = {.origin = NETWORKS_OPERATOR};
-    for (size_t i = 0; i < ARRAY_LEN(lists); i++)
-        for (size_t k = 0; k < lists[i].texts->count; k++) {
-            TRY(prefix_parse(lists[i].texts->items[k], &rule.network, NULL));
-            rule.action = lists[i].action;
-            if (memcmp(&rule.network, network, sizeof *network) == 0)
-                return networks_put(g->networks, &rule);
-        }
-    return ERR_NOT_FOUND;
-}
-
-static RESULT take_back(struct guard *g, const struct prefix *network)
-{
-    enum err e = networks_remove(g->networks, network, NETWORKS_OPERATOR);
-    if (e == OK || e == ERR_NOT_FOUND)
-        e = put_configured(g, network);
-    return e == ERR_NOT_FOUND ? OK : e;
-}
-
 RESULT guard_refresh(struct guard *g, struct store *reader, const struct row_keys *keys, const struct prefix *network,
                      struct arena *arena)
 {
@@ -130,9 +102,9 @@ RESULT guard_refresh(struct guard *g, struct store *reader, const struct row_key
     if (e == OK)
         e = networks_put(g->networks, &kept.rule);
     else if (e == ERR_NOT_FOUND)
-        e = take_back(g, network);
+        e = networks_remove(g->networks, network, NETWORKS_OPERATOR);
     pthread_mutex_unlock(&g->refreshing);
-    return e;
+    return e == ERR_NOT_FOUND ? OK : e; /* nothing is said of it, here as there */
 }
 
 RESULT guard_admits(const struct guard *g, const struct address *from, uint64_t now_ms)

@@ -99,11 +99,12 @@ static int feed_of(const struct trie_item *i, const struct networks_feeds *feeds
 
 static bool operator_says(const struct trie_item *i, uint64_t now_ms, struct networks_rule *ret)
 {
-    if (i->operator_says == NETWORKS_UNSAID || !lasts(i->operator_ends, now_ms))
+    bool now = i->operator_says != NETWORKS_UNSAID && lasts(i->operator_ends, now_ms);
+    if (!now && i->configured == NETWORKS_UNSAID)
         return false;
-    ret->action = i->operator_says;
-    ret->origin = NETWORKS_OPERATOR;
-    ret->ends_ms = i->operator_ends;
+    ret->action = now ? i->operator_says : i->configured;
+    ret->origin = now ? NETWORKS_OPERATOR : NETWORKS_CONFIGURED;
+    ret->ends_ms = now ? i->operator_ends : 0;
     return true;
 }
 
@@ -159,24 +160,36 @@ void networks_look_up(struct networks *n, const struct address *a, uint64_t now_
 
 static bool says_nothing(const struct trie_item *i)
 {
-    return i->operator_says == NETWORKS_UNSAID && !i->automatic && !i->feeds;
+    return i->operator_says == NETWORKS_UNSAID && i->configured == NETWORKS_UNSAID && !i->automatic && !i->feeds;
+}
+
+/* by: 1, or -1 for one that is no more. */
+static void count(struct networks_count *c, const struct trie_item *i, size_t by)
+{
+    c->automatic += i->automatic ? by : 0;
+    c->let_in += i->operator_says == NETWORKS_ALLOW ? by : 0;
+    c->kept_out += i->operator_says == NETWORKS_BLOCK ? by : 0;
+    c->configured_let_in += i->configured == NETWORKS_ALLOW ? by : 0;
+    c->configured_kept_out += i->configured == NETWORKS_BLOCK ? by : 0;
 }
 
 RESULT networks_change(struct networks *n, bool six, const struct trie_item *old, const struct trie_item *made)
 {
     struct trie *t = networks_trie(n, six);
-    bool was_automatic = old && old->automatic;
-    size_t automatic = n->automatic + made->automatic - was_automatic;
+    struct networks_count counted = n->count;
+    if (old)
+        count(&counted, old, (size_t)-1);
+    count(&counted, made, 1);
     if (!old && says_nothing(made))
         return OK;
     if ((!old && n->four.items + n->six.items >= NETWORKS_MAX) ||
-        (made->automatic && automatic > NETWORKS_AUTOMATIC_MAX))
+        (made->automatic && counted.automatic > NETWORKS_AUTOMATIC_MAX))
         return ERR_LIMIT_REACHED;
     if (says_nothing(made))
         TRY(trie_remove(t, trie_key_of(made), made->bits, &n->bin));
     else
         TRY(trie_put(t, made, &n->bin));
-    n->automatic = automatic;
+    n->count = counted;
     return OK;
 }
 
@@ -192,7 +205,9 @@ static const struct trie_item *copy_of(struct networks *n, const struct prefix *
 
 static void say(struct trie_item *i, const struct networks_rule *rule)
 {
-    if (rule->origin == NETWORKS_OPERATOR) {
+    if (rule->origin == NETWORKS_CONFIGURED) {
+        i->configured = (uint8_t)rule->action;
+    } else if (rule->origin == NETWORKS_OPERATOR) {
         i->operator_says = (uint8_t)rule->action;
         i->operator_ends = rule->ends_ms;
     } else {
@@ -203,10 +218,11 @@ static void say(struct trie_item *i, const struct networks_rule *rule)
 
 RESULT networks_put(struct networks *n, const struct networks_rule *rule)
 {
-    bool good = rule->origin == NETWORKS_OPERATOR
-                    ? rule->action == NETWORKS_ALLOW || rule->action == NETWORKS_BLOCK
-                    : rule->origin == NETWORKS_AUTOMATIC && rule->action == NETWORKS_BLOCK;
-    if (!good)
+    bool allows = rule->origin == NETWORKS_OPERATOR || rule->origin == NETWORKS_CONFIGURED;
+    bool blocks = allows || rule->origin == NETWORKS_AUTOMATIC;
+    bool ends = rule->origin != NETWORKS_CONFIGURED;
+    if (!(rule->action == NETWORKS_BLOCK ? blocks : rule->action == NETWORKS_ALLOW && allows) ||
+        (rule->ends_ms && !ends))
         return ERR_BAD_VALUE;
     struct trie_item made;
     networks_lock(n);
@@ -223,9 +239,11 @@ RESULT networks_remove(struct networks *n, const struct prefix *network, enum ne
     enum err e = ERR_NOT_FOUND;
     networks_lock(n);
     const struct trie_item *old = copy_of(n, network, &made);
-    bool there = origin == NETWORKS_OPERATOR ? made.operator_says != NETWORKS_UNSAID
-                                             : origin == NETWORKS_AUTOMATIC && made.automatic;
-    if (there) {
+    const bool there[] = {[NETWORKS_OPERATOR] = made.operator_says != NETWORKS_UNSAID,
+                          [NETWORKS_AUTOMATIC] = made.automatic,
+                          [NETWORKS_FEED] = false,
+                          [NETWORKS_CONFIGURED] = made.configured != NETWORKS_UNSAID};
+    if (there[origin]) {
         say(&made, &(struct networks_rule){.origin = origin});
         e = networks_change(n, !prefix_is_ipv4(network), old, &made);
     }
@@ -233,68 +251,62 @@ RESULT networks_remove(struct networks *n, const struct prefix *network, enum ne
     return e;
 }
 
-RESULT networks_put_defaults(struct networks *n)
+/* --- what has ended */
+
+/* What one of the two said of it, if that has ended. */
+static bool ended_of(const struct trie_item *i, bool six, enum networks_origin origin, uint64_t now_ms,
+                     struct networks_rule *ret)
 {
-    static const char *const inside[] = {"127.0.0.0/8",    "10.0.0.0/8", "172.16.0.0/12",
-                                         "192.168.0.0/16", "::1",        "fc00::/7"};
-    struct networks_rule rule = {.action = NETWORKS_ALLOW, .origin = NETWORKS_OPERATOR};
-    for (size_t i = 0; i < ARRAY_LEN(inside); i++) {
-        TRY(prefix_parse(view_str(inside[i]), &rule.network, NULL));
-        TRY(networks_put(n, &rule));
-    }
-    return OK;
+    bool automatic = origin == NETWORKS_AUTOMATIC;
+    struct networks_rule r = {.action = automatic ? NETWORKS_BLOCK : i->operator_says,
+                              .origin = origin,
+                              .ends_ms = automatic ? i->automatic_ends : i->operator_ends};
+    if ((automatic ? !i->automatic : i->operator_says == NETWORKS_UNSAID) || lasts(r.ends_ms, now_ms))
+        return false;
+    r.network = networks_prefix(i, six);
+    *ret = r;
+    return true;
 }
 
-/* --- the sweep */
-
-static bool sweep_one(struct networks *n, bool six, const struct trie_item *i, uint64_t now_ms)
+/* The next batch behind the place where the last look ended; 0 where a tree ends. */
+static size_t look_batch(struct networks *n, uint64_t now_ms, size_t max, struct networks_rule *ret, size_t *found)
 {
-    struct trie_item left = *i;
-    if (!lasts(i->operator_ends, now_ms))
-        left.operator_says = NETWORKS_UNSAID, left.operator_ends = 0;
-    if (!lasts(i->automatic_ends, now_ms))
-        left.automatic = false, left.automatic_ends = 0;
-    bool ended = left.operator_says != i->operator_says || left.automatic != i->automatic;
-    return ended && networks_change(n, six, i, &left) == OK; /* without memory the next round tries again */
-}
-
-/* The next batch behind the place where the sweep is; 0 where a tree ends. */
-static size_t sweep_batch(struct networks *n, uint64_t now_ms, size_t max, size_t *ret_out)
-{
+    static const enum networks_origin origins[] = {NETWORKS_OPERATOR, NETWORKS_AUTOMATIC};
     const struct trie_item *items[NETWORKS_BATCH];
-    size_t out = 0, count = trie_after(networks_trie(n, n->swept_six), n->sweeping ? &n->swept : NULL, items,
-                                       max < NETWORKS_BATCH ? max : NETWORKS_BATCH);
-    n->sweeping = count > 0;
+    size_t count = trie_after(networks_trie(n, n->ended_six), n->ended_goes_on ? &n->ended_after : NULL, items,
+                              max < NETWORKS_BATCH ? max : NETWORKS_BATCH);
+    n->ended_goes_on = count > 0;
     if (count)
-        n->swept = *items[count - 1];
+        n->ended_after = *items[count - 1];
     for (size_t i = 0; i < count; i++)
-        out += sweep_one(n, n->swept_six, items[i], now_ms);
+        for (size_t k = 0; k < ARRAY_LEN(origins); k++)
+            *found += ended_of(items[i], n->ended_six, origins[k], now_ms, &ret[*found]);
     if (!count)
-        n->swept_six = !n->swept_six;
-    *ret_out += out;
+        n->ended_six = !n->ended_six;
     return count;
 }
 
-size_t networks_sweep(struct networks *n, uint64_t now_ms, size_t max)
+size_t networks_ended(struct networks *n, uint64_t now_ms, size_t max, struct networks_rule *ret, size_t room)
 {
-    size_t out = 0;
-    for (int ends = 0; max > 0 && ends < 2;) {
+    size_t found = 0;
+    for (int ends = 0; max > 0 && ends < 2 && room - found >= 2;) {
+        size_t at_once = (room - found) / 2; /* two rules of one prefix may have ended */
         networks_lock(n);
-        size_t seen = sweep_batch(n, now_ms, max, &out);
+        size_t seen = look_batch(n, now_ms, max < at_once ? max : at_once, ret, &found);
         networks_unlock(n);
         max -= seen;
         ends += seen == 0;
     }
-    return out;
+    return found;
 }
 
 struct networks_count networks_count(struct networks *n)
 {
     networks_lock(n);
-    struct networks_count c = {.prefixes = n->four.items + n->six.items,
-                               .automatic = n->automatic,
-                               .feeds = (size_t)__builtin_popcount(atomic_load(&n->feeds)->active),
-                               .bytes = n->four.bytes + n->six.bytes};
+    struct networks_count c = n->count;
+    c.prefixes = n->four.items + n->six.items;
+    c.feeds = (size_t)__builtin_popcount(atomic_load(&n->feeds)->active);
+    c.bytes = n->four.bytes + n->six.bytes;
     networks_unlock(n);
     return c;
 }

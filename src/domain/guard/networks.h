@@ -1,9 +1,11 @@
 /* Networks that are let in or kept out (GRD-2), for an address the answer of the longest prefix. Look-ups never wait;
  * all calls from any thread.
  *
- * Who says something of a prefix is kept apart: the operator, Holdfast itself (automatic), and up to 31 feeds. What the
- * operator said comes first: his longest prefix decides, and only where he said nothing, the longest prefix of the
- * others, which can only block. So no feed and no automatic block shuts out what the operator lets in.
+ * Who says something of a prefix is kept apart: the operator at run time, his configuration, Holdfast itself
+ * (automatic), and up to 31 feeds. What the operator said comes first, the configuration's as well: his longest prefix
+ * decides, what he said at run time of a prefix instead of what his configuration says of the same one, until it ends.
+ * Only where he said nothing, the longest prefix of the others counts, which can only block. So no feed and no
+ * automatic block shuts out what the operator lets in.
  *
  * Memory: 40 bytes for each prefix and its part of the nodes above it; for a million random ones about 80 bytes each
  * with the allocator's own (docs/performance.md), and 1 MiB for the first level. NETWORKS_MAX prefixes at most. */
@@ -22,7 +24,7 @@
 #define NETWORKS_BLOCK_MS      86400000u /* how long a block lasts if nothing else is said */
 
 enum networks_action { NETWORKS_UNSAID, NETWORKS_ALLOW, NETWORKS_BLOCK };
-enum networks_origin { NETWORKS_OPERATOR, NETWORKS_AUTOMATIC, NETWORKS_FEED };
+enum networks_origin { NETWORKS_OPERATOR, NETWORKS_AUTOMATIC, NETWORKS_FEED, NETWORKS_CONFIGURED };
 
 /* What one of them said. */
 struct networks_rule {
@@ -37,30 +39,32 @@ struct networks;
 RESULT networks_new(struct networks **ret); /* empty */
 void networks_free(struct networks *n);     /* nobody uses it any more */
 
-/* The networks that are let in if nothing else is said: 127.0.0.0/8, 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, ::1 and
- * fc00::/7, as the operator's. */
-RESULT networks_put_defaults(struct networks *n);
-
 /* The rule that decides; action NETWORKS_UNSAID, and nothing else in it, where there is none. One that has ended at
  * now_ms counts no more, also before it is swept. */
 void networks_look_up(struct networks *n, const struct address *a, uint64_t now_ms, struct networks_rule *ret);
 
-/* Of the operator, or automatic: a block. Instead of what the same one said of the same prefix. ERR_BAD_VALUE: of a
- * feed, an automatic one that does not block, or no action; ERR_LIMIT_REACHED, ERR_NO_MEMORY. */
+/* Of the operator, of the configuration (which never ends), or automatic: a block. Instead of what the same one said of
+ * the same prefix. ERR_BAD_VALUE: of a feed, an automatic one that does not block, or no action; ERR_LIMIT_REACHED,
+ * ERR_NO_MEMORY. */
 RESULT networks_put(struct networks *n, const struct networks_rule *rule);
 RESULT networks_remove(struct networks *n, const struct prefix *network,
                        enum networks_origin origin); /* ERR_NOT_FOUND */
 
-/* Takes out what has ended; looks at up to max prefixes, and goes on there with the next call. How many it took out. */
-size_t networks_sweep(struct networks *n, uint64_t now_ms, size_t max);
+/* Finds what the operator or Holdfast said and what has ended at now_ms, up to `room` rules; looks at up to max
+ * prefixes, and goes on there with the next call. They stay, since a clock can jump back: networks_remove takes them
+ * out. */
+size_t networks_ended(struct networks *n, uint64_t now_ms, size_t max, struct networks_rule *ret, size_t room);
 
 /* All rules, also those that have ended and are not swept yet; those of one prefix one after the other. visit returns
  * false to stop, and may change n. What changes meanwhile may be missed. */
 void networks_each(struct networks *n, bool (*visit)(void *context, const struct networks_rule *rule), void *context);
 
+/* Also what has ended and was not taken out yet. */
 struct networks_count {
     size_t prefixes, automatic, feeds;
-    size_t bytes; /* without the allocator's own, 8 for each piece */
+    size_t let_in, kept_out;                       /* by the operator at run time */
+    size_t configured_let_in, configured_kept_out; /* by his configuration */
+    size_t bytes;                                  /* without the allocator's own, 8 for each piece */
 };
 struct networks_count networks_count(struct networks *n);
 
@@ -91,9 +95,6 @@ extern const struct entity networks_row_entity;
 /* network borrows from text. */
 struct networks_row networks_row_of(const struct networks_rule *rule, char text[static PREFIX_TEXT_SIZE]);
 RESULT networks_row_rule(const struct networks_row *row, struct networks_rule *ret); /* ERR_MALFORMED, ERR_BAD_VALUE */
-/* All of them in one piece: for each a u32 length and its entity; and back, without those that have ended. */
-void networks_save(struct networks *n, struct writer *w);
-RESULT networks_restore(struct networks *n, struct view saved, uint64_t now_ms);
 
 AUTO_DEFINE(struct networks *, networks_free);
 

@@ -24,11 +24,11 @@ struct networks {
     struct trie four, six;
     struct rcu_bin bin;
     struct networks_feeds *_Atomic feeds;
-    uint32_t taken;  /* slots that are in force or being filled */
-    uint32_t soiled; /* slots that are neither, but bits of theirs may be left */
-    size_t automatic;
-    struct trie_item swept; /* the last one that the sweep looked at */
-    bool swept_six, sweeping;
+    uint32_t taken;               /* slots that are in force or being filled */
+    uint32_t soiled;              /* slots that are neither, but bits of theirs may be left */
+    struct networks_count count;  /* automatic, and what the operator says; the rest is counted elsewhere */
+    struct trie_item ended_after; /* the last one that networks_ended looked at */
+    bool ended_six, ended_goes_on;
 };
 
 struct trie *networks_trie(struct networks *n, bool six);

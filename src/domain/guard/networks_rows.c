@@ -2,11 +2,8 @@
 
 #include "base/fields.h"
 
-#define ROW_MAX   256
-#define PLAIN_MAX (256u * 1024 * 1024)
-
 static const char *const action_names[] = {"none", "allow", "block", NULL};
-static const char *const origin_names[] = {"operator", "automatic", "feed", NULL};
+static const char *const origin_names[] = {"operator", "automatic", "feed", "configuration", NULL};
 
 static bool is_prefix(struct view text)
 {
@@ -58,6 +55,11 @@ static bool tell(const struct each *e, const struct trie_item *i, const struct n
         .network = networks_prefix(i, six), .action = i->operator_says, .ends_ms = i->operator_ends};
     if (i->operator_says != NETWORKS_UNSAID && !e->visit(e->context, &r))
         return false;
+    r.action = i->configured;
+    r.origin = NETWORKS_CONFIGURED;
+    r.ends_ms = 0;
+    if (i->configured != NETWORKS_UNSAID && !e->visit(e->context, &r))
+        return false;
     r.action = NETWORKS_BLOCK;
     r.origin = NETWORKS_AUTOMATIC;
     r.ends_ms = i->automatic_ends;
@@ -106,50 +108,4 @@ void networks_each(struct networks *n, bool (*visit)(void *context, const struct
     const struct each e = {visit, context};
     if (each_of(n, false, &e))
         (void)each_of(n, true, &e);
-}
-
-/* --- one piece */
-
-static bool save_one(void *context, const struct networks_rule *rule)
-{
-    struct writer *w = context;
-    char text[PREFIX_TEXT_SIZE];
-    uint8_t bytes[ROW_MAX];
-    struct writer one = writer_fixed(bytes, sizeof bytes);
-    struct networks_row row = networks_row_of(rule, text);
-    if (rule->origin == NETWORKS_FEED)
-        return true;
-    enum err e = entity_encode(&networks_row_entity, &row, &one);
-    if (e != OK && w->failed == OK)
-        w->failed = e;
-    writer_var(w, writer_view_of(&one));
-    return w->failed == OK;
-}
-
-void networks_save(struct networks *n, struct writer *w)
-{
-    networks_each(n, save_one, w);
-}
-
-static RESULT restore_one(struct networks *n, struct view bytes, uint64_t now_ms, struct arena *arena)
-{
-    struct networks_row row;
-    struct networks_rule rule;
-    TRY(entity_decode(&networks_row_entity, bytes, arena, &row));
-    TRY(networks_row_rule(&row, &rule));
-    return rule.ends_ms == 0 || now_ms < rule.ends_ms ? networks_put(n, &rule) : OK;
-}
-
-RESULT networks_restore(struct networks *n, struct view saved, uint64_t now_ms)
-{
-    struct reader r = reader_new(saved);
-    AUTO(arena_free) struct arena *arena = NULL;
-    TRY(arena_new(4096, PLAIN_MAX, &arena));
-    while (r.left) {
-        struct view one;
-        TRY(reader_var(&r, ROW_MAX, &one));
-        TRY(restore_one(n, one, now_ms, arena));
-        arena_reset(arena);
-    }
-    return OK;
 }

@@ -23,6 +23,7 @@ struct trie_item {
     uint64_t hi, lo; /* the key; zero beyond bits */
     uint8_t bits;
     uint8_t operator_says; /* enum networks_action */
+    uint8_t configured;    /* likewise */
     bool automatic;
     uint32_t feeds;                         /* one bit for each feed that lists it */
     uint64_t operator_ends, automatic_ends; /* milliseconds since 1970; 0: never */

@@ -71,6 +71,16 @@ static struct networks_feed_report feed(struct networks *n, const char *name, co
     return r;
 }
 
+/* What was said and has ended, as the sweep takes it out; looks at up to max prefixes. */
+static size_t take_out(struct networks *n, uint64_t now, size_t max)
+{
+    struct networks_rule ended[512];
+    size_t count = networks_ended(n, now, max, ended, ARRAY_LEN(ended));
+    for (size_t i = 0; i < count; i++)
+        (void)!networks_remove(n, &ended[i].network, ended[i].origin); /* another thread may have been faster */
+    return count;
+}
+
 /* --- who decides */
 
 static void test_the_longest_prefix_decides(void **state)
@@ -103,28 +113,13 @@ static void test_the_longest_prefix_decides(void **state)
     assert_string_equal(text, "::/0");
 }
 
-static void test_default_networks(void **state)
-{
-    static const char *const in[] = {"127.0.0.1",  "127.255.255.255", "10.1.2.3",
-                                     "172.16.0.1", "172.31.255.255",  "192.168.255.1",
-                                     "::1",        "fc00::1",         "fdff::1"};
-    static const char *const out[] = {"126.255.255.255", "128.0.0.0", "11.0.0.0", "172.15.255.255", "172.32.0.0",
-                                      "192.169.0.0",     "::",        "::2",      "fe00::",         "8.8.8.8"};
-    (void)state;
-    AUTO(networks_free) struct networks *n = made();
-    assert_int_equal(networks_put_defaults(n), OK);
-    for (size_t i = 0; i < ARRAY_LEN(in); i++)
-        assert_int_equal(action(n, in[i]), NETWORKS_ALLOW);
-    for (size_t i = 0; i < ARRAY_LEN(out); i++)
-        assert_int_equal(action(n, out[i]), NETWORKS_UNSAID);
-}
-
 /* A feed that lists private networks, or a block that Holdfast made itself, must not shut the operator out. */
 static void test_the_operator_comes_first(void **state)
 {
     (void)state;
     AUTO(networks_free) struct networks *n = made();
-    assert_int_equal(networks_put_defaults(n), OK);
+    allow(n, "10.0.0.0/8");
+    assert_int_equal(put(n, "192.168.0.0/16", NETWORKS_ALLOW, NETWORKS_CONFIGURED, 0), OK);
     block_automatic(n, "10.0.0.7", 0);
     feed(n, "bogons", "10.0.0.0/8\n192.168.1.1\n203.0.113.0/24\n");
     assert_int_equal(action(n, "10.0.0.7"), NETWORKS_ALLOW);
@@ -182,18 +177,41 @@ static void test_a_block_ends_by_itself(void **state)
     assert_int_equal(look(n, "203.0.113.7", NOW + 2 * HOUR).action, NETWORKS_UNSAID);
     block_automatic(n, "203.0.113.7", NOW + 3 * HOUR); /* again, for longer */
     assert_int_equal(look(n, "203.0.113.7", NOW + 2 * HOUR).ends_ms, NOW + 3 * HOUR);
-    assert_int_equal(networks_sweep(n, NOW + 2 * HOUR, 100), 2);
+    assert_int_equal(take_out(n, NOW + 2 * HOUR, 100), 2);
     assert_int_equal(networks_count(n).prefixes, 1);
     assert_int_equal(networks_count(n).automatic, 1);
-    assert_int_equal(networks_sweep(n, NOW + 3 * HOUR, 100), 1);
+    assert_int_equal(take_out(n, NOW + 3 * HOUR, 100), 1);
     assert_int_equal(networks_count(n).prefixes, 0);
 }
 
-/* A sweep with little to do at a time comes by everywhere, and takes nothing that lasts. */
-static void test_the_sweep_comes_round(void **state)
+/* What is said at run time for a while hides what the configuration says of the same network; not a moment longer. */
+static void test_the_configuration_holds_again(void **state)
 {
     (void)state;
     AUTO(networks_free) struct networks *n = made();
+    const struct prefix p = prefix_of("10.9.0.0/16");
+    assert_int_equal(put(n, "10.0.0.0/8", NETWORKS_ALLOW, NETWORKS_CONFIGURED, 0), OK);
+    assert_int_equal(put(n, "10.9.0.0/16", NETWORKS_BLOCK, NETWORKS_CONFIGURED, 0), OK);
+    assert_int_equal(put(n, "10.9.0.0/16", NETWORKS_BLOCK, NETWORKS_CONFIGURED, NOW), ERR_BAD_VALUE);
+    assert_int_equal(put(n, "10.9.0.0/16", NETWORKS_ALLOW, NETWORKS_OPERATOR, NOW + HOUR), OK);
+    assert_int_equal(look(n, "10.9.0.1", NOW).action, NETWORKS_ALLOW);
+    struct networks_rule r = look(n, "10.9.0.1", NOW + HOUR);
+    assert_true(r.action == NETWORKS_BLOCK && r.origin == NETWORKS_CONFIGURED && r.ends_ms == 0);
+    struct networks_count c = networks_count(n);
+    assert_true(c.let_in == 1 && c.kept_out == 0 && c.configured_let_in == 1 && c.configured_kept_out == 1);
+    assert_int_equal(networks_remove(n, &p, NETWORKS_OPERATOR), OK);
+    assert_int_equal(look(n, "10.9.0.1", NOW).action, NETWORKS_BLOCK);
+    assert_int_equal(networks_count(n).let_in, 0);
+    assert_int_equal(networks_remove(n, &p, NETWORKS_CONFIGURED), OK);
+    assert_int_equal(look(n, "10.9.0.1", NOW).action, NETWORKS_ALLOW);
+}
+
+/* With little to do at a time it comes by everywhere, finds nothing that lasts, and takes nothing out by itself. */
+static void test_what_has_ended_is_found(void **state)
+{
+    (void)state;
+    AUTO(networks_free) struct networks *n = made();
+    struct networks_rule few[6];
     char text[64];
     for (unsigned i = 0; i < 3000; i++) {
         (void)snprintf(text, sizeof text, i % 2 ? "10.%u.%u.0/24" : "2001:db8:%x:%x::/64", i / 200, i % 200);
@@ -201,11 +219,20 @@ static void test_the_sweep_comes_round(void **state)
     }
     size_t out = 0, rounds = 0;
     for (; out < 2000 && rounds < 200; rounds++)
-        out += networks_sweep(n, NOW + HOUR, 100);
+        out += take_out(n, NOW + HOUR, 100);
     assert_int_equal(out, 2000);
     assert_in_range(rounds, 20, 64);
-    assert_int_equal(networks_sweep(n, NOW + HOUR, 10000), 0);
+    assert_int_equal(take_out(n, NOW + HOUR, 10000), 0);
     assert_int_equal(networks_count(n).automatic, 1000);
+    for (unsigned i = 0; i < 8; i++) {
+        (void)snprintf(text, sizeof text, "192.0.2.%u", i);
+        block_automatic(n, text, NOW + HOUR);
+        assert_int_equal(put(n, text, NETWORKS_ALLOW, NETWORKS_OPERATOR, NOW + HOUR), OK);
+    }
+    for (rounds = 0, out = 0; out < 16 && rounds < 2000; rounds++) /* more than there is room for at once */
+        out += networks_ended(n, NOW + HOUR, 100, few, ARRAY_LEN(few));
+    assert_int_equal(out, 16);
+    assert_int_equal(networks_count(n).let_in, 8);
 }
 
 /* --- feeds */
@@ -292,32 +319,25 @@ static void test_feeds_are_limited(void **state)
 
 /* --- rows */
 
-static void test_what_was_said_survives_a_restart(void **state)
+/* What a row says is what was put, and a row of a feed, or of the configuration, is none. */
+static void test_a_row_says_what_was_said(void **state)
 {
     (void)state;
     AUTO(networks_free) struct networks *n = made();
-    AUTO(networks_free) struct networks *again = made();
-    AUTO_WRITER w = writer_new(1u << 20);
-    assert_int_equal(networks_put_defaults(n), OK);
-    block_automatic(n, "203.0.113.7", NOW + HOUR);
-    block_automatic(n, "203.0.113.8", NOW + 1);
-    block(n, "203.0.113.7");
-    block(n, "2001:db8::/33");
-    feed(n, "f", "198.51.100.1\n");
-    networks_save(n, &w);
-    assert_int_equal(writer_done(&w), OK);
-    assert_int_equal(networks_restore(again, writer_view_of(&w), NOW + 1), OK);
-    assert_int_equal(networks_count(again).prefixes, 8); /* without what has ended, and without the feed's */
-    assert_int_equal(action(again, "10.0.0.1"), NETWORKS_ALLOW);
-    assert_int_equal(action(again, "2001:db8::1"), NETWORKS_BLOCK);
-    assert_int_equal(action(again, "2001:db8:8000::1"), NETWORKS_UNSAID);
-    assert_int_equal(look(again, "203.0.113.7", NOW).origin, NETWORKS_OPERATOR);
-    const struct prefix p = prefix_of("203.0.113.7");
-    assert_int_equal(networks_remove(again, &p, NETWORKS_OPERATOR), OK);
-    assert_int_equal(look(again, "203.0.113.7", NOW).ends_ms, NOW + HOUR);
-    struct view cut = writer_view_of(&w);
-    cut.len--;
-    assert_int_not_equal(networks_restore(again, cut, NOW), OK);
+    struct networks_rule r = {.network = prefix_of("2001:db8::/33"),
+                              .action = NETWORKS_BLOCK,
+                              .origin = NETWORKS_AUTOMATIC,
+                              .ends_ms = NOW + HOUR},
+                         back = {0};
+    char text[PREFIX_TEXT_SIZE];
+    struct networks_row row = networks_row_of(&r, text);
+    assert_int_equal(networks_row_rule(&row, &back), OK);
+    assert_int_equal(networks_put(n, &back), OK);
+    assert_int_equal(look(n, "2001:db8::1", NOW).ends_ms, NOW + HOUR);
+    for (r.origin = NETWORKS_FEED; r.origin <= NETWORKS_CONFIGURED; r.origin++) {
+        row = networks_row_of(&r, text);
+        assert_int_equal(networks_row_rule(&row, &back), ERR_BAD_VALUE);
+    }
 }
 
 /* --- against a plain list */
@@ -508,7 +528,7 @@ static void *changer(void *context)
         else
             (void)!networks_remove(s->n, &p, NETWORKS_AUTOMATIC);
         if (i % 100 == 0)
-            networks_sweep(s->n, NOW, 300);
+            take_out(s->n, NOW, 300);
     }
     return NULL;
 }
@@ -545,12 +565,12 @@ static void test_readers_see_whole_changes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_the_longest_prefix_decides),       cmocka_unit_test(test_default_networks),
-        cmocka_unit_test(test_the_operator_comes_first),         cmocka_unit_test(test_each_takes_back_his_own),
-        cmocka_unit_test(test_a_block_ends_by_itself),           cmocka_unit_test(test_the_sweep_comes_round),
-        cmocka_unit_test(test_a_feed_is_replaced_as_a_whole),    cmocka_unit_test(test_a_bad_feed_changes_nothing),
-        cmocka_unit_test(test_a_feed_that_is_not_renewed_ends),  cmocka_unit_test(test_feeds_are_limited),
-        cmocka_unit_test(test_what_was_said_survives_a_restart), cmocka_unit_test(test_it_says_what_a_plain_list_says),
+        cmocka_unit_test(test_the_longest_prefix_decides),      cmocka_unit_test(test_the_configuration_holds_again),
+        cmocka_unit_test(test_the_operator_comes_first),        cmocka_unit_test(test_each_takes_back_his_own),
+        cmocka_unit_test(test_a_block_ends_by_itself),          cmocka_unit_test(test_what_has_ended_is_found),
+        cmocka_unit_test(test_a_feed_is_replaced_as_a_whole),   cmocka_unit_test(test_a_bad_feed_changes_nothing),
+        cmocka_unit_test(test_a_feed_that_is_not_renewed_ends), cmocka_unit_test(test_feeds_are_limited),
+        cmocka_unit_test(test_a_row_says_what_was_said),        cmocka_unit_test(test_it_says_what_a_plain_list_says),
         cmocka_unit_test(test_readers_see_whole_changes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
