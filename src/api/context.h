@@ -47,6 +47,14 @@ struct api_health {
     _Atomic uint64_t commit_failures;
 };
 
+/* Who is told when a block of people or of Holdfast itself begins, lasts longer or shorter than was said before, or is
+ * taken back; not when its time is over. Set before the threads run; called in any of them, after the commit; must not
+ * block. until_ms: milliseconds since 1970; 0: it is not blocked any more; UINT64_MAX: without an end. */
+struct block_listener {
+    void (*changed)(void *context, const struct prefix *network, uint64_t until_ms); /* NULL: nobody */
+    void *context;
+};
+
 struct api_shared {
     const struct config *config;
     const struct clock *clock;
@@ -60,6 +68,7 @@ struct api_shared {
     struct tokens *tokens;         /* keys of access tokens, grants and revocations in memory */
     _Atomic uint64_t applied;      /* rises when users, roles, sessions, keys or tokens were changed in memory */
     struct guard *guard;           /* rules of the verdict (domain/guard/guard.h) */
+    struct block_listener on_block;
     struct passwords *passwords;   /* the pool of threads for Argon2id (api/passwords.h) */
     struct passkey_site *passkeys; /* whose they are, and the open challenges (api/passkey.h) */
     uint8_t installation[INSTALLATION_SIZE];

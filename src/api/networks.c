@@ -1,4 +1,5 @@
 /* What the operator says of networks at run time: which the guard keeps out, and which it lets in. */
+#include "api/blocks.h"
 #include "api/people.h"
 #include "api/routes.h"
 #include "base/fields.h"
@@ -143,8 +144,7 @@ static enum http_outcome test_get(struct http_request *req)
 
 struct edit {
     struct http_request *req;
-    struct networks_rule rule;
-    struct kept before;
+    struct kept now, before;
     bool gone;
     struct view name; /* "network:192.0.2.0/24" */
 };
@@ -155,7 +155,7 @@ static enum http_outcome edited(struct api_change *c)
     const struct http_request *req = e->req;
     if (c->txn.result != OK)
         return api_change_failed(c);
-    enum err error = guard_refresh(guard_of(req), api_of(req)->reader, people_keys(req), &e->rule.network, req->arena);
+    enum err error = blocks_refresh(api_of(req), &e->now.rule.network, req->arena);
     return error == OK ? http_answer_empty(e->req, 204) : http_answer_error(e->req, error);
 }
 
@@ -163,7 +163,7 @@ static uint16_t event_of(const struct edit *e)
 {
     if (e->gone)
         return EVENT_NETWORK_FREED;
-    return e->rule.action == NETWORKS_BLOCK ? EVENT_ADDRESS_BLOCKED : EVENT_NETWORK_ALLOWED;
+    return e->now.rule.action == NETWORKS_BLOCK ? EVENT_ADDRESS_BLOCKED : EVENT_NETWORK_ALLOWED;
 }
 
 static RESULT fill(struct edit *e, struct api_change *c)
@@ -175,9 +175,9 @@ static RESULT fill(struct edit *e, struct api_change *c)
     if (e->gone)
         TRY(kept_remove(people_keys(e->req), &e->before, e->req->arena, &change));
     else
-        TRY(kept_put(people_keys(e->req), &e->rule, &e->before, e->req->arena, &change));
-    if (!e->gone && e->rule.ends_ms) {
-        time_format(e->rule.ends_ms, time);
+        TRY(kept_put(people_keys(e->req), &e->now, &e->before, e->req->arena, &change));
+    if (!e->gone && e->now.rule.ends_ms) {
+        time_format(e->now.rule.ends_ms, time);
         writer_printf(&until, "until %s", time);
         TRY(writer_done(&until));
         TRY(arena_copy(e->req->arena, writer_view_of(&until), &what.detail));
@@ -190,7 +190,7 @@ static enum http_outcome commit(struct edit *e)
 {
     struct api_change *c = NULL;
     char text[PREFIX_TEXT_SIZE];
-    prefix_format(&e->rule.network, text);
+    prefix_format(&e->now.rule.network, text);
     enum err error = people_named(e->req->arena, "network:", view_str(text), &e->name);
     if (error == OK)
         error = api_change_new(e->req, &c);
@@ -205,26 +205,27 @@ static enum http_outcome commit(struct edit *e)
 
 static RESULT find(struct edit *e)
 {
-    return kept_get(api_of(e->req)->reader, people_keys(e->req), &e->rule.network, e->req->arena, &e->before);
+    return kept_get(api_of(e->req)->reader, people_keys(e->req), &e->now.rule.network, e->req->arena, &e->before);
 }
 
 static bool holds_caller(const struct edit *e)
 {
     struct address a;
     memcpy(a.b, e->req->peer.address, sizeof a.b);
-    return !e->req->peer.is_unix && prefix_holds(&e->rule.network, &a);
+    return !e->req->peer.is_unix && prefix_holds(&e->now.rule.network, &a);
 }
 
 static RESULT read_put(struct edit *e, struct problem *why)
 {
     struct put q = {0};
     TRY(http_request_entity(e->req, &q, why));
-    TRY(prefix_parse(q.network, &e->rule.network, why));
-    e->rule.action = q.action;
+    TRY(prefix_parse(q.network, &e->now.rule.network, why));
+    e->now.rule.action = q.action;
     uint64_t lasts = q.minutes * MINUTE_MS;
     if (lasts == 0 && q.action == NETWORKS_BLOCK)
         lasts = NETWORKS_BLOCK_MS;
-    e->rule.ends_ms = lasts ? people_now(e->req) + lasts : 0;
+    e->now.since_ms = people_now(e->req);
+    e->now.rule.ends_ms = lasts ? e->now.since_ms + lasts : 0;
     if (q.action == NETWORKS_BLOCK && holds_caller(e))
         return problem_set(why, ERR_BAD_VALUE, "/network", "your own address is in this network");
     return OK;
@@ -239,7 +240,8 @@ static enum http_outcome one_put(struct http_request *req)
     *e = (struct edit){.req = req};
     if (read_put(e, &why) != OK)
         return http_answer_problem(req, &why);
-    if (e->rule.action == NETWORKS_ALLOW && !permission_has(api_caller_of(req)->permissions, PERMISSION_SYSTEM_CONFIG))
+    if (e->now.rule.action == NETWORKS_ALLOW &&
+        !permission_has(api_caller_of(req)->permissions, PERMISSION_SYSTEM_CONFIG))
         return people_refuse(req, "network:", VIEW_STR("allow"), "letting a network in takes system:config");
     enum err error = find(e);
     return error == OK || error == ERR_NOT_FOUND ? commit(e) : http_answer_error(req, error);
@@ -253,7 +255,7 @@ static enum http_outcome one_delete(struct http_request *req)
     if (!e)
         return http_answer_error(req, ERR_NO_MEMORY);
     *e = (struct edit){.req = req, .gone = true};
-    if (http_request_query(req, &q, &why) != OK || prefix_parse(q.network, &e->rule.network, &why) != OK)
+    if (http_request_query(req, &q, &why) != OK || prefix_parse(q.network, &e->now.rule.network, &why) != OK)
         return http_answer_problem(req, &why);
     enum err error = find(e);
     return error == OK ? commit(e) : http_answer_error(req, error);

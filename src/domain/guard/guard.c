@@ -9,6 +9,7 @@ struct guard {
     struct endpoints *endpoints;
     struct often *often;
     struct networks *networks;
+    struct blocks *blocks;
     pthread_mutex_t refreshing;
     bool others; /* are let in */
     size_t proxy_count;
@@ -53,6 +54,8 @@ RESULT guard_new(const struct config_guard *config, const struct random *random,
     if (e == OK)
         e = read_networks(&config->networks, g);
     if (e == OK)
+        e = blocks_new(&g->blocks);
+    if (e == OK)
         e = endpoints_new(config, &g->endpoints);
     if (e == OK)
         e = often_new(config, random, &g->often, why);
@@ -70,6 +73,7 @@ void guard_free(struct guard *g)
     endpoints_free(g->endpoints);
     often_free(g->often);
     networks_free(g->networks);
+    blocks_free(g->blocks);
     pthread_mutex_destroy(&g->refreshing);
     free(g);
 }
@@ -87,32 +91,69 @@ struct networks *guard_networks(const struct guard *g)
     return g->networks;
 }
 
+struct blocks *guard_blocks(const struct guard *g)
+{
+    return g->blocks;
+}
+
+static RESULT end_automatic(struct guard *g, const struct prefix *network)
+{
+    enum err e = networks_remove(g->networks, network, NETWORKS_AUTOMATIC);
+    return e == ERR_NOT_FOUND ? OK : e;
+}
+
+/* What people say of a network is instead of an automatic block of the same one. */
+static RESULT take(void *context, const struct kept *k)
+{
+    struct guard *g = context;
+    TRY(networks_put(g->networks, &k->rule));
+    if (k->rule.origin == NETWORKS_OPERATOR)
+        TRY(end_automatic(g, &k->rule.network));
+    if (k->rule.action == NETWORKS_BLOCK)
+        return blocks_note(g->blocks, k);
+    blocks_drop(g->blocks, &k->rule.network);
+    return OK;
+}
+
 RESULT guard_load(struct guard *g, struct store *reader, const struct row_keys *keys, size_t *ret_damaged,
                   struct problem *why)
 {
-    return kept_load(reader, keys, g->networks, ret_damaged, why);
+    return kept_load(reader, keys, take, g, ret_damaged, why);
+}
+
+static RESULT take_back(struct guard *g, const struct prefix *network)
+{
+    blocks_drop(g->blocks, network);
+    TRY(end_automatic(g, network));
+    enum err e = networks_remove(g->networks, network, NETWORKS_OPERATOR);
+    return e == ERR_NOT_FOUND ? OK : e; /* nothing is said of it, here as there */
 }
 
 RESULT guard_refresh(struct guard *g, struct store *reader, const struct row_keys *keys, const struct prefix *network,
-                     struct arena *arena)
+                     struct arena *arena, struct kept *ret)
 {
-    struct kept kept;
+    struct kept kept = {0};
     pthread_mutex_lock(&g->refreshing);
     enum err e = kept_get(reader, keys, network, arena, &kept);
     if (e == OK)
-        e = networks_put(g->networks, &kept.rule);
+        e = take(g, &kept);
     else if (e == ERR_NOT_FOUND)
-        e = networks_remove(g->networks, network, NETWORKS_OPERATOR);
+        e = take_back(g, network);
     pthread_mutex_unlock(&g->refreshing);
-    return e == ERR_NOT_FOUND ? OK : e; /* nothing is said of it, here as there */
+    if (e == OK)
+        *ret = kept;
+    return e;
 }
 
 RESULT guard_admits(const struct guard *g, const struct address *from, uint64_t now_ms)
 {
     struct networks_rule rule;
     networks_look_up(g->networks, from, now_ms, &rule);
-    if (rule.action == NETWORKS_BLOCK)
+    if (rule.action == NETWORKS_BLOCK) {
+        if (rule.origin != NETWORKS_FEED)
+            blocks_hit(g->blocks, &rule.network);
         return ERR_ADDRESS_BLOCKED;
+    }
     return rule.action == NETWORKS_ALLOW || g->others ? OK : ERR_ADDRESS_NOT_ALLOWED;
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/address.h"
 #include "base/network.h"
+#include "domain/guard/blocks.h"
 #include "domain/guard/endpoints.h"
 #include "domain/guard/kept.h"
 #include "domain/guard/often.h"
@@ -17,13 +18,14 @@ void guard_free(struct guard *g);
 /* May it ask for verdicts, and is it believed what it says of its client? */
 bool guard_is_proxy(const struct guard *g, const struct network_source *from);
 struct networks *guard_networks(const struct guard *g);
-/* What the store has of the operator's rules, at start. */
+struct blocks *guard_blocks(const struct guard *g);
+/* What the store has of rules that were said at run time, at start. */
 RESULT guard_load(struct guard *g, struct store *reader, const struct row_keys *keys, size_t *ret_damaged,
                   struct problem *why);
 /* What the store has of this network now, after a commit, comes into force; without a row, what the configuration says.
- * Any thread: the newest row wins. */
+ * Any thread: the newest row wins. ret: the row; version 0 if there is none. */
 RESULT guard_refresh(struct guard *g, struct store *reader, const struct row_keys *keys, const struct prefix *network,
-                     struct arena *arena);
+                     struct arena *arena, struct kept *ret);
 /* Is it let in at all: ERR_ADDRESS_BLOCKED, ERR_ADDRESS_NOT_ALLOWED. now_ms: since 1970. */
 RESULT guard_admits(const struct guard *g, const struct address *from, uint64_t now_ms);
 const struct endpoints *guard_endpoints(const struct guard *g);

@@ -26,6 +26,17 @@
 enum networks_action { NETWORKS_UNSAID, NETWORKS_ALLOW, NETWORKS_BLOCK };
 enum networks_origin { NETWORKS_OPERATOR, NETWORKS_AUTOMATIC, NETWORKS_FEED, NETWORKS_CONFIGURED };
 
+/* Why Holdfast itself blocks: requests of this address were refused too often, or too many hosts of this network are
+ * blocked. */
+enum networks_reason {
+    NETWORKS_NO_REASON,
+    NETWORKS_CREDENTIALS,
+    NETWORKS_ATTACKS,
+    NETWORKS_LIMITS,
+    NETWORKS_HOSTS,
+    NETWORKS_REASONS
+};
+
 /* What one of them said. */
 struct networks_rule {
     struct prefix network;
@@ -89,10 +100,14 @@ RESULT networks_feed_drop(struct networks *n, const char *name); /* ERR_NOT_FOUN
 struct networks_row {
     struct view network; /* as prefix_format writes it */
     uint8_t action, origin;
-    uint64_t ends_ms;
+    uint64_t ends_ms, since_ms;
+    uint32_t times; /* an automatic block: how often in a row, this one included */
+    uint8_t reason; /* enum networks_reason */
 };
 extern const struct entity networks_row_entity;
-/* network borrows from text. */
+/* As rows and answers have it. */
+extern const char *const networks_reasons[];
+/* network borrows from text; what a rule does not know is left zero. */
 struct networks_row networks_row_of(const struct networks_rule *rule, char text[static PREFIX_TEXT_SIZE]);
 RESULT networks_row_rule(const struct networks_row *row, struct networks_rule *ret); /* ERR_MALFORMED, ERR_BAD_VALUE */
 

@@ -5,6 +5,8 @@
 static const char *const action_names[] = {"none", "allow", "block", NULL};
 static const char *const origin_names[] = {"operator", "automatic", "feed", "configuration", NULL};
 
+const char *const networks_reasons[] = {"none", "credentials", "attacks", "limits", "hosts", NULL};
+
 static bool is_prefix(struct view text)
 {
     struct prefix p;
@@ -20,6 +22,10 @@ static const struct field fields[] = {
     FIELD(3, struct networks_row, origin, ENUM, 0, .flags = FIELD_READ_ONLY | FIELD_PRINT_ZERO, .names = origin_names,
           .doc = "Who said so."),
     FIELD_AS(4, struct networks_row, ends_ms, "ends", TIME, 0, .doc = "When it ends; never if left out."),
+    FIELD_AS(5, struct networks_row, since_ms, "since", TIME, 0, .doc = "When that was said."),
+    FIELD(6, struct networks_row, times, U32, 0,
+          .doc = "Of an automatic block: how often in a row, this one included."),
+    FIELD(7, struct networks_row, reason, ENUM, 0, .names = networks_reasons, .doc = "Of an automatic block."),
 };
 const struct entity networks_row_entity = ENTITY("NetworksRow", 0x0560, 1, struct networks_row, fields);
 
