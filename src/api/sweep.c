@@ -1,4 +1,5 @@
-/* What is over leaves the store: sessions, also those of people who never sign in again, and requests for approval.
+/* What is over leaves the store: sessions and grants, also those of people who never sign in again, and requests for
+ * approval.
  * Thread 0, a look a minute; what can't be committed now is found again at a later look. */
 #include "api/inside.h"
 #include "domain/approvals/requests.h"
@@ -23,10 +24,13 @@ struct kind {
 };
 
 static RESULT fill_sessions(struct job *j, uint64_t now_ms);
+static RESULT fill_grants(struct job *j, uint64_t now_ms);
 static RESULT fill_requests(struct job *j, uint64_t now_ms);
 static void sessions_applied(struct job *j);
+static void grants_applied(struct job *j);
 static const struct kind kinds[] = {
     {fill_sessions, IDENTITY_ENDED_MAX, sessions_applied},
+    {fill_grants, TOKENS_ENDED_MAX, grants_applied},
     {fill_requests, AT_ONCE, NULL},
 };
 
@@ -48,23 +52,31 @@ static struct record *new_record(struct job *j, uint16_t type)
 
 /* --- sessions */
 
-static RESULT fill_sessions(struct job *j, uint64_t now_ms)
+/* One record of how many went. */
+static RESULT record_over(struct job *j, uint16_t event, const char *what)
 {
     AUTO_WRITER detail = writer_new(64);
     struct txn *t = &j->txn;
     struct record *r;
 
-    TRY(identity_end_over(j->sweep->first->shared->identity, now_ms, t->arena, &t->changes, &t->change_count));
     if (t->change_count == 0)
         return ERR_NOT_FOUND;
     t->records = arena_alloc(t->arena, sizeof *t->records);
     if (!t->records)
         return ERR_NO_MEMORY;
-    r = new_record(j, EVENT_SESSION_ENDED);
-    r->what.resource = VIEW_STR("sessions");
+    r = new_record(j, event);
+    r->what.resource = view_str(what);
     writer_printf(&detail, "over: %zu", t->change_count);
     TRY(writer_done(&detail));
     return arena_copy(t->arena, writer_view_of(&detail), &r->what.detail);
+}
+
+static RESULT fill_sessions(struct job *j, uint64_t now_ms)
+{
+    struct txn *t = &j->txn;
+
+    TRY(identity_end_over(j->sweep->first->shared->identity, now_ms, t->arena, &t->changes, &t->change_count));
+    return record_over(j, EVENT_SESSION_ENDED, "sessions");
 }
 
 /* Only memory can be missing: the session stays in the table then, where it is refused as it was. */
@@ -72,6 +84,24 @@ static void sessions_applied(struct job *j)
 {
     for (size_t i = 0; i < j->txn.change_count; i++)
         (void)!identity_applied(j->sweep->first->shared->identity, &j->txn.changes[i]);
+}
+
+/* --- grants */
+
+static RESULT fill_grants(struct job *j, uint64_t now_ms)
+{
+    struct api_shared *s = j->sweep->first->shared;
+    struct txn *t = &j->txn;
+
+    TRY(tokens_end_over(s->tokens, atomic_load(&s->keys), now_ms, t->arena, &t->changes, &t->change_count));
+    return record_over(j, EVENT_TOKEN_GRANTS_OVER, "grants");
+}
+
+/* As with sessions. */
+static void grants_applied(struct job *j)
+{
+    for (size_t i = 0; i < j->txn.change_count; i++)
+        (void)!tokens_applied(j->sweep->first->shared->tokens, &j->txn.changes[i]);
 }
 
 /* --- requests for approval */

@@ -316,18 +316,48 @@ static RESULT view_of(struct http_request *req, const struct grant *g, struct gr
     return hex_of(req->arena, "", g->id, sizeof g->id, &ret->grant);
 }
 
-static RESULT fill_page(struct http_request *req, struct view user, struct grants_page *page)
+static RESULT place_get(struct view text, struct grant_place *ret)
 {
+    uint8_t bytes[GRANT_PLACE_HEX / 2];
+    struct reader r = reader_new(VIEW_OF(bytes));
+
+    if (text.len == 0)
+        return OK;
+    TRY(hex_get(text, bytes, sizeof bytes));
+    TRY(reader_u64(&r, &ret->created_ms));
+    return reader_copy(&r, ret->id, sizeof ret->id);
+}
+
+static RESULT place_put(const struct grant *g, struct arena *arena, struct view *ret)
+{
+    uint8_t bytes[GRANT_PLACE_HEX / 2];
+    struct writer w = writer_fixed(bytes, sizeof bytes);
+
+    writer_u64(&w, g->created_ms);
+    writer_bytes(&w, g->id, sizeof g->id);
+    TRY(writer_done(&w));
+    return hex_of(arena, "", bytes, sizeof bytes, ret);
+}
+
+static RESULT fill_page(struct http_request *req, const struct grants_query *q, struct grants_page *page)
+{
+    size_t limit = q->limit ? q->limit : GRANTS_PAGE_DEFAULT;
+    struct grants_range range = {.user = q->user, .limit = limit + 1, .now_ms = people_now(req)};
     struct entity_list found;
     struct grant_view *out;
 
-    TRY(tokens_grants(tokens_of(req), user, people_now(req), req->arena, &found));
-    out = arena_alloc(req->arena, (found.count + 1) * sizeof *out);
+    TRY(place_get(q->after, &range.after));
+    TRY(tokens_grants(tokens_of(req), &range, req->arena, &found));
+    size_t n = found.count < limit ? found.count : limit;
+    const struct grant *grants = found.items;
+    out = arena_alloc(req->arena, (n + 1) * sizeof *out);
     if (!out)
         return ERR_NO_MEMORY;
-    for (size_t i = 0; i < found.count; i++)
-        TRY(view_of(req, &((const struct grant *)found.items)[i], &out[i]));
-    page->tokens = (struct entity_list){out, found.count};
+    for (size_t i = 0; i < n; i++)
+        TRY(view_of(req, &grants[i], &out[i]));
+    if (found.count > n)
+        TRY(place_put(&grants[n - 1], req->arena, &page->next));
+    page->tokens = (struct entity_list){out, n};
     return OK;
 }
 
@@ -335,7 +365,7 @@ static enum http_outcome list_get(struct http_request *req)
 {
     struct view me = people_caller_name(req);
     struct grants_query q = {0};
-    struct grants_page page;
+    struct grants_page page = {0};
     struct problem why;
     enum err e;
 
@@ -350,7 +380,7 @@ static enum http_outcome list_get(struct http_request *req)
         return http_answer_entity(req, 200, &grants_page_entity, &(struct grants_page){0}); /* an API key has none */
     if (q.all)
         q.user = (struct view){0};
-    e = fill_page(req, q.user, &page);
+    e = fill_page(req, &q, &page);
     return e == OK ? http_answer_entity(req, 200, &grants_page_entity, &page) : http_answer_error(req, e);
 }
 
@@ -378,7 +408,7 @@ static const struct route routes[] = {
           .summary = "End tokens now: one's own, or as an administrator a user's or all since a time", .tag = "tokens",
           .ways = WAYS_ALL, .event = EVENT_TOKEN_REVOKED, .request = &revoke_request_entity, .body_limit = 8192),
     ROUTE(HTTP_GET, "/api/v1/tokens", PERMISSION_AUTHENTICATED, list_get, .name = "token-list",
-          .summary = "What refresh tokens stand for, by age", .tag = "tokens", .ways = WAYS_ALL,
+          .summary = "What refresh tokens stand for, the oldest first", .tag = "tokens", .ways = WAYS_ALL,
           .durability = DURABLE_NONE, .query = &grants_query_entity, .response = &grants_page_entity),
     ROUTE(HTTP_GET, "/.well-known/jwks.json", PERMISSION_PUBLIC, jwks_get, .name = "jwks",
           .summary = "The keys to check access tokens with (RFC 7517)", .tag = "tokens", .durability = DURABLE_NONE,

@@ -27,12 +27,18 @@ struct grant_view {
     bool current;
 };
 struct grants_query {
-    struct view user;
+    struct view user, after;
     bool all;
+    uint32_t limit;
 };
 struct grants_page {
     struct entity_list tokens;
+    struct view next;
 };
+#define GRANTS_PAGE_DEFAULT 100
+#define GRANTS_PAGE_MAX     1000
+/* Where a page ended, for who asks on: the time and the id of its last grant, in hex. */
+#define GRANT_PLACE_HEX (2 * (8 + 16))
 extern const struct entity token_request_entity, refresh_request_entity, token_answer_entity, revoke_request_entity,
     grant_view_entity, grants_query_entity, grants_page_entity;
 

@@ -16,6 +16,13 @@ static bool is_hex_id(struct view v)
     return hex_get(v, id, sizeof id) == OK;
 }
 
+static bool is_place(struct view v)
+{
+    uint8_t place[GRANT_PLACE_HEX / 2];
+
+    return hex_get(v, place, sizeof place) == OK;
+}
+
 static const struct field request_fields[] = {
     FIELD(1, struct token_request, audience, TEXT, TOKEN_AUDIENCE_MAX, .check = is_client, .rule = "printable text",
           .doc = "For whom; left out: for Holdfast itself. Holdfast takes no token for another."),
@@ -76,10 +83,16 @@ const struct entity grant_view_entity = ENTITY("GrantView", 0x0754, 1, struct gr
 static const struct field query_fields[] = {
     FIELD(1, struct grants_query, user, TEXT, USER_NAME_MAX, .doc = "Another user's; needs users:manage."),
     FIELD(2, struct grants_query, all, BOOL, 0, .doc = "Everybody's; needs users:manage."),
+    FIELD(3, struct grants_query, after, TEXT, GRANT_PLACE_HEX, .check = is_place, .rule = "48 hex digits",
+          .doc = "What next of the page before said."),
+    FIELD(4, struct grants_query, limit, U32, GRANTS_PAGE_MAX, .doc = "At most so many; 100 if left out."),
 };
 const struct entity grants_query_entity = ENTITY("GrantQuery", 0x0755, 1, struct grants_query, query_fields);
 
 static const struct field page_fields[] = {
-    FIELD(1, struct grants_page, tokens, LIST, 1000, .flags = FIELD_PRINT_ZERO, .nested = &grant_view_entity),
+    FIELD(1, struct grants_page, tokens, LIST, GRANTS_PAGE_MAX, .flags = FIELD_PRINT_ZERO,
+          .nested = &grant_view_entity),
+    FIELD(2, struct grants_page, next, TEXT, GRANT_PLACE_HEX,
+          .doc = "Send it as after for the next page; missing at the end."),
 };
 const struct entity grants_page_entity = ENTITY("GrantPage", 0x0756, 1, struct grants_page, page_fields);

@@ -434,7 +434,8 @@ const struct cli_command command_table[] = {
                     VALUE("life", DURATION, "TIME", "how long, if shorter than the longest that is configured")),
             NO_ARGUMENTS, "holdfast token create --client grafana --life 10m"),
     COMMAND("token list", tokens_list, COMMAND_API, "what refresh tokens stand for", NULL,
-            OPTIONS(VALUE("user", TEXT, "NAME", "of this user"), FLAG("all", 0, "of everybody")), NO_ARGUMENTS, NULL),
+            OPTIONS(VALUE("user", TEXT, "NAME", "of this user"), FLAG("all", 0, "of everybody"), PAGE), NO_ARGUMENTS,
+            NULL),
     COMMAND(
         "token revoke", tokens_end_now, CHANGES | COMMAND_ASKS, "end tokens now",
         "Without an option: what came from this session. --issued-since is for a host that was broken into: it ends "

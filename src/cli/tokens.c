@@ -86,6 +86,8 @@ RESULT tokens_list(struct cli *c)
     writer_str(&address, TOKENS);
     api_query(&address, "user", args_text(&c->args, "user"));
     api_query(&address, "all", args_has(&c->args, "all") ? "true" : NULL);
+    api_query(&address, "after", args_text(&c->args, "after"));
+    api_query(&address, "limit", args_text(&c->args, "limit"));
     writer_u8(&address, 0);
     TRY(writer_done(&address));
     TRY(api_call(c, "GET", (const char *)address.ptr, (struct view){0}, &answer));

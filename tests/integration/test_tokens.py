@@ -324,6 +324,38 @@ def test_expiry_is_to_the_second(new_server):
     token.refused("token-expired", "GET", "/api/v1/session")
 
 
+def test_grants_leave_the_store_when_they_are_over(new_server):
+    """Also those of people who never come back: with enough of them no request could have looked at all."""
+    clock = holdfast.Clock()
+    s = new_server(clock=clock).start()
+    s.init()
+    s.serving()
+    s.enrol()
+    for n in range(3):
+        made(s.api(s.login()), client=f"left behind {n}")
+    clock.shift("front", 9 * 3600_000)
+
+    def over():
+        return s.api(s.login()).ok("GET", "/api/v1/audit/records?type=TOKEN_GRANTS_OVER").get("records")
+
+    record = holdfast.until("grants that are over leave", over, seconds=20, every=1)[0]
+    assert record["what"]["resource"] == "grants" and record["what"]["detail"] == "over: 3"
+
+
+def test_a_list_goes_on_where_the_page_before_ended(desk):
+    api = person(desk, "pager", "viewer")
+    all_of_them = [made(api, client=f"page {n}")["grant"] for n in range(5)]
+    seen, after = [], ""
+    while True:
+        page = api.ok("GET", f"/api/v1/tokens?limit=2{after}")
+        seen += [g["grant"] for g in page["tokens"]]
+        if "next" not in page:
+            break
+        after = "&after=" + page["next"]
+    assert sorted(seen) == sorted(all_of_them) and len(seen) == 5
+    api.refused("bad-value", "GET", "/api/v1/tokens?after=zz")
+
+
 def test_a_flood_is_cut_off(new_server):
     s = new_server(config={"tokens": {"per_minute": 60, "burst": 5}})
     s.start()

@@ -7,18 +7,6 @@
 #define PLAIN_MAX    4096u
 #define NAME_SIZE    (1 + TOKEN_SUBJECT_MAX)
 
-struct known_grant {
-    uint64_t version;
-    uint8_t commitment[32];
-    uint8_t row_key[STORE_KEY_MAX];
-    size_t row_key_len;
-    uint64_t created_ms, expires_ms;
-    char subject[TOKEN_SUBJECT_MAX + 1];
-    char id[2 * 16 + 1], session[2 * 32 + 1]; /* as revocations call them */
-    size_t len;
-    uint8_t plain[];
-};
-
 struct known_revocation {
     uint64_t version;
     uint8_t commitment[32];
@@ -70,10 +58,11 @@ static bool no_grant(const uint8_t id[static 16])
     return memcmp(id, none, sizeof none) == 0;
 }
 
-static bool grant_lives(struct tokens *t, const struct known_grant *g, uint64_t now_ms)
+bool tokens_grant_lives(struct tokens *t, const struct known_grant *g, uint64_t now_ms)
 {
     return g && now_ms < g->expires_ms && !find_revoked(t, REVOKED_GRANT, view_str(g->id)) &&
-           !find_revoked(t, REVOKED_SESSION, view_str(g->session)) && !ended_then(t, g->subject, g->created_ms, true);
+           !find_revoked(t, REVOKED_SESSION, view_str(g->session)) &&
+           !ended_then(t, g->subject, g->place.created_ms, true);
 }
 
 bool tokens_ended(struct tokens *t, const struct token_accepted *a, uint64_t now_ms)
@@ -87,7 +76,7 @@ bool tokens_ended(struct tokens *t, const struct token_accepted *a, uint64_t now
     if (no_grant(a->grant))
         return view_starts(view_str(a->subject), "user:"); /* a person's token always comes from a grant */
     const struct known_grant *g = table_find(t->grants, VIEW_OF(a->grant));
-    return !grant_lives(t, g, now_ms) || strcmp(g->subject, a->subject) != 0;
+    return !tokens_grant_lives(t, g, now_ms) || strcmp(g->subject, a->subject) != 0;
 }
 
 /* --- into the tables */
@@ -137,8 +126,10 @@ static RESULT apply_grant(struct tokens *t, const struct txn_change *c, struct a
     memcpy(k->commitment, c->commitment, sizeof k->commitment);
     memcpy(k->row_key, c->key.ptr, c->key.len);
     k->row_key_len = c->key.len;
-    k->created_ms = g.created_ms;
+    k->place.created_ms = g.created_ms;
+    memcpy(k->place.id, g.id, sizeof k->place.id);
     k->expires_ms = g.expires_ms;
+    k->idle_at_ms = g.idle_ms < UINT64_MAX - g.used_ms ? g.used_ms + g.idle_ms : UINT64_MAX;
     subject = writer_fixed(k->subject, sizeof k->subject - 1);
     writer_str(&subject, "user:");
     writer_view(&subject, g.user);
@@ -298,7 +289,7 @@ RESULT tokens_load(struct tokens *t, struct store *reader, const struct row_keys
 
 /* --- asking for grants */
 
-static RESULT copy_grant(const struct known_grant *k, struct arena *arena, struct grant_found *ret)
+RESULT tokens_copy_grant(const struct known_grant *k, struct arena *arena, struct grant_found *ret)
 {
     struct grant_found f = {.version = k->version};
     struct view plain;
@@ -315,98 +306,10 @@ RESULT tokens_grant(struct tokens *t, const uint8_t id[static 16], uint64_t now_
 {
     table_enter();
     const struct known_grant *k = table_find(t->grants, VIEW(id, 16));
-    bool there = grant_lives(t, k, now_ms);
-    enum err e = there ? copy_grant(k, arena, ret) : ERR_NOT_FOUND;
+    bool there = tokens_grant_lives(t, k, now_ms);
+    enum err e = there ? tokens_copy_grant(k, arena, ret) : ERR_NOT_FOUND;
     table_leave();
     return e;
-}
-
-struct gathering {
-    struct tokens *t;
-    struct view user; /* empty: all */
-    struct arena *arena;
-    struct grant_found *list;
-    size_t count, room;
-    enum err error;
-};
-
-static bool gather(void *context, void *value)
-{
-    struct gathering *g = context;
-    const struct known_grant *k = value;
-
-    if (g->count == g->room || (g->user.len && !view_eq(view_str(k->subject + 5), g->user)))
-        return true;
-    g->error = copy_grant(k, g->arena, &g->list[g->count]);
-    g->count += g->error == OK;
-    return g->error == OK;
-}
-
-static int by_age(const void *a, const void *b)
-{
-    const struct grant_found *x = a, *y = b;
-
-    return (x->grant.created_ms > y->grant.created_ms) - (x->grant.created_ms < y->grant.created_ms);
-}
-
-static RESULT gather_all(struct gathering *g)
-{
-    g->list = arena_alloc(g->arena, (g->room + 1) * sizeof *g->list);
-    if (!g->list)
-        return ERR_NO_MEMORY;
-    table_enter();
-    table_visit(g->t->grants, gather, g);
-    table_leave();
-    TRY(g->error);
-    qsort(g->list, g->count, sizeof *g->list, by_age);
-    return OK;
-}
-
-static bool over(struct tokens *t, const struct grant_found *f, uint64_t now_ms)
-{
-    table_enter();
-    bool lives = grant_lives(t, table_find(t->grants, VIEW_OF(f->grant.id)), now_ms);
-    table_leave();
-    return !lives || grant_over(&f->grant, now_ms);
-}
-
-#define LISTED_MAX 1000
-
-RESULT tokens_grants(struct tokens *t, struct view user, uint64_t now_ms, struct arena *arena, struct entity_list *ret)
-{
-    struct gathering g = {.t = t, .user = user, .arena = arena, .room = table_count(t->grants)};
-    struct grant *out;
-    size_t count = 0;
-
-    TRY(gather_all(&g));
-    out = arena_alloc(arena, (g.count + 1) * sizeof *out);
-    if (!out)
-        return ERR_NO_MEMORY;
-    for (size_t i = 0; i < g.count && count < LISTED_MAX; i++)
-        if (!over(t, &g.list[i], now_ms))
-            out[count++] = g.list[i].grant;
-    *ret = (struct entity_list){out, count};
-    return OK;
-}
-
-RESULT tokens_make_room(struct tokens *t, const struct row_keys *keys, struct view user, uint64_t now_ms,
-                        struct arena *arena, struct txn_change **ret, size_t *ret_count)
-{
-    struct gathering g = {.t = t, .user = user, .arena = arena, .room = table_count(t->grants)};
-    struct txn_change *out = arena_alloc(arena, TOKENS_ENDED_MAX * sizeof *out);
-    size_t count = 0;
-
-    if (!out)
-        return ERR_NO_MEMORY;
-    TRY(gather_all(&g));
-    for (size_t i = 0; i < g.count && count < TOKENS_ENDED_MAX; i++)
-        if (g.count - i >= GRANTS_PER_USER || over(t, &g.list[i], now_ms)) {
-            TRY(grant_remove(keys, &g.list[i], arena, &out[count]));
-            count++;
-        }
-    *ret = out;
-    *ret_count = count;
-    return OK;
 }
 
 /* --- revoking */

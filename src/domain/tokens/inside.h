@@ -31,6 +31,22 @@ struct tokens {
     pthread_mutex_t lock;           /* comparing versions and putting is one step */
 };
 
+struct known_grant {
+    uint64_t version;
+    uint8_t commitment[32];
+    uint8_t row_key[STORE_KEY_MAX];
+    size_t row_key_len;
+    struct grant_place place;
+    uint64_t expires_ms, idle_at_ms; /* when it is over, unless it is refreshed */
+    char subject[TOKEN_SUBJECT_MAX + 1];
+    char id[2 * 16 + 1], session[2 * 32 + 1]; /* as revocations call them */
+    size_t len;
+    uint8_t plain[];
+};
+
+/* In ended.c; in a section of the tables. Neither revoked nor at its end; it may have been idle for too long. */
+bool tokens_grant_lives(struct tokens *t, const struct known_grant *g, uint64_t now_ms);
+RESULT tokens_copy_grant(const struct known_grant *k, struct arena *arena, struct grant_found *ret);
 /* In ended.c. The token came from a grant that is no more, or was ended by a revocation. In a section of the tables. */
 bool tokens_ended(struct tokens *t, const struct token_accepted *a, uint64_t now_ms);
 

@@ -51,6 +51,11 @@ struct grant_found {
     uint8_t commitment[32];
 };
 #define GRANTS_PER_USER 20
+/* Where a grant stands among the others: by age, then by id. */
+struct grant_place {
+    uint64_t created_ms;
+    uint8_t id[16];
+};
 
 /* Refresh tokens: "hfr_" and base64url of id[16] ‖ u32 generation ‖ secret[32] ‖ tag[12]. The tag tells an old one from
  * one that never was: only the former ends its grant. */
@@ -105,8 +110,14 @@ RESULT tokens_accept(struct tokens *t, struct view text, uint64_t now_ms, struct
 RESULT tokens_grant(struct tokens *t, const uint8_t id[static 16], uint64_t now_ms, struct arena *arena,
                     struct grant_found *ret);
 bool grant_over(const struct grant *g, uint64_t now_ms);
-/* All that are not over, by age; user empty: everybody's. */
-RESULT tokens_grants(struct tokens *t, struct view user, uint64_t now_ms, struct arena *arena,
+/* Those that are not over, the oldest first; what is copied is no more than limit of them, however many there are. */
+struct grants_range {
+    struct view user;         /* empty: everybody's */
+    struct grant_place after; /* zero: from the start */
+    size_t limit;
+    uint64_t now_ms;
+};
+RESULT tokens_grants(struct tokens *t, const struct grants_range *range, struct arena *arena,
                      struct entity_list *ret); /* of struct grant */
 
 /* Changes: one txn_change each, in arena. */
@@ -118,6 +129,10 @@ RESULT grant_remove(const struct row_keys *keys, const struct grant_found *g, st
 #define TOKENS_ENDED_MAX 100
 RESULT tokens_make_room(struct tokens *t, const struct row_keys *keys, struct view user, uint64_t now_ms,
                         struct arena *arena, struct txn_change **ret, size_t *ret_count);
+/* Grants that nothing can be had from any more, whosever they are; ERR_NOT_FOUND. One whose access tokens may still be
+ * good is not among them. */
+RESULT tokens_end_over(struct tokens *t, const struct row_keys *keys, uint64_t now_ms, struct arena *arena,
+                       struct txn_change **ret, size_t *ret_count);
 /* Also widens what is there already: an end is never taken back. */
 RESULT tokens_revoke(struct tokens *t, const struct row_keys *keys, const struct revocation *r, struct arena *arena,
                      struct txn_change *ret);

@@ -343,7 +343,7 @@ static void revoke(enum revocation_kind kind, const char *name, uint64_t since, 
     assert_int_equal(tokens_applied(tokens, &c), OK);
 }
 
-static void put_grant(uint8_t id, const char *user, uint64_t created)
+static void put_numbered(uint32_t number, const char *user, uint64_t created)
 {
     struct grant g = {.user = view_str(user),
                       .client = VIEW_STR("t"),
@@ -352,12 +352,29 @@ static void put_grant(uint8_t id, const char *user, uint64_t created)
                       .expires_ms = created + 3600000,
                       .idle_ms = 600000,
                       .generation = 1};
+    AUTO(arena_free) struct arena *scratch = NULL;
     struct txn_change c;
 
-    g.id[15] = id;
-    g.session[0] = id;
-    assert_int_equal(grant_put(row_keys, &g, NULL, arena, &c), OK);
+    for (unsigned i = 0; i < 4; i++)
+        g.id[15 - i] = (uint8_t)(number >> 8 * i);
+    g.session[0] = (uint8_t)number;
+    assert_int_equal(arena_new(4096, 65536, &scratch), OK);
+    assert_int_equal(grant_put(row_keys, &g, NULL, scratch, &c), OK);
     assert_int_equal(tokens_applied(tokens, &c), OK);
+}
+
+static void put_grant(uint8_t id, const char *user, uint64_t created)
+{
+    put_numbered(id, user, created);
+}
+
+static size_t grants_of(const char *user)
+{
+    const struct grants_range range = {.user = view_str(user), .limit = 1000, .now_ms = NOW};
+    struct entity_list list;
+
+    assert_int_equal(tokens_grants(tokens, &range, arena, &list), OK);
+    return list.count;
 }
 
 static void ends_are_seen_at_once(void **state)
@@ -437,7 +454,6 @@ static void grants_hold_tokens(void **state)
 static void room_is_made_for_a_grant(void **state)
 {
     struct txn_change *gone;
-    struct entity_list left;
     size_t count;
 
     (void)state;
@@ -449,10 +465,64 @@ static void room_is_made_for_a_grant(void **state)
     assert_int_equal(count, 2); /* the one that is over, and the oldest */
     for (size_t i = 0; i < count; i++)
         assert_int_equal(tokens_applied(tokens, &gone[i]), OK);
-    assert_int_equal(tokens_grants(tokens, VIEW_STR("alice"), NOW, arena, &left), OK);
-    assert_int_equal(left.count, GRANTS_PER_USER - 1);
-    assert_int_equal(tokens_grants(tokens, (struct view){0}, NOW, arena, &left), OK);
-    assert_int_equal(left.count, GRANTS_PER_USER);
+    assert_int_equal(grants_of("alice"), GRANTS_PER_USER - 1);
+    assert_int_equal(grants_of(""), GRANTS_PER_USER);
+}
+
+#define MANY    40000
+#define REQUEST (8u << 20) /* the memory of one request */
+
+/* A token for one must not cost memory for each grant of everybody: with enough of them nobody would get one. */
+static void others_grants_cost_a_request_nothing(void **state)
+{
+    struct grants_range range = {.limit = 500, .now_ms = NOW};
+    struct txn_change *gone;
+    struct entity_list page;
+    size_t count, seen = 0;
+
+    (void)state;
+    for (uint32_t i = 1; i <= MANY; i++)
+        put_numbered(i, "bob", NOW - i % 7);
+    do {
+        AUTO(arena_free) struct arena *request = NULL;
+        assert_int_equal(arena_new(65536, REQUEST, &request), OK);
+        assert_int_equal(tokens_make_room(tokens, row_keys, VIEW_STR("alice"), NOW, request, &gone, &count), OK);
+        assert_int_equal(count, 0);
+        assert_int_equal(tokens_grants(tokens, &range, request, &page), OK);
+        const struct grant *g = page.items;
+        for (size_t i = 1; i < page.count; i++)
+            assert_true(g[i - 1].created_ms <= g[i].created_ms);
+        seen += page.count;
+        if (page.count == 0)
+            break;
+        range.after.created_ms = g[page.count - 1].created_ms;
+        memcpy(range.after.id, g[page.count - 1].id, sizeof range.after.id);
+    } while (page.count);
+    assert_int_equal(seen, MANY);
+}
+
+/* People who never come back leave their grants behind. What an access token may still come from stays. */
+static void what_is_over_is_found_whosever_it_is(void **state)
+{
+    const uint64_t day = 86400000, idle = 600000, all = 3600000;
+    struct txn_change *gone;
+    size_t count = 0;
+
+    (void)state;
+    put_grant(1, "alice", NOW);
+    put_grant(2, "bob", NOW - 1000);
+    assert_int_equal(tokens_end_over(tokens, row_keys, NOW + idle, arena, &gone, &count), ERR_NOT_FOUND);
+    revoke(REVOKED_GRANT, (const char *)text("%032x", 2u).ptr, 0, NOW);
+    assert_int_equal(tokens_end_over(tokens, row_keys, NOW + idle, arena, &gone, &count), ERR_NOT_FOUND);
+    assert_int_equal(tokens_end_over(tokens, row_keys, NOW + all - 1000, arena, &gone, &count), OK);
+    assert_int_equal(count, 1);
+    assert_int_equal(tokens_applied(tokens, &gone[0]), OK);
+    assert_int_equal(tokens_end_over(tokens, row_keys, NOW + idle + day, arena, &gone, &count), OK);
+    assert_int_equal(count, 1);
+    for (uint32_t i = 10; i < 10 + 2 * TOKENS_ENDED_MAX; i++)
+        put_numbered(i, "carol", NOW);
+    assert_int_equal(tokens_end_over(tokens, row_keys, NOW + all, arena, &gone, &count), OK);
+    assert_int_equal(count, TOKENS_ENDED_MAX); /* as many as fit one transaction */
 }
 
 static void refresh_tokens_are_known(void **state)
@@ -527,6 +597,8 @@ int main(void)
         TEST(issued_since_ends_what_lies_between),
         TEST(grants_hold_tokens),
         TEST(room_is_made_for_a_grant),
+        TEST(others_grants_cost_a_request_nothing),
+        TEST(what_is_over_is_found_whosever_it_is),
         TEST(refresh_tokens_are_known),
         TEST(a_lost_revocation_ends_all_that_is_older),
     };
