@@ -100,6 +100,8 @@ static RESULT by_key(struct http_request *req, struct view text, struct api_entr
     TRY(e);
     ret->caller.way = WAY_API_KEY;
     ret->caller.actor = ret->known;
+    ret->caller.by_former = found.by_old;
+    ret->caller.former_until_ms = found.by_old ? found.key.old_until_ms : 0;
     return as_key(req, &found.key, ret);
 }
 

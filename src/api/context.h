@@ -119,6 +119,8 @@ struct api_caller {
     bool must_enrol;                    /* his roles ask for one, and it was not shown: nothing else is open to him */
     uint64_t second_ms;                 /* … and when this session showed one last; 0: never */
     struct view key_id;                 /* the API key's, also when a Unix user or a token was mapped to it */
+    bool by_former;                     /* shown was the key's secret from before its rotation, … */
+    uint64_t former_until_ms;           /* … which is good until then */
     const struct token_accepted *token; /* the way in, or NULL */
 };
 /* http_config.admit: what can be refused before a body is read: sealed, strangers. Finds out who asks. */

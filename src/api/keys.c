@@ -74,10 +74,18 @@ static bool may_name_credentials(const struct key_work *w)
     return signs || key_op_manages(w->req);
 }
 
+/* Whoever's key it is, the requests of that user of the host become this key's, and no longer his group's. */
+static bool may_claim_unix_user(const struct key_work *w)
+{
+    return permission_has(api_caller_of(w->req)->permissions, PERMISSION_MEV_EXECUTE) || key_op_manages(w->req);
+}
+
 static const char *forbidden(const struct key_work *w)
 {
     struct rights mine = api_rights_of(w->req);
     struct view me = people_caller_name(w->req);
+    if (w->key.has_unix_uid && !may_claim_unix_user(w))
+        return "which Unix user is a bot says who runs bots or manages users: mev:execute or users:manage";
     if (!view_eq(w->key.owner, me) && !key_op_manages(w->req))
         return "a key for somebody else needs users:manage";
     if (!key_is_within(api_of(w->req)->shared->identity, &w->key, &mine))
@@ -208,6 +216,10 @@ static enum http_outcome rotate_post(struct http_request *req)
         return answered;
     if (req->body.len && http_request_entity(req, &q, &why) != OK)
         return http_answer_problem(req, &why);
+    /* A thief may be why it was rotated: he must not get the next one for it, and shut its owner out. */
+    if (api_caller_of(req)->by_former)
+        return people_refuse(req, "key:", f.key.id,
+                             "a key's former secret rotates nothing: show the one that followed");
     /* The answer shows the new key: whoever gets it must be allowed what it is allowed. */
     struct rights mine = api_rights_of(req);
     if (!key_op_may(req, &f.key, MAY_SELF) && !key_is_within(api_of(req)->shared->identity, &f.key, &mine))

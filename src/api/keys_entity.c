@@ -93,8 +93,10 @@ static const struct field create_fields[] = {
     FIELD(8, struct key_create, environments, TEXTS, 3, .names = people_environments,
           .doc = "Whose secrets it may touch; none if left out."),
     FIELD(9, struct key_create, expires_days, U32, KEY_DAYS_MAX, .doc = "90 if left out."),
-    FIELD(10, struct key_create, unix_uid, U32, 0,
-          .doc = "This user of the host is the bot: over the Unix socket he needs no key. Never root."),
+    FIELD(
+        10, struct key_create, unix_uid, U32, 0,
+        .doc = "This user of the host is the bot: over the Unix socket he needs no key. Never root. Needs mev:execute "
+               "or users:manage."),
     FIELD(11, struct key_create, proof_key, TEXT, 64, .check = api_key_proof_valid,
           .rule = "a base64 Ed25519 public key of 32 bytes",
           .doc = "Told to people; what is demanded stands in a credential's policy."),

@@ -1,6 +1,7 @@
 #include "api/keys_op.h"
 
 #include "api/second.h"
+#include "api/tokens.h"
 
 struct api_keys *key_op_table(const struct http_request *req)
 {
@@ -29,13 +30,33 @@ static enum http_outcome changed(struct api_change *c)
     return e == OK ? http_answer_entity(w->req, w->status, &key_view_entity, &v) : http_answer_error(w->req, e);
 }
 
+/* A secret that is good no more takes along what was had by it; what is suspended must not come back with the key. */
+static bool ends_tokens(const struct key_work *w)
+{
+    return w->event == EVENT_KEY_SUSPENDED || (w->event == EVENT_KEY_ROTATED && w->key.old_until_ms == 0);
+}
+
+/* The name, and the Unix user whose requests are the key's from now on. */
+static RESULT describe(const struct key_work *w, struct view *ret)
+{
+    AUTO_WRITER text = writer_new(2 * API_KEY_NAME_MAX + 32);
+    writer_view(&text, w->key.name);
+    if (w->is_new && w->key.has_unix_uid)
+        writer_printf(&text, " (unix:%u)", (unsigned)w->key.unix_uid);
+    TRY(writer_done(&text));
+    return arena_copy(w->req->arena, writer_view_of(&text), ret);
+}
+
 static RESULT fill(struct key_work *w, struct api_change *c)
 {
-    struct record_object what = {.detail = w->key.name};
+    struct record_object what = {0};
     struct txn_change put;
+    TRY(describe(w, &what.detail));
     TRY(people_named(w->req->arena, "key:", w->key.id, &what.resource));
     TRY(api_key_put(people_keys(w->req), &w->key, w->is_new ? NULL : &w->before, w->req->arena, &put));
     TRY(api_change_put(c, &put));
+    if (ends_tokens(w))
+        TRY(tokens_end_alone(c, REVOKED_SUBJECT, what.resource));
     return api_change_record(c, w->event, OUTCOME_DONE, &what, (struct view){0});
 }
 

@@ -164,6 +164,16 @@ static RESULT new_grant(struct issue *i, struct view user)
     return OK;
 }
 
+/* What is had by a former secret ends with it. */
+static void cap_to_grace(const struct api_caller *c, uint64_t now_ms, uint32_t *seconds)
+{
+    uint64_t left = c->former_until_ms > now_ms ? (c->former_until_ms - now_ms) / 1000 : 0;
+    uint32_t most = left == 0 ? 1 : left < UINT32_MAX ? (uint32_t)left : UINT32_MAX;
+
+    if (*seconds == 0 || *seconds > most)
+        *seconds = most;
+}
+
 static RESULT fill_ask(struct issue *i, const struct token_request *q)
 {
     static struct view password[] = {VIEW_STR("pwd")};
@@ -172,6 +182,8 @@ static RESULT fill_ask(struct issue *i, const struct token_request *q)
 
     i->ask = (struct keeper_token_sign){.audience = q->audience, .client = q->client, .seconds = q->seconds};
     TRY(api_who(i->req, (struct view){0}, &i->ask.who));
+    if (c->by_former)
+        cap_to_grace(c, people_now(i->req), &i->ask.seconds);
     if (c->key_id.len)
         return people_named(i->req->arena, "key:", c->key_id, &i->ask.subject);
     if (user.len == 0)

@@ -42,6 +42,11 @@ static RESULT sweep(struct api_change *c)
     return e == OK ? api_change_put(c, &gone) : e == ERR_NOT_FOUND ? OK : e;
 }
 
+RESULT tokens_end_alone(struct api_change *c, enum revocation_kind kind, struct view name)
+{
+    return end(c, kind, name, 0);
+}
+
 RESULT tokens_end(struct api_change *c, enum revocation_kind kind, struct view name)
 {
     TRY(end(c, kind, name, 0));

@@ -102,6 +102,50 @@ def test_a_key_that_rotates_itself_ends_when_it_would_have(desk):
     assert desk.cli_json("key", "rotate", made["id"])["expires"] > made["expires"]
 
 
+def test_a_former_secret_gets_no_next_one(desk):
+    """In its grace period it works; but who stole it must not take the key over from its owner."""
+    made = desk.cli_json("key", "create", "leaked", "--role", "admin", "--usage", "full_access")
+    other = desk.cli_json("key", "create", "not leaked", "--role", "viewer")
+    fresh = desk.cli_json("key", "rotate", made["id"], "--grace", "30s")
+    thief, owner = desk.api(made["key"]), desk.api(fresh["key"])
+    assert thief.ok("GET", "/api/v1/session")["key_id"] == made["id"]
+    for target in (made["id"], other["id"]):
+        thief.refused("forbidden", "POST", f"/api/v1/keys/{target}/rotate")
+    assert owner.ok("GET", "/api/v1/session")["key_id"] == made["id"]
+    # a token that is had by it ends with the grace period, one of the fresh secret does not
+    assert thief.ok("POST", "/api/v1/tokens", {})["expires_in"] <= 30
+    assert owner.ok("POST", "/api/v1/tokens", {})["expires_in"] > 30
+    assert owner.ok("POST", f"/api/v1/keys/{made['id']}/rotate")["key"] != fresh["key"]
+
+
+@pytest.mark.parametrize("step", [("rotate",), ("suspend", "reactivate")])
+def test_what_was_had_by_a_key_ends_with_its_secret(desk, step):
+    made = desk.cli_json("key", "create", "with tokens", "--role", "viewer", "--usage", "full_access")
+    token = desk.api(made["key"]).ok("POST", "/api/v1/tokens", {})["access_token"]
+    assert desk.api(token).ok("GET", "/api/v1/session")
+    for name in step:
+        desk.cli("key", name, made["id"])
+    desk.api(token).refused("token-revoked", "GET", "/api/v1/session")
+
+
+def test_a_rotation_with_grace_keeps_tokens(desk):
+    made = desk.cli_json("key", "create", "with tokens", "--role", "viewer", "--usage", "full_access")
+    token = desk.api(made["key"]).ok("POST", "/api/v1/tokens", {})["access_token"]
+    desk.cli("key", "rotate", made["id"], "--grace", "1h")
+    assert desk.api(token).ok("GET", "/api/v1/session")
+
+
+def test_who_runs_no_bots_claims_no_unix_user(desk):
+    """Else whoever may sign in makes the requests of any local bot his, and stops one that its group stands for."""
+    desk.admin.ok("POST", "/api/v1/users", {"name": "vera", "password": PASSWORD, "roles": ["viewer"]})
+    desk.admin.ok("POST", "/api/v1/users", {"name": "theo", "password": PASSWORD, "roles": ["trader", "viewer"]})
+    body = {"name": "mine", "environment": "development", "usage": "read_only", "roles": ["viewer"], "unix_uid": 61234}
+    desk.api(desk.login("vera")).refused("forbidden", "POST", "/api/v1/keys", body)
+    made = desk.api(desk.login("theo")).ok("POST", "/api/v1/keys", body)
+    said = until("its record", lambda: refusals(desk, f"key:{made['id']}"))[0]
+    assert said["type"] == "API_KEY_CREATED" and said["what"]["detail"] == "mine (unix:61234)"
+
+
 def test_a_key_waits_for_its_owners_second_factor(desk):
     desk.admin.ok("POST", "/api/v1/users", {"name": "una", "password": PASSWORD, "roles": ["viewer"]})
     una = desk.api(desk.login("una"))
