@@ -47,7 +47,10 @@ struct front {
     struct feed *feed;
     struct rewrap *rewrap;
     struct loop_timer *stop_timer;
-    uint64_t stop_by_ms; /* monotonic; 0 = not stopping */
+    uint64_t stop_by_ms;  /* monotonic; 0 = not stopping */
+    uint32_t grace_ms;    /* for what is under way, once the farewell is over */
+    bool leaving;         /* another front follows: nobody is turned away */
+    atomic_bool draining; /* each thread keeps what it accepts */
 };
 
 static inline struct loop *front_loop(struct front *f)
@@ -63,9 +66,10 @@ static inline struct caller *front_keeper(struct front *f)
 /* --- thread.c */
 struct view front_file(const struct front *f, const char *name); /* what the supervisor gave; empty if it did not */
 RESULT thread_init(struct front *f, size_t number, struct problem *why);
-RESULT thread_start(struct front_thread *t); /* number > 0: in a thread of its own */
-void thread_drain(struct front_thread *t);   /* from any thread */
-void thread_end(struct front_thread *t);     /* its loop ends; joins it */
+RESULT thread_start(struct front_thread *t);   /* number > 0: in a thread of its own */
+void thread_wind_down(struct front_thread *t); /* from any thread: each answer is the last on its connection */
+void thread_drain(struct front_thread *t);     /* from any thread */
+void thread_end(struct front_thread *t);       /* its loop ends; joins it */
 void thread_done(struct front_thread *t);
 
 /* --- share.c: each connection goes to the thread that has the fewest. For http_config.elsewhere; context is a struct
@@ -84,6 +88,9 @@ RESULT supervisor_ready(struct front *f, const struct sandbox_report *report);
 void supervisor_status(struct front *f, const char *text);
 /* Finishes what is under way, for at most grace_ms, and ends the process's loops. */
 void front_stop(struct front *f, uint32_t grace_ms);
+/* The same for a front that another one follows: for farewell_ms it goes on as ever, but that each answer ends its
+ * connection, so that a client who keeps one does not send his next request into its end. */
+void front_leave(struct front *f, uint32_t farewell_ms, uint32_t grace_ms);
 
 /* --- life.c */
 RESULT life_new(struct front *f);

@@ -36,7 +36,7 @@ struct life {
 
 static void set_state(struct front *f, enum api_state state)
 {
-    if (f->stop_by_ms == 0)
+    if (f->stop_by_ms == 0 || state == API_SEALED)
         atomic_store(&f->shared.state, state);
 }
 

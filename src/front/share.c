@@ -45,7 +45,7 @@ bool share_connection(void *api, const struct http_accepted *a)
     struct front_thread *there = least_loaded(here);
     struct handed *h;
 
-    if (there == here)
+    if (there == here || atomic_load(&here->front->draining))
         return false;
     h = malloc(sizeof *h);
     if (!h)

@@ -25,7 +25,10 @@ static RESULT on_shutdown(struct front *f, struct frame *frame, struct arena *ar
     struct supervisor_shutdown q = {0};
 
     TRY(entity_decode(&supervisor_shutdown_entity, frame->body, arena, &q));
-    front_stop(f, q.grace_ms);
+    if (q.farewell_ms)
+        front_leave(f, q.farewell_ms, q.grace_ms);
+    else
+        front_stop(f, q.grace_ms);
     return OK;
 }
 
@@ -116,11 +119,16 @@ static void look(void *context)
 void front_stop(struct front *f, uint32_t grace_ms)
 {
     const struct clock *clock = loop_clock(front_loop(f));
+    uint64_t by_ms = clock->mono_ms(clock) + (grace_ms > RESERVE_MS ? grace_ms - RESERVE_MS : 0);
 
-    if (f->stop_by_ms)
+    if (f->stop_by_ms) {
+        f->stop_by_ms = by_ms < f->stop_by_ms ? by_ms : f->stop_by_ms;
         return;
-    f->stop_by_ms = clock->mono_ms(clock) + (grace_ms > RESERVE_MS ? grace_ms - RESERVE_MS : 0);
-    atomic_store(&f->shared.state, API_STOPPING);
+    }
+    f->stop_by_ms = by_ms;
+    if (!f->leaving)
+        atomic_store(&f->shared.state, API_STOPPING);
+    atomic_store(&f->draining, true);
     for (size_t i = 0; i < f->thread_count; i++)
         thread_drain(&f->threads[i]);
     if (loop_timer_new(front_loop(f), look, f, &f->stop_timer) != OK) {
@@ -128,4 +136,28 @@ void front_stop(struct front *f, uint32_t grace_ms)
         return;
     }
     loop_timer_arm(f->stop_timer, LOOK_MS);
+}
+
+static void on_farewell_over(void *context)
+{
+    struct front *f = context;
+
+    front_stop(f, f->grace_ms);
+}
+
+void front_leave(struct front *f, uint32_t farewell_ms, uint32_t grace_ms)
+{
+    struct loop_timer *timer; /* goes with the loop */
+
+    if (f->stop_by_ms || f->leaving)
+        return;
+    f->leaving = true;
+    f->grace_ms = grace_ms;
+    for (size_t i = 0; i < f->thread_count; i++)
+        thread_wind_down(&f->threads[i]);
+    if (loop_timer_new(front_loop(f), on_farewell_over, f, &timer) != OK) {
+        front_stop(f, grace_ms);
+        return;
+    }
+    loop_timer_arm(timer, farewell_ms);
 }

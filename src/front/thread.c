@@ -191,7 +191,7 @@ static void look_drained(void *context)
 {
     struct front_thread *t = context;
 
-    if (http_server_stats(t->http).connections == 0 && api_thread_waiting(&t->api) == 0)
+    if (atomic_load(&t->coming) == 0 && http_server_stats(t->http).connections == 0 && api_thread_waiting(&t->api) == 0)
         atomic_store(&t->drained, true);
 }
 
@@ -210,6 +210,16 @@ static void on_drain(struct mail *m)
 static void on_end(struct mail *m)
 {
     loop_stop(thread_of(m)->api.loop);
+}
+
+static void on_wind_down(struct mail *m)
+{
+    http_server_wind_down(thread_of(m)->http);
+}
+
+void thread_wind_down(struct front_thread *t)
+{
+    post(t, on_wind_down);
 }
 
 void thread_drain(struct front_thread *t)

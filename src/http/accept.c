@@ -102,7 +102,7 @@ static void serve_socket(struct http_server *s, const struct http_accepted *a)
     int fd = a->fd;
     struct http_peer peer;
     struct conn *c = NULL;
-    if (s->draining || s->conns.count >= s->config.limits.connections) {
+    if (s->conns.count >= s->config.limits.connections) {
         s->stats.refused_all++;
         close(fd);
         return;
@@ -118,7 +118,7 @@ static void serve_socket(struct http_server *s, const struct http_accepted *a)
     }
     c->server = s;
     c->fd = fd;
-    conn_phase(&s->conns, c, CONN_HEAD, s->now_ms + s->config.limits.header_ms);
+    conn_phase(&s->conns, c, CONN_HEAD, s->now_ms + (s->draining ? DRAIN_HEAD_MS : s->config.limits.header_ms));
     if (library_take(s, c, (const struct sockaddr *)&a->address, a->length))
         s->stats.accepted++;
 }

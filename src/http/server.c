@@ -207,7 +207,7 @@ void server_head_done(struct http_server *s, struct conn *c, void *tls_session)
 
 bool server_is_last(const struct http_server *s, const struct conn *c)
 {
-    return c->x->close || s->draining || c->requests >= s->config.limits.requests_per_connection;
+    return c->x->close || s->winding_down || c->requests >= s->config.limits.requests_per_connection;
 }
 
 void server_suspended(struct http_server *s, struct conn *c)
@@ -379,13 +379,21 @@ RESULT http_server_reload_tls(struct http_server *s, const struct http_tls *tls,
     return tls_replace(s->tls, tls, now_of(s), (uint64_t)s->config.limits.header_ms + 1000, why);
 }
 
+void http_server_wind_down(struct http_server *s)
+{
+    s->winding_down = true;
+}
+
 void http_server_drain(struct http_server *s)
 {
     accept_stop(s);
-    s->draining = true;
-    for (struct conn *c = s->conns.first; c; c = c->next)
+    s->winding_down = s->draining = true;
+    for (struct conn *c = s->conns.first; c; c = c->next) {
         if (c->phase == CONN_IDLE)
             conn_phase(&s->conns, c, CONN_IDLE, 0);
+        if (c->phase == CONN_HEAD && c->deadline_ms > s->now_ms + DRAIN_HEAD_MS)
+            conn_phase(&s->conns, c, CONN_HEAD, s->now_ms + DRAIN_HEAD_MS);
+    }
     accept_wake(s);
 }
 

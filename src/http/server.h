@@ -125,7 +125,10 @@ void http_server_turn(struct http_server *s);
 
 /* New handshakes use the new certificate and key; connections stay. On error the old ones stay in use. */
 RESULT http_server_reload_tls(struct http_server *s, const struct http_tls *tls, struct problem *why);
-/* Accepts nothing more, ends each connection after its current answer and idle ones at once. */
+/* From now on each answer is the last one on its connection, and says so. New connections are still taken. */
+void http_server_wind_down(struct http_server *s);
+/* Accepts nothing more, ends each connection after its current answer and idle ones at once. Whoever has not sent a
+ * whole head within a second is not waited for. */
 void http_server_drain(struct http_server *s);
 
 /* Serves a connection that another server on the same listeners accepted. Takes the descriptor. */

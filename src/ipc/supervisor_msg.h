@@ -30,6 +30,8 @@ struct supervisor_new_channel {
 };
 struct supervisor_shutdown {
     uint32_t grace_ms;
+    uint32_t farewell_ms; /* front: not 0 when another one follows. So long it goes on serving, each connection's last
+                             answer; grace_ms begins after it */
 };
 struct supervisor_handover {
     bool gives; /* the old keeper; the new one takes */

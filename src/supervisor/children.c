@@ -13,6 +13,7 @@
 #define CONFIG_BYTES (2u << 20) /* of the whole configuration, encoded */
 #define START_MS     30000      /* from fork to READY */
 #define GRACE_MS     10000      /* for an orderly end */
+#define FAREWELL_MS  1000       /* before it, of a front that another one follows */
 #define STEADY_MS    30000      /* serving so long forgives earlier failures */
 #define BACKOFF_MS   100
 #define BACKOFF_MAX  10000
@@ -255,9 +256,10 @@ void children_stop(struct child *c)
 {
     if (c->pid == 0 || c->state == CHILD_STOPPING)
         return;
-    const struct supervisor_shutdown body = {.grace_ms = GRACE_MS};
+    bool followed = c->role == ROLE_FRONT && (c->s->goal == GOAL_RELOAD || c->s->goal == GOAL_UPGRADE);
+    const struct supervisor_shutdown body = {.grace_ms = GRACE_MS, .farewell_ms = followed ? FAREWELL_MS : 0};
     c->state = CHILD_STOPPING;
-    c->due_ms = now_of(c->s) + GRACE_MS + 1000;
+    c->due_ms = now_of(c->s) + body.farewell_ms + GRACE_MS + 1000;
     if (children_tell(c, SUPERVISOR_SHUTDOWN, &supervisor_shutdown_entity, &body, -1) != OK)
         (void)kill(c->pid, SIGKILL);
 }

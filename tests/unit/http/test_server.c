@@ -286,6 +286,35 @@ static void drained(void **state)
     rig_close(&r);
 }
 
+/* Before a reload: who keeps a connection is told to come anew, and who comes is served. */
+static void winding_down(void **state)
+{
+    struct rig r;
+    struct reply p;
+    char value[32];
+    (void)state;
+    rig_open(&r, NULL, HTTP_LISTEN_PLAINTEXT);
+    int kept = rig_connect(&r), silent = rig_connect(&r);
+    SEND(&r, kept, GET("/hello"), &p);
+    assert_false(p.closed);
+    http_server_wind_down(r.server);
+    SEND(&r, kept, GET("/hello"), &p);
+    assert_int_equal(p.status, 200);
+    assert_string_equal(reply_header(&p, "Connection", value, sizeof value), "close");
+    assert_true(p.closed || rig_closed(&r, kept, 500));
+    int fresh = rig_connect(&r);
+    SEND(&r, fresh, GET("/hello"), &p);
+    assert_int_equal(p.status, 200);
+    assert_string_equal(reply_header(&p, "Connection", value, sizeof value), "close");
+    http_server_drain(r.server);
+    assert_true(rig_closed(&r, silent, 3000)); /* who never asks holds nothing up */
+    assert_int_equal(http_server_stats(r.server).connections, 0);
+    close(kept);
+    close(fresh);
+    close(silent);
+    rig_close(&r);
+}
+
 /* As two front threads do: whoever wakes up first takes a connection, and none is lost. */
 static void two_servers_share_a_listener(void **state)
 {
@@ -375,7 +404,13 @@ static void connections_are_shared(void **state)
     http_server_turn(t.r.server);
     assert_int_equal(t.count, 1);
     http_server_adopt(t.second, &t.handed[0]);
-    assert_true(rig_closed(&t.r, fds[1], 1000) || rig_closed(&t.r, fds[0], 1000));
+    for (size_t i = 0; i < 2; i++)
+        rig_send(&t.r, fds[i], GET("/hello"), sizeof(GET("/hello")) - 1);
+    for (size_t i = 0; i < 2; i++) {
+        http_server_turn(t.second);
+        SEND(&t.r, fds[i], "", &p);
+        assert_int_equal(p.status, 200);
+    }
     close(fds[0]);
     close(fds[1]);
     http_server_free(t.second);
@@ -396,6 +431,7 @@ int main(void)
         cmocka_unit_test(unix_peers),
         cmocka_unit_test(plaintext_needs_leave),
         cmocka_unit_test(drained),
+        cmocka_unit_test(winding_down),
         cmocka_unit_test(two_servers_share_a_listener),
         cmocka_unit_test(connections_are_shared),
     };
