@@ -17,6 +17,7 @@
 #include "ledger/ledger.h"
 #include "ledger/query.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 enum api_state { API_SEALED, API_STARTING, API_SERVING, API_STOPPING };
@@ -55,6 +56,15 @@ struct block_listener {
     void *context;
 };
 
+/* Why the newest configuration file is not the one in force; empty: it is. */
+struct api_news {
+    pthread_mutex_t lock;
+    char refused[512];
+    size_t len;
+};
+void api_news_set(struct api_news *n, struct view refused);
+RESULT api_news_get(struct api_news *n, struct arena *arena, struct view *ret_refused);
+
 struct api_shared {
     const struct config *config;
     const struct clock *clock;
@@ -80,7 +90,9 @@ struct api_shared {
     struct api_gate *gate;    /* lets each authored record into the log once (api/change_gate.h) */
     struct api_thread *first; /* thread 0: looks after records that could not be logged yet */
     struct api_health health;
-    struct writer openapi; /* the document, made once */
+    struct api_news news;
+    uint8_t policy_hash[CONFIG_POLICY_HASH]; /* of config->guard */
+    struct writer openapi;                   /* the document, made once */
 };
 
 struct api_thread {

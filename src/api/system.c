@@ -41,6 +41,8 @@ struct status {
     uint8_t installation[INSTALLATION_SIZE];
     uint8_t import_key[32], checkpoint_key[32];
     uint8_t front_threads;
+    uint8_t policy[CONFIG_POLICY_HASH];
+    struct view config_refused;
 };
 #define STATUS_U64(no, member, text) FIELD(no, struct status, member, U64, 0, .flags = FIELD_PRINT_ZERO, .doc = (text))
 static const struct field status_fields[] = {
@@ -70,6 +72,9 @@ static const struct field status_fields[] = {
     FIELD(21, struct status, import_key, FIXED, 32, .doc = "X25519 public key that credentials are encrypted to."),
     FIELD(22, struct status, checkpoint_key, FIXED, 32, .doc = "Ed25519 public key of the log's checkpoints."),
     FIELD(23, struct status, front_threads, U8, 0, .flags = FIELD_PRINT_ZERO),
+    FIELD(24, struct status, policy, FIXED, CONFIG_POLICY_HASH, .doc = "SHA-256 of the guard's policy in force."),
+    FIELD(25, struct status, config_refused, TEXT, 512,
+          .doc = "Why the newest configuration file is not in force; absent if it is."),
 };
 static const struct entity status_entity = ENTITY("Status", 0x0611, 1, struct status, status_fields);
 
@@ -202,6 +207,9 @@ static enum http_outcome status_get(struct http_request *req)
     if (r.state != API_SERVING)
         return health_get(req);
     st.records_under_way = gate_under_way(s->gate);
+    memcpy(st.policy, s->policy_hash, sizeof st.policy);
+    if (api_news_get(&s->news, req->arena, &st.config_refused) != OK)
+        return http_answer_error(req, ERR_NO_MEMORY);
     status_of_ledger(t, &st);
     return http_answer_entity(req, 200, &status_entity, &st);
 }

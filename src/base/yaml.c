@@ -23,6 +23,7 @@ struct open_node {
 
 struct reading {
     const char *file;
+    uint32_t lines, columns; /* before the text, in the file that it stands in */
     struct arena *arena;
     struct problem *why;
     yaml_parser_t parser;
@@ -45,8 +46,10 @@ enum err yaml_refuse(struct problem *why, enum err code, const struct yaml_node 
 
 static struct yaml_node node_at(const struct reading *r, enum yaml_kind kind, yaml_mark_t mark)
 {
-    return (struct yaml_node){
-        .kind = kind, .line = (uint32_t)mark.line + 1, .column = (uint32_t)mark.column + 1, .file = r->file};
+    return (struct yaml_node){.kind = kind,
+                              .line = r->lines + (uint32_t)mark.line + 1,
+                              .column = r->columns + (uint32_t)mark.column + 1,
+                              .file = r->file};
 }
 
 static enum err refuse_mark(const struct reading *r, yaml_mark_t mark, enum err code, const char *detail)
@@ -226,27 +229,88 @@ static enum err read_events(struct reading *r)
     return OK;
 }
 
+static enum err read_text(struct reading *r, struct view text, const struct yaml_node **ret)
+{
+    struct yaml_node start = node_at(r, YAML_SCALAR, (yaml_mark_t){0});
+
+    if (text.len > YAML_MAX_SIZE)
+        return yaml_refuse(r->why, ERR_TOO_LONG, &start, "The file may have at most %zu bytes.", YAML_MAX_SIZE);
+    if (!yaml_parser_initialize(&r->parser))
+        return yaml_refuse(r->why, ERR_NO_MEMORY, &start, "There was no memory to read it.");
+    yaml_parser_set_encoding(&r->parser, YAML_UTF8_ENCODING);
+    yaml_parser_set_input_string(&r->parser, text.len ? text.ptr : (const uint8_t *)"", text.len);
+    enum err e = read_events(r);
+
+    yaml_parser_delete(&r->parser);
+    TRY(e);
+    *ret = r->root;
+    return OK;
+}
+
 enum err yaml_read(const char *file, struct view text, struct arena *arena, const struct yaml_node **ret,
                    struct problem *why)
 {
-    char *name = arena_str(arena, view_str(file));
     struct yaml_node start = {.file = file, .line = 1, .column = 1};
+    char *name = arena_str(arena, view_str(file));
 
     if (!name)
         return yaml_refuse(why, ERR_NO_MEMORY, &start, "There was no memory to read it.");
-    if (text.len > YAML_MAX_SIZE)
-        return yaml_refuse(why, ERR_TOO_LONG, &start, "The file may have at most %zu bytes.", YAML_MAX_SIZE);
     struct reading r = {.file = name, .arena = arena, .why = why};
-    if (!yaml_parser_initialize(&r.parser))
-        return yaml_refuse(why, ERR_NO_MEMORY, &start, "There was no memory to read it.");
-    yaml_parser_set_encoding(&r.parser, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&r.parser, text.len ? text.ptr : (const uint8_t *)"", text.len);
-    enum err e = read_events(&r);
+    return read_text(&r, text, ret);
+}
 
-    yaml_parser_delete(&r.parser);
-    TRY(e);
-    *ret = r.root;
-    return OK;
+/* --- inside of another file */
+
+/* The rest of the text from that line on, which counts from 1. */
+static struct view from_line(struct view text, uint32_t line)
+{
+    for (; line > 1 && text.len; line--) {
+        const uint8_t *end = memchr(text.ptr, '\n', text.len);
+        size_t n = end ? (size_t)(end - text.ptr) + 1 : text.len;
+
+        text = VIEW(text.ptr + n, text.len - n);
+    }
+    return text;
+}
+
+/* Spaces before the first line that has more than spaces. */
+static uint32_t spaces_before(struct view text)
+{
+    uint32_t n = 0;
+
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] != ' ' && text.ptr[i] != '\n' && text.ptr[i] != '\r')
+            return n;
+        n = text.ptr[i] == ' ' ? n + 1 : 0;
+    }
+    return n;
+}
+
+/* Its header is the last word of its line. */
+static bool is_literal(const struct yaml_node *n, struct view whole)
+{
+    struct view line = from_line(whole, n->line);
+    size_t at = 0;
+
+    if (n->kind != YAML_SCALAR || !n->quoted)
+        return false;
+    for (uint32_t column = 1; column < n->column && at < line.len; column++)
+        for (at++; at < line.len && (line.ptr[at] & 0xc0) == 0x80;)
+            at++;
+    return at < line.len && line.ptr[at] == '|';
+}
+
+enum err yaml_read_inside(const struct yaml_node *outer, struct view whole, struct arena *arena,
+                          const struct yaml_node **ret, struct problem *why)
+{
+    if (!is_literal(outer, whole))
+        return yaml_refuse(why, ERR_BAD_CONFIG, outer,
+                           "Write it as a literal block: | behind the key, then its lines.");
+    struct reading r = {.file = outer->file, .arena = arena, .why = why, .lines = outer->line};
+    uint32_t there = spaces_before(from_line(whole, outer->line + 1)), here = spaces_before(outer->text);
+
+    r.columns = there > here ? there - here : 0;
+    return read_text(&r, outer->text, ret);
 }
 
 const struct yaml_node *yaml_get(const struct yaml_node *map, const char *key)

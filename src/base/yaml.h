@@ -30,6 +30,11 @@ struct yaml_node {
  * ERR_BAD_CONFIG, ERR_DUPLICATE_FIELD, ERR_TOO_LONG, ERR_NO_MEMORY. An empty document is ERR_BAD_CONFIG. */
 RESULT yaml_read(const char *file, struct view text, struct arena *arena, const struct yaml_node **ret,
                  struct problem *why);
+/* The same for YAML that stands in another file's literal block scalar ("key: |"), such as a Kubernetes ConfigMap's:
+ * places are those in that file. outer: the scalar, and whole: the text that it was read from. ERR_BAD_CONFIG, too, for
+ * any other kind of scalar, whose lines are not where they seem. */
+RESULT yaml_read_inside(const struct yaml_node *outer, struct view whole, struct arena *arena,
+                        const struct yaml_node **ret, struct problem *why);
 /* The value beside a key; NULL if there is none or map is NULL or no map. */
 const struct yaml_node *yaml_get(const struct yaml_node *map, const char *key);
 /* Fills why with the node's place: return yaml_refuse(why, ERR_X, node, "…"). */

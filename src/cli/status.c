@@ -16,6 +16,8 @@ static const struct column columns[] = {
     {"rewrapping", "Rewrapping"},
     {"tampered", "Tampering found"},
     {"store_bytes", "Size on disk (bytes)"},
+    {"policy", "Guard's policy (SHA-256)"},
+    {"config_refused", "Configuration refused"},
 };
 
 static RESULT not_serving(struct cli *c, const json_t *health)

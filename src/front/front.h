@@ -6,6 +6,7 @@
 #include "api/context.h"
 #include "http/server.h"
 #include "ipc/start.h"
+#include "ipc/supervisor_msg.h"
 
 #include <pthread.h>
 
@@ -47,6 +48,11 @@ struct front {
     struct feed *feed;
     struct rewrap *rewrap;
     struct loop_timer *stop_timer;
+    struct {
+        uint16_t event; /* 0: none */
+        uint8_t outcome;
+        char detail[320];
+    } news;               /* waits for the record to be open */
     uint64_t stop_by_ms;  /* monotonic; 0 = not stopping */
     uint32_t grace_ms;    /* for what is under way, once the farewell is over */
     bool leaving;         /* another front follows: nobody is turned away */
@@ -91,6 +97,10 @@ void front_stop(struct front *f, uint32_t grace_ms);
 /* The same for a front that another one follows: for farewell_ms it goes on as ever, but that each answer ends its
  * connection, so that a client who keeps one does not send his next request into its end. */
 void front_leave(struct front *f, uint32_t farewell_ms, uint32_t grace_ms);
+
+/* --- news.c: what became of a reload */
+void news_take(struct front *f, const struct supervisor_config *q);
+void news_record(struct front *f); /* the record is open: this start, and what waits */
 
 /* --- life.c */
 RESULT life_new(struct front *f);

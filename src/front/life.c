@@ -149,7 +149,7 @@ static RESULT open_ledger(struct front *f, struct problem *why)
     TRY(feed_subscribe(f));
     for (size_t i = 0; i < f->thread_count; i++)
         TRY(ledger_reader(f->shared.ledger, &f->threads[i].api.reader));
-    record_own(f, EVENT_SERVER_STARTED, OUTCOME_DONE, "server", "");
+    news_record(f);
     return OK;
 }
 

@@ -34,6 +34,7 @@ static RESULT make_shared(struct front *f, struct problem *why)
     struct breached *breached = NULL;
 
     s->config = &f->config;
+    TRY(config_guard_hash(&f->config.guard, s->policy_hash));
     s->clock = clock_system();
     s->random = random_system();
     s->first = &f->threads[0].api;

@@ -32,6 +32,15 @@ static RESULT on_shutdown(struct front *f, struct frame *frame, struct arena *ar
     return OK;
 }
 
+static RESULT on_config(struct front *f, struct frame *frame, struct arena *arena)
+{
+    struct supervisor_config q = {0};
+
+    TRY(entity_decode(&supervisor_config_entity, frame->body, arena, &q));
+    news_take(f, &q);
+    return OK;
+}
+
 static RESULT on_frame(void *context, struct channel *c, struct frame *frame)
 {
     AUTO(arena_free) struct arena *arena = NULL;
@@ -43,6 +52,8 @@ static RESULT on_frame(void *context, struct channel *c, struct frame *frame)
         return on_new_channel(context, frame, arena);
     case SUPERVISOR_SHUTDOWN:
         return on_shutdown(context, frame, arena);
+    case SUPERVISOR_CONFIG:
+        return on_config(context, frame, arena);
     default:
         return ERR_MALFORMED;
     }

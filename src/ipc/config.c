@@ -385,7 +385,7 @@ static enum err parse(struct view text, const char *name, struct arena *arena, s
     const struct yaml_node *root = NULL;
     if (says_nothing(text))
         return OK;
-    TRY(yaml_read(name, text, arena, &root, why));
+    TRY(config_read(text, name, arena, &root, why));
     TRY(yaml_entity(&config_entity, root, arena, c, why));
     TRY(config_passkeys_check(&c->passkeys, root, why));
     return config_guard_check(&c->guard, root, why);

@@ -135,12 +135,16 @@ extern const struct entity config_entity, config_tls_entity, config_http_entity,
     config_guard_entity, config_guard_networks_entity, config_guard_endpoint_entity, config_guard_rate_entity,
     config_guard_endpoint_rate_entity;
 
+struct yaml_node;
 /* file: a path, or NULL for CONFIG_FILE if it exists and defaults otherwise. data_dir: overrides the file's, or NULL.
- * Texts live in arena. The file may also stand inside a Kubernetes ConfigMap. */
+ * Texts live in arena. The file may be a Kubernetes ConfigMap that holds the configuration. */
 RESULT config_load(const char *file, const char *data_dir, struct arena *arena, struct config *ret,
                    struct problem *why);
 /* The same from text; name is what messages call the file. */
 RESULT config_parse(struct view text, const char *name, struct arena *arena, struct config *ret, struct problem *why);
+/* config_file.c: its nodes, where messages find their places; of a ConfigMap, those of the file that it holds. */
+RESULT config_read(struct view text, const char *name, struct arena *arena, const struct yaml_node **ret,
+                   struct problem *why);
 /* Fills in what is still unset. */
 RESULT config_complete(struct config *c, struct arena *arena, struct problem *why);
 void config_passwords_complete(struct config_passwords *c); /* fills in what is still unset of it */
@@ -148,12 +152,16 @@ void config_passwords_complete(struct config_passwords *c); /* fills in what is 
 void config_tokens_complete(struct config_tokens *c);
 /* config_passkeys.c: what is unset follows listen and tls.names, once the port is known. A relying party that browsers
  * would not take, or that does not fit its origins, is ERR_BAD_CONFIG at its place in the file; root may be NULL. */
-struct yaml_node;
 RESULT config_passkeys_complete(struct config *c, struct arena *arena);
 RESULT config_passkeys_check(const struct config_passkeys *p, const struct yaml_node *root, struct problem *why);
 void config_guard_complete(struct config_guard *g); /* fills in what is still unset of it */
 /* config_guard.c: two rows that say something of the same requests are refused. */
 RESULT config_guard_check(const struct config_guard *g, const struct yaml_node *root, struct problem *why);
+/* config_policy.c: SHA-256 of the completed policy in its wire form: what is in force, in a few characters. */
+#define CONFIG_POLICY_HASH 32
+RESULT config_guard_hash(const struct config_guard *g, uint8_t ret[static CONFIG_POLICY_HASH]);
+/* config_policy.c: what the limits can count (domain/guard/rates.h), and no name twice. */
+RESULT config_rates_check(const struct config_guard *g, const struct yaml_node *root, struct problem *why);
 /* What --dev means: any free port, small Argon2, two threads, files below data_dir. */
 RESULT config_dev(struct config *c, const char *data_dir, struct arena *arena, struct problem *why);
 /* "address:port" to what bind takes; port 0 means any. ERR_BAD_VALUE. */

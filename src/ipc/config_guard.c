@@ -194,6 +194,7 @@ static RESULT check_networks(const struct config_guard_networks *n, const struct
 RESULT config_guard_check(const struct config_guard *g, const struct yaml_node *root, struct problem *why)
 {
     TRY(check_networks(&g->networks, root, why));
+    TRY(config_rates_check(g, root, why));
     const struct config_guard_endpoint *rows = g->endpoints.items;
     for (size_t i = 1; i < g->endpoints.count; i++)
         for (size_t k = 0; k < i; k++)

@@ -46,6 +46,15 @@ static const struct field handed_over_fields[] = {
 const struct entity supervisor_handed_over_entity = ENTITY("SupervisorHandedOver", 0x0806, 1,
                                                            struct supervisor_handed_over, handed_over_fields);
 
+static const struct field config_fields[] = {
+    FIELD(1, struct supervisor_config, reloaded, BOOL, 0),
+    FIELD(2, struct supervisor_config, before, FIXED, CONFIG_POLICY_HASH),
+    FIELD(3, struct supervisor_config, refused, TEXT, SUPERVISOR_REFUSED_MAX),
+    FIELD(4, struct supervisor_config, again, BOOL, 0),
+};
+const struct entity supervisor_config_entity = ENTITY("SupervisorConfig", 0x0808, 1, struct supervisor_config,
+                                                      config_fields);
+
 const struct supervisor_message supervisor_messages[] = {
     {SUPERVISOR_READY, "ready", false, false, &supervisor_ready_entity},
     {SUPERVISOR_STATUS, "status", false, false, &supervisor_status_entity},
@@ -53,6 +62,7 @@ const struct supervisor_message supervisor_messages[] = {
     {SUPERVISOR_SHUTDOWN, "shutdown", true, false, &supervisor_shutdown_entity},
     {SUPERVISOR_HANDOVER, "handover", true, true, &supervisor_handover_entity},
     {SUPERVISOR_HANDED_OVER, "handed-over", false, false, &supervisor_handed_over_entity},
+    {SUPERVISOR_CONFIG, "config", true, false, &supervisor_config_entity},
 };
 const size_t supervisor_message_count = ARRAY_LEN(supervisor_messages);
 

@@ -3,7 +3,7 @@
 #ifndef HOLDFAST_IPC_SUPERVISOR_MSG_H
 #define HOLDFAST_IPC_SUPERVISOR_MSG_H
 
-#include "base/entity.h"
+#include "ipc/config.h"
 
 enum supervisor_type {
     SUPERVISOR_READY = 100, /* child: sandboxed and serving; once */
@@ -13,7 +13,10 @@ enum supervisor_type {
     SUPERVISOR_SHUTDOWN,    /* supervisor: finish what is under way, and exit with 0 within grace_ms */
     SUPERVISOR_HANDOVER,    /* supervisor to two keepers, a descriptor along: one gives its unsealed state, one takes */
     SUPERVISOR_HANDED_OVER, /* keeper: how that ended, from both */
+    SUPERVISOR_CONFIG,      /* supervisor to the front: what became of the last reload */
 };
+
+#define SUPERVISOR_REFUSED_MAX 300 /* bytes */
 
 struct supervisor_ready {
     bool memory_locked;
@@ -41,6 +44,13 @@ struct supervisor_handed_over {
     struct view detail;
 };
 
+struct supervisor_config {
+    bool reloaded;                      /* the front is the first one with this configuration */
+    uint8_t before[CONFIG_POLICY_HASH]; /* of the guard's policy before */
+    struct view refused;                /* why the file is not in force; empty: it is */
+    bool again;                         /* a front was told that before */
+};
+
 struct supervisor_message {
     uint16_t type;
     const char *name;
@@ -52,6 +62,6 @@ extern const struct supervisor_message supervisor_messages[];
 extern const size_t supervisor_message_count;
 const struct supervisor_message *supervisor_message_find(uint16_t type); /* NULL if there is none */
 extern const struct entity supervisor_ready_entity, supervisor_status_entity, supervisor_new_channel_entity,
-    supervisor_shutdown_entity, supervisor_handover_entity, supervisor_handed_over_entity;
+    supervisor_shutdown_entity, supervisor_handover_entity, supervisor_handed_over_entity, supervisor_config_entity;
 
 #endif

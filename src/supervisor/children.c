@@ -55,6 +55,8 @@ static enum err on_ready(struct child *c, const struct supervisor_ready *r)
         log_warn("%s: %.*s", name_of(c), (int)r->note.len, (const char *)r->note.ptr);
     if (c->s->handing_over && c == &c->s->children[ROLE_KEEPER])
         upgrade_hand_over(c->s);
+    if (c->role == ROLE_FRONT)
+        reload_front_ready(c->s);
     return OK;
 }
 
@@ -225,10 +227,13 @@ static void drop_channel(struct child *c)
 static void failed(struct child *c)
 {
     struct supervisor *s = c->s;
+    bool began = c->state == CHILD_SERVING;
     if (c->state == CHILD_SERVING && now_of(s) - c->serving_ms >= STEADY_MS)
         c->failures = 0;
     c->due_ms = now_of(s) + backoff_ms(c->failures++);
     c->state = CHILD_DOWN;
+    if (!began && c->role != ROLE_KEEPER && reload_failed(s, name_of(c)))
+        return;
     if (s->announced || c->failures < FIRST_TRIES || s->goal == GOAL_STOP)
         return;
     log_error("%s does not start: giving up", name_of(c));

@@ -5,9 +5,11 @@
 #include "ipc/channel.h"
 #include "ipc/sealed.h"
 #include "ipc/start.h"
+#include "ipc/supervisor_msg.h"
 #include "supervisor/supervisor.h"
 
-#define LINKS_MAX (1 + 2 * CONFIG_FRONT_THREADS_MAX)
+#define SUPERVISOR_ARENA (8u * 1024 * 1024) /* of a configuration */
+#define LINKS_MAX        (1 + 2 * CONFIG_FRONT_THREADS_MAX)
 
 enum child_state { CHILD_DOWN, CHILD_STARTING, CHILD_SERVING, CHILD_STOPPING };
 
@@ -43,6 +45,15 @@ struct supervisor {
     struct loop_timer *timer;
     struct arena *arena; /* of config */
     struct config config;
+    struct {
+        struct arena *former_arena; /* NULL: none */
+        struct config former;       /* in force again if no front starts with the new one */
+        bool fresh;                 /* no front was told of the new one yet */
+        bool asked;                 /* once more, when this one is done */
+        uint8_t before[CONFIG_POLICY_HASH];
+        char refused[SUPERVISOR_REFUSED_MAX + 1]; /* why the newest file is not in force; "": it is */
+        bool told;
+    } reload;
     struct listeners listeners;
     int lock, anchor;
     struct child children[ROLE_COUNT];
@@ -86,6 +97,13 @@ void children_ended(struct supervisor *s, pid_t pid, int status);
 void children_stop(struct child *c); /* asks it to end, and kills it when it does not */
 RESULT children_tell(struct child *c, uint16_t type, const struct entity *e, const void *object, int fd);
 RESULT children_adopt(struct supervisor *s, pid_t pid, int channel); /* the old keeper, after an upgrade */
+/* reload.c */
+void reload_files(struct supervisor *s); /* reads all anew, or goes on with what there is */
+RESULT reload_read_config(const struct supervisor *s, struct arena *arena, struct config *ret, struct problem *why);
+RESULT reload_check_files(const struct supervisor *s, struct problem *why); /* all that children are given is there */
+void reload_front_ready(struct supervisor *s);
+/* A child ended before it was ready. True: the configuration was new, and the former one is taken back. */
+bool reload_failed(struct supervisor *s, const char *child);
 /* upgrade.c */
 RESULT upgrade_possible(const struct supervisor *s, struct problem *why);
 void upgrade_exec(struct supervisor *s);             /* returns only if it failed */

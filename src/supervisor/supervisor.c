@@ -12,8 +12,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define ARENA_BYTES (8u * 1024 * 1024)
-
 static void complain(const struct problem *why, enum err e)
 {
     log_error("%s%s%s", why->where, *why->where ? ": " : "", *why->detail ? why->detail : err_sentence(e));
@@ -56,86 +54,6 @@ static void helper_ended(struct supervisor *s, int status)
 
 /* --- signals */
 
-/* What a running server can't change: its sockets are bound and its keeper has the data directory's anchor. */
-static const struct {
-    const char *name;
-    size_t offset;
-} fixed[] = {
-    {"data_dir", offsetof(struct config, data_dir)},
-    {"listen", offsetof(struct config, listen)},
-    {"unix_socket", offsetof(struct config, unix_socket)},
-    {"operator_socket", offsetof(struct config, operator_socket)},
-    {"user", offsetof(struct config, user)},
-};
-
-static enum err read_config(const struct supervisor *s, struct arena *arena, struct config *ret, struct problem *why)
-{
-    TRY(config_load(s->options->config_file, s->options->data_dir, arena, ret, why));
-    if (!s->options->dev)
-        return OK;
-    char dir[4096];
-    TRY(view_to_str(*s->temporary ? view_str(s->temporary) : ret->data_dir, dir, sizeof dir));
-    return config_dev(ret, dir, arena, why);
-}
-
-static void keep_fixed(const struct supervisor *s, struct config *fresh, struct arena *arena)
-{
-    for (size_t i = 0; i < ARRAY_LEN(fixed); i++) {
-        const struct view *now = (const struct view *)((const uint8_t *)&s->config + fixed[i].offset);
-        struct view *next = (struct view *)((uint8_t *)fresh + fixed[i].offset);
-        bool any_port = i == 1 && next->len > 2 && memcmp(next->ptr + next->len - 2, ":0", 2) == 0;
-        if (!view_eq(*now, *next) && !any_port)
-            log_warn("%s changes only when the server is stopped and started", fixed[i].name);
-        if (arena_copy(arena, *now, next) != OK)
-            *next = (struct view){0};
-    }
-}
-
-static enum err check_files(const struct supervisor *s, struct problem *why)
-{
-    for (enum start_role r = ROLE_KEEPER; r < ROLE_COUNT; r++) {
-        AUTO_WRITER w = {0};
-        TRY(files_of_role(s, r, &w, why));
-    }
-    int fd;
-    TRY(files_breached(&s->config, &fd, why));
-    if (fd >= 0)
-        close(fd);
-    return OK;
-}
-
-static enum err reload_into(struct supervisor *s, struct arena *arena, struct problem *why)
-{
-    struct supervisor fresh = *s;
-    TRY(read_config(s, arena, &fresh.config, why));
-    keep_fixed(s, &fresh.config, arena);
-    TRY(prepare_certificate(&fresh.config, why));
-    TRY(check_files(&fresh, why));
-    s->config = fresh.config;
-    return OK;
-}
-
-static void reload(struct supervisor *s)
-{
-    struct problem why = {.code = OK};
-    struct arena *arena = NULL;
-    if (s->goal != GOAL_SERVE || s->handing_over)
-        return;
-    enum err e = arena_new(4096, ARENA_BYTES, &arena);
-    if (e == OK)
-        e = reload_into(s, arena, &why);
-    if (e != OK) {
-        complain(&why, e);
-        log_error("the configuration was not taken over; the server goes on with what it has");
-        arena_free(arena);
-        return;
-    }
-    arena_free(s->arena);
-    s->arena = arena;
-    log_info("configuration and venue files read again: front and signer start anew");
-    s->goal = GOAL_RELOAD;
-}
-
 static void upgrade(struct supervisor *s)
 {
     struct problem why = {.code = OK};
@@ -168,7 +86,7 @@ static void reap(struct supervisor *s)
 static const struct {
     int number;
     void (*act)(struct supervisor *s);
-} signals[] = {{SIGTERM, stop}, {SIGINT, stop}, {SIGHUP, reload}, {SIGUSR2, upgrade}, {SIGCHLD, reap}};
+} signals[] = {{SIGTERM, stop}, {SIGINT, stop}, {SIGHUP, reload_files}, {SIGUSR2, upgrade}, {SIGCHLD, reap}};
 
 static void step(struct supervisor *s)
 {
@@ -252,9 +170,9 @@ static enum err prepare(struct supervisor *s, struct problem *why)
     ssize_t n = readlink("/proc/self/exe", s->program, sizeof s->program - 1);
     if (n <= 0)
         return problem_set(why, ERR_IO, "/proc", "/proc must be mounted");
-    TRY(arena_new(4096, ARENA_BYTES, &s->arena));
+    TRY(arena_new(4096, SUPERVISOR_ARENA, &s->arena));
     TRY(make_temporary(s, why));
-    TRY(read_config(s, s->arena, &s->config, why));
+    TRY(reload_read_config(s, s->arena, &s->config, why));
     log_init("supervisor", (enum log_level)config_log_level(&s->config));
     children_init(s);
     upgrade_take_descriptors(s);
@@ -262,7 +180,7 @@ static enum err prepare(struct supervisor *s, struct problem *why)
     TRY(listen_all(s, why));
     TRY(prepare_identity(&s->config, why));
     TRY(prepare_certificate(&s->config, why));
-    TRY(check_files(s, why));
+    TRY(reload_check_files(s, why));
     TRY(make_loop(s));
     s->sealed = (struct sealed){.cause = SEALED_AT_START, .since_ms = clock_system()->wall_ms(clock_system())};
     if (s->upgraded)
@@ -293,6 +211,7 @@ static void end(struct supervisor *s)
         if (fds[i] >= 0)
             close(fds[i]);
     arena_free(s->arena);
+    arena_free(s->reload.former_arena);
     if (*s->temporary)
         prepare_remove_tree(s->temporary);
 }

@@ -21,13 +21,27 @@ def guard(more="", **other):
     return {"proxies": PROXIES, "endpoints": ENDPOINTS % more, **other}
 
 
+def programs(s):
+    """The programs as they are, with a front that does not start while s.broken is there."""
+    directory = s.home / "libexec"
+    directory.mkdir()
+    for role in holdfast.ROLES:
+        (directory / f"holdfast-{role}").symlink_to(holdfast.BUILD / "src" / role / f"holdfast-{role}")
+    front = directory / "holdfast-front"
+    front.unlink()
+    front.write_text(f"#!/bin/sh\n[ ! -e {s.broken} ] || exit 1\nexec {holdfast.BUILD}/src/front/holdfast-front \"$@\"\n")
+    front.chmod(0o755)
+    return directory
+
+
 @pytest.fixture(scope="module")
 def desk():
     s = holdfast.Server(config={"guard": guard()})
     s.application = Application()
     s.nginx = None
+    s.broken = s.home / "broken"
     try:
-        s.start()
+        s.start(arguments=("--libexec-dir", programs(s)))
         s.init()
         s.serving()
         s.enrol()
@@ -113,3 +127,71 @@ def test_a_reload_loses_no_request(desk):
     print(told)
     assert not any(c.lost for c in clients), told
     assert all(c.count > 100 for c in clients), told
+
+
+# --- what a reload leaves behind
+
+
+def newest(s, event):
+    """Its detail; "" while there is none that can be found."""
+    found = s.admin.ok("GET", f"/api/v1/audit/records?type={event}&limit=1")["records"]
+    return found[0]["what"]["detail"] if found else ""
+
+
+def in_force(s):
+    return s.admin.ok("GET", "/api/v1/guard/policy")
+
+
+def test_a_reload_is_in_the_record_with_what_is_in_force(desk):
+    before = in_force(desk)["hash"]
+    assert newest(desk, "SERVER_STARTED") == f"guard policy sha256:{before}"
+    reload(desk, more=", {path: /more, permission: 'mev:view'}")
+    now = in_force(desk)
+    assert now["hash"] != before and now["guard"]["endpoints"][-1] == {"path": "/more", "permission": "mev:view"}
+    assert until("a record", lambda: newest(desk, "CONFIGURATION_CHANGED") ==
+                 f"guard policy sha256:{now['hash']}, before it sha256:{before}")
+    reload(desk, more=", {path: /more, permission: 'mev:view'}")
+    assert until("a record", lambda: newest(desk, "CONFIGURATION_CHANGED") ==
+                 f"guard policy sha256:{now['hash']}, as before")
+    assert desk.admin.ok("GET", "/api/v1/status")["policy"] == now["hash"]
+
+
+def refused(s, where):
+    """A file that is wrong there was not taken over, and everybody is told why."""
+    said = until("a refusal", lambda: s.admin.call("GET", "/api/v1/status").json.get("config_refused"))
+    assert where in said, said
+    until("a record", lambda: where in newest(s, "CONFIGURATION_REFUSED"))
+    assert where in s.log(200)
+
+
+def test_a_wrong_file_leaves_the_policy_as_it_is(desk):
+    reload(desk)
+    before, front = in_force(desk), desk.child("front")
+    desk.config["guard"] = guard(more=", {path: /whoami, permission: public}")
+    desk.write_config()
+    desk.process.send_signal(signal.SIGHUP)
+    line = next(i for i, text in enumerate(desk.config_file.read_text().splitlines(), 1) if "/whoami" in text)
+    refused(desk, f"{desk.config_file}:{line}:")
+    assert in_force(desk) == before and desk.child("front") == front
+    desk.kill("front")  # a front that comes later says it as well, and records it no second time
+    desk.serving()
+    refused(desk, f"{desk.config_file}:{line}:")
+    count = len(desk.admin.ok("GET", "/api/v1/audit/records?type=CONFIGURATION_REFUSED&limit=50")["records"])
+    assert count == 1 and in_force(desk) == before
+    reload(desk)
+    assert "config_refused" not in desk.admin.ok("GET", "/api/v1/status")
+
+
+def test_what_no_front_can_start_with_is_taken_back(desk):
+    reload(desk)
+    before = in_force(desk)
+    desk.config["guard"] = guard(more=", {path: /broken, permission: 'mev:view'}")
+    desk.write_config()
+    desk.broken.touch()
+    desk.process.send_signal(signal.SIGHUP)
+    until("the front to fail", lambda: "the front does not start with it" in desk.log(200))
+    desk.broken.unlink()
+    desk.serving()
+    refused(desk, "the front does not start with it")
+    assert in_force(desk) == before
+    reload(desk)

@@ -132,7 +132,24 @@ static const struct {
     {"guard:\n  endpoints:\n    - {path: /a, permission: public}\n    - {path: /a, methods: [GET], permission: "
      "public}\n",
      "f.yaml:4:7"},
+    {"guard:\n  rates: [{name: a, by: address, requests: 1, seconds: 86400, burst: 1000000}]\n", "f.yaml:2:11"},
+    {"guard:\n  rates: [{name: a, by: address, requests: 1}, {name: a, by: identity, requests: 1}]\n", "f.yaml:2:48"},
+    {"guard:\n  endpoints: [{path: /a, permission: public, rate: {requests: 1, seconds: 86400, burst: 1000000}}]\n",
+     "f.yaml:2:15"},
     {"passkeys:\n  rp_id: 192.0.2.1\n", "f.yaml:2:10"},
+    /* inside of a ConfigMap the place is that in the file */
+    {"kind: ConfigMap\ndata:\n  holdfast.yaml: |\n    guard:\n      record: sometimes\n", "f.yaml:5:15"},
+    {"kind: ConfigMap\ndata:\n  a: |2-\n      listen: 127.0.0.1:1\n      dev: true\n", "f.yaml:5:7"},
+    {"kind: ConfigMap\ndata:\n  a: |\n\n    # first\n    guard:\n      endpoints:\n       - {path: a, permission: "
+     "public}\n",
+     "f.yaml:8:17"},
+    {"kind: ConfigMap\ndata:\n  other: ''\n  holdfast.yaml: |\n    listen: 127.0.0.1:1\n    listen: 127.0.0.1:2\n",
+     "f.yaml:6:5"},
+    {"kind: ConfigMap\ndata:\n  holdfast.yaml: |\n    guard: [\n", "f.yaml:5:5"},
+    {"kind: ConfigMap\ndata: {ä: '|', holdfast.yaml: 'log_level: info'}\n", "f.yaml:2:31"},
+    {"kind: ConfigMap\ndata:\n  holdfast.yaml: >\n    log_level: info\n", "f.yaml:3:18"},
+    {"kind: ConfigMap\ndata:\n  a: |\n    log_level: info\n  b: |\n    log_level: info\n", "f.yaml:3:3"},
+    {"kind: ConfigMap\n", "f.yaml:1:1"},
     {"passkeys:\n  rp_id: https://desk.example\n", "f.yaml:2:10"},
     {"passkeys:\n  rp_id: desk.example:8450\n", "f.yaml:2:10"},
     {"passkeys:\n  rp_id: Desk.example\n", "f.yaml:2:10"},
@@ -244,13 +261,33 @@ static void files_and_overrides(void **state)
     assert_int_equal(c.data_dir.ptr[0], '/');
 }
 
+static void a_config_map_holds_it(void **state)
+{
+    static const char text[] = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: holdfast, labels: {app: holdfast}}\n"
+                               "data:\n  README: 'not this one'\n  holdfast.yaml: |\n    # the desk's\n"
+                               "    log_level: warning\n    guard:\n      endpoints:\n"
+                               "        - {path: /a, permission: public}\n";
+    struct config c;
+    struct problem why;
+    (void)state;
+    assert_ok(config_parse(view_str(text), "f", arena, &c, &why));
+    assert_int_equal(c.log_level, CONFIG_LOG_WARNING);
+    assert_int_equal(c.guard.endpoints.count, 1);
+    assert_view(c.data_dir, "/var/lib/holdfast");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_empty_file_means_the_defaults), cmocka_unit_test(what_a_file_says_holds),
-        cmocka_unit_test(checkpoints_have_a_range),         cmocka_unit_test(each_mistake_is_named_by_its_place),
-        cmocka_unit_test(passkeys_are_of_where_it_listens), cmocka_unit_test(socket_paths_fit_the_kernel),
-        cmocka_unit_test(addresses_of_both_families),       cmocka_unit_test(files_and_overrides),
+        cmocka_unit_test(an_empty_file_means_the_defaults),
+        cmocka_unit_test(what_a_file_says_holds),
+        cmocka_unit_test(checkpoints_have_a_range),
+        cmocka_unit_test(each_mistake_is_named_by_its_place),
+        cmocka_unit_test(passkeys_are_of_where_it_listens),
+        cmocka_unit_test(socket_paths_fit_the_kernel),
+        cmocka_unit_test(a_config_map_holds_it),
+        cmocka_unit_test(addresses_of_both_families),
+        cmocka_unit_test(files_and_overrides),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

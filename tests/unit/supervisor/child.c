@@ -102,6 +102,7 @@ static enum err on_supervisor(void *context, struct channel *c, struct frame *f)
         struct supervisor_new_channel channel;
         struct supervisor_shutdown shutdown;
         struct supervisor_handover handover;
+        struct supervisor_config config;
     } body;
     const struct supervisor_message *m = supervisor_message_find(f->type);
     (void)c;
@@ -115,6 +116,11 @@ static enum err on_supervisor(void *context, struct channel *c, struct frame *f)
         return add_peer(me, body.channel.kind, body.channel.which, fd);
     if (f->type == SUPERVISOR_HANDOVER)
         return hand_over(me, body.handover.gives, fd);
+    if (f->type == SUPERVISOR_CONFIG) {
+        child_event(me->data_dir, "%s is told reloaded=%d again=%d %.*s", me->role, body.config.reloaded,
+                    body.config.again, (int)body.config.refused.len, (const char *)body.config.refused.ptr);
+        return OK;
+    }
     child_event(me->data_dir, "%s stops", me->role);
     _exit(0);
 }

@@ -342,10 +342,14 @@ static void hangup_reads_the_configuration_again(void **state)
     for (int i = 0; i < 500 && !place_logged(&p, "was not taken over"); i++)
         poll(NULL, 0, 10);
     assert_true(place_logged(&p, "config.yaml:4:16"));
+    place_wait(&p, "front is told reloaded=0 again=0 ", 1);
     assert_int_equal(place_events(&p, "front stops"), 0);
+    kill(place_pid(&p, "front"), SIGKILL); /* the next one is told as well */
+    place_wait(&p, "front is told reloaded=0 again=1 ", 1);
     place_config(&p, "front_threads: 3\n");
     kill(p.server, SIGHUP);
-    place_wait(&p, "front serves", 2);
+    place_wait(&p, "front serves", 3);
+    place_wait(&p, "front is told reloaded=1 again=", 1);
     place_wait(&p, "front hears keeper 2", 1);
     place_wait(&p, "signer hears front 2", 1);
     place_wait(&p, "keeper hears signer 0", 2);
