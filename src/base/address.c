@@ -31,7 +31,15 @@ RESULT address_parse(struct view text, struct address *ret)
 
 void address_format(const struct address *a, char out[static ADDRESS_TEXT_SIZE])
 {
-    bool four = address_is_ipv4(a);
-    if (!inet_ntop(four ? AF_INET : AF_INET6, four ? a->b + sizeof mapped : a->b, out, ADDRESS_TEXT_SIZE))
+    if (address_is_ipv4(a)) {
+        struct writer w = writer_fixed(out, ADDRESS_TEXT_SIZE - 1);
+        for (size_t i = sizeof mapped; i < sizeof a->b; i++) {
+            writer_str(&w, i > sizeof mapped ? "." : "");
+            writer_decimal(&w, a->b[i]);
+        }
+        out[w.len] = '\0';
+        return;
+    }
+    if (!inet_ntop(AF_INET6, a->b, out, ADDRESS_TEXT_SIZE))
         out[0] = '\0'; /* the room suffices for every address */
 }

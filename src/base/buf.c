@@ -257,33 +257,43 @@ void writer_str(struct writer *w, const char *s)
     writer_view(w, view_str(s));
 }
 
+void writer_decimal(struct writer *w, uint64_t v)
+{
+    char digits[20];
+    size_t at = sizeof digits;
+
+    do
+        digits[--at] = (char)('0' + v % 10);
+    while ((v /= 10) != 0);
+    writer_bytes(w, digits + at, sizeof digits - at);
+}
+
 void writer_printf(struct writer *w, const char *format, ...)
 {
     va_list args, again;
-
-    va_start(args, format);
-    va_copy(again, args);
-    int n = vsnprintf(NULL, 0, format, args);
-
-    va_end(args);
-    if (n < 0 && !w->failed)
-        w->failed = ERR_INTERNAL;
     /* vsnprintf ends with a NUL, for which a fixed writer that is filled to the brim has no room: take it through a
      * short text of our own, or through the heap. */
     char small[256], *text = small;
 
-    if (n >= (int)sizeof small && !w->failed)
-        text = malloc((size_t)n + 1);
+    va_start(args, format);
+    va_copy(again, args);
+    int n = vsnprintf(small, sizeof small, format, args);
+
+    va_end(args);
+    if (n < 0 && !w->failed)
+        w->failed = ERR_INTERNAL;
+    if (n >= (int)sizeof small && !w->failed && (text = malloc((size_t)n + 1)) != NULL)
+        (void)vsnprintf(text, (size_t)n + 1, format, again);
     if (!text)
         w->failed = ERR_NO_MEMORY;
-    if (!w->failed) {
-        (void)vsnprintf(text, (size_t)n + 1, format, again);
+    if (!w->failed)
         writer_bytes(w, text, (size_t)n);
-        explicit_bzero(text, (size_t)n);
-    }
     va_end(again);
-    if (text != small)
+    explicit_bzero(small, n < 0 || n >= (int)sizeof small ? sizeof small : (size_t)n);
+    if (text && text != small) {
+        explicit_bzero(text, (size_t)n);
         free(text);
+    }
 }
 
 enum err writer_done(const struct writer *w)

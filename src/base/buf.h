@@ -63,6 +63,7 @@ void writer_bytes(struct writer *w, const void *p, size_t n);
 void writer_view(struct writer *w, struct view v);
 void writer_var(struct writer *w, struct view v); /* u32 length, then the bytes */
 void writer_str(struct writer *w, const char *s); /* the characters, no length and no NUL */
+void writer_decimal(struct writer *w, uint64_t v);
 void writer_printf(struct writer *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
 RESULT writer_done(const struct writer *w);         /* OK, ERR_TOO_LONG or ERR_NO_MEMORY */
 struct view writer_view_of(const struct writer *w); /* empty if the writer has failed: never a cut text */

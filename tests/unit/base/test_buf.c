@@ -89,6 +89,20 @@ static void reader_stops_at_the_end(void **state)
     assert_int_equal(reader_bytes(&r, 0, &v), OK);
 }
 
+static void a_number_is_written_in_decimal(void **state)
+{
+    uint8_t memory[64];
+    struct writer w = writer_fixed(memory, sizeof memory);
+
+    (void)state;
+    writer_decimal(&w, 0);
+    writer_str(&w, " ");
+    writer_decimal(&w, 1000);
+    writer_str(&w, " ");
+    writer_decimal(&w, UINT64_MAX);
+    support_expect(&w, "0 1000 18446744073709551615");
+}
+
 static void writer_is_all_or_nothing(void **state)
 {
     uint8_t memory[8];
@@ -252,6 +266,7 @@ int main(void)
         cmocka_unit_test(catalogue_is_whole),
         cmocka_unit_test(views_compare),
         cmocka_unit_test(reader_stops_at_the_end),
+        cmocka_unit_test(a_number_is_written_in_decimal),
         cmocka_unit_test(writer_is_all_or_nothing),
         cmocka_unit_test(writer_grows_to_its_limit),
         cmocka_unit_test(writer_without_memory),
