@@ -22,9 +22,18 @@ struct view head_trim(struct view value)
     return value;
 }
 
+static uint8_t lower(uint8_t c)
+{
+    return c >= 'A' && c <= 'Z' ? c | 0x20 : c;
+}
+
 bool head_name_is(struct view name, const char *lower_case)
 {
-    return name.len == strlen(lower_case) && !strncasecmp((const char *)name.ptr, lower_case, name.len);
+    size_t i = 0;
+    /* Most differ in the first letters, and each request asks this some hundred times. */
+    while (i < name.len && lower_case[i] && lower(name.ptr[i]) == lower((uint8_t)lower_case[i]))
+        i++;
+    return i == name.len && !lower_case[i];
 }
 
 static bool name_starts(struct view name, const char *lower_case)

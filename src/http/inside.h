@@ -23,6 +23,7 @@ struct http_server {
     uint64_t now_ms, timer_at_ms, linger_at_ms;
     struct conn_table conns;
     struct lingering lingering;
+    struct random_pool ids; /* of requests */
     struct conn *blocked;   /* handshakes to be parked after this round */
     struct conn *accepting; /* while the library takes over a socket */
     struct exchange *spare;

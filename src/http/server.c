@@ -74,6 +74,7 @@ RESULT http_server_new(const struct http_config *config, struct http_server **re
     s->config.tls = (struct http_tls){0};
     s->config.clock = config->clock ? config->clock : clock_system();
     s->config.random = config->random ? config->random : random_system();
+    random_pool_init(&s->ids, s->config.random);
     s->conns.next_ms = s->timer_at_ms = UINT64_MAX;
     fill_limits(&s->config.limits);
     TRY(s->config.random->fill(s->config.random, &s->conns.seed, sizeof s->conns.seed));
@@ -173,7 +174,7 @@ struct exchange *server_request_line(struct http_server *s, struct conn *c, cons
     conn_phase(&s->conns, c, CONN_HEAD, s->now_ms + s->config.limits.header_ms);
     if (!x)
         return NULL;
-    if (s->config.random->fill(s->config.random, &id, sizeof id) == OK)
+    if (s->ids.random.fill(&s->ids.random, &id, sizeof id) == OK)
         id_format(&id, x->req.id);
     size_t length = strlen(target);
     x->uri = target;
