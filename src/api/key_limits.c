@@ -5,12 +5,22 @@
 
 static void item(struct writer *w, const char *name, uint32_t left, uint32_t seconds)
 {
-    writer_printf(w, "%s\"%s\";r=%u;t=%u", w->len ? ", " : "", name, (unsigned)left, (unsigned)seconds);
+    writer_str(w, w->len ? ", \"" : "\"");
+    writer_str(w, name);
+    writer_str(w, "\";r=");
+    writer_decimal(w, left);
+    writer_str(w, ";t=");
+    writer_decimal(w, seconds);
 }
 
 static void policy(struct writer *w, const char *name, uint32_t limit, unsigned seconds)
 {
-    writer_printf(w, "%s\"%s\";q=%u;w=%u", w->len ? ", " : "", name, (unsigned)limit, seconds);
+    writer_str(w, w->len ? ", \"" : "\"");
+    writer_str(w, name);
+    writer_str(w, "\";q=");
+    writer_decimal(w, limit);
+    writer_str(w, ";w=");
+    writer_decimal(w, seconds);
 }
 
 /* Headers help; an answer without them is right too. */

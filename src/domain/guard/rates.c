@@ -341,20 +341,34 @@ static uint64_t seconds(uint64_t ns)
     return ns / SECOND_NS + (ns % SECOND_NS != 0);
 }
 
+struct pair {
+    const char *text;
+    uint64_t number;
+};
+
+static void put_item(struct writer *w, const char *name, struct pair first, struct pair second)
+{
+    writer_str(w, w->len ? ", \"" : "\"");
+    writer_str(w, name);
+    writer_str(w, first.text);
+    writer_decimal(w, first.number);
+    writer_str(w, second.text);
+    writer_decimal(w, second.number);
+}
+
 void rates_put_policy(const struct rates_ask *asks, size_t count, struct writer *w)
 {
     for (size_t i = 0; i < count; i++) {
         const struct rates_limit *l = &asks[i].rates->limit;
-        writer_printf(w, "%s\"%s\";q=%u;w=%llu", i ? ", " : "", l->name, l->quota,
-                      (unsigned long long)seconds(l->window_ms * MS_NS));
+        put_item(w, l->name, (struct pair){"\";q=", l->quota}, (struct pair){";w=", seconds(l->window_ms * MS_NS)});
     }
 }
 
 void rates_put_state(const struct rates_ask *asks, const struct rates_state *states, size_t count, struct writer *w)
 {
     for (size_t i = 0; i < count; i++)
-        writer_printf(w, "%s\"%s\";r=%u;t=%llu", i ? ", " : "", asks[i].rates->limit.name, states[i].left,
-                      (unsigned long long)seconds(states[i].left ? states[i].full_ns : states[i].wait_ns));
+        put_item(w, asks[i].rates->limit.name, (struct pair){"\";r=", states[i].left},
+                 (struct pair){";t=", seconds(states[i].left ? states[i].full_ns : states[i].wait_ns)});
 }
 
 uint64_t rates_retry_after(const struct rates_state *states, size_t count)

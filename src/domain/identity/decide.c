@@ -1,5 +1,6 @@
 #include "domain/identity/decide.h"
 
+#include "base/rcu.h"
 #include "domain/secrets/secrets.h"
 
 static const struct {
@@ -65,9 +66,11 @@ void standing_of_key(struct identity *identity, const struct api_key *key, uint6
     s.broken = by_status[status < ARRAY_LEN(by_status) ? status : 0];
     if (s.broken == RULE_GRANTED && now_ms && api_key_locked(key, now_ms))
         s.broken = RULE_KEY_LOCKED;
+    rcu_enter(); /* one section for all */
     if (s.broken == RULE_GRANTED && identity_user_rights(identity, key->owner, &s.owner) != OK)
         s.broken = RULE_OWNER_GONE;
     s.role_unknown = rights_of(identity_roles(identity), &key->roles, key->secret_environments, &s.own) != OK;
+    rcu_leave();
     if (s.broken == RULE_GRANTED)
         s.signs_in = environment_bit(key->environment) & s.owner.access.environments;
     *ret = s;
