@@ -146,21 +146,6 @@ void behind_lock(struct http_request *req, struct view name)
     begin(req, name, &r);
 }
 
-RESULT behind_record(struct http_request *req, uint16_t type, const struct record_object *what)
-{
-    const struct record r = {
-        .type = type, .outcome = OUTCOME_DONE, .what = *what, .who.actor = api_caller_of(req)->actor};
-    struct behind *b;
-    enum err e = make(req, (struct view){0}, &r, &b);
-
-    if (e != OK)
-        return e;
-    e = fill(b);
-    if (e != OK)
-        drop(b);
-    return e;
-}
-
 void behind_refusal(struct http_request *req, uint16_t type, const struct record_object *what)
 {
     const struct record r = {.type = type, .outcome = OUTCOME_REFUSED, .what = *what};

@@ -7,9 +7,6 @@
 
 /* The lock of this user, as the tables have it, into his row, with its record. */
 void behind_lock(struct http_request *req, struct view name);
-/* What was done, of this type, by who asks. What `what` points to is copied. OK: it is in the ledger's queue; else
- * nothing is stored, and nothing may be done. */
-RESULT behind_record(struct http_request *req, uint16_t type, const struct record_object *what);
 /* A refusal, of this type. What `what` points to is copied. */
 void behind_refusal(struct http_request *req, uint16_t type, const struct record_object *what);
 

@@ -228,8 +228,10 @@ static RESULT wait_for_others(struct api_thread *t, struct change *x)
     return OK;
 }
 
-static void collect(struct api_inside *in, struct txn *txn)
+void change_collect(struct api_thread *t, struct txn *txn)
 {
+    struct api_inside *in = t->inside;
+
     txn->mail.next = NULL;
     if (in->last)
         in->last->mail.next = &txn->mail;
@@ -262,7 +264,7 @@ static RESULT submit(struct api_thread *t, struct change *x, bool *ret_done)
         settle(t, x, e);
         return e;
     }
-    collect(t->inside, txn);
+    change_collect(t, txn);
     return OK;
 }
 

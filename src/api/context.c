@@ -1,3 +1,4 @@
+#include "api/allowed.h"
 #include "api/inside.h"
 #include "api/upkeep.h"
 
@@ -59,7 +60,10 @@ void api_retry_after(struct http_request *req, unsigned seconds)
 
 static void on_turn(void *context)
 {
-    change_hand_over(context);
+    struct api_thread *t = context;
+
+    allowed_turn(t->inside->allowed);
+    change_hand_over(t);
 }
 
 static void on_second(void *context)
@@ -79,6 +83,7 @@ RESULT api_thread_start(struct api_thread *t)
     TRY(t->shared->random->fill(t->shared->random, &t->inside->refused_seed, sizeof t->inside->refused_seed));
     t->inside->budget = 4 * ANONYMOUS_SLOTS;
     t->inside->parked_end = &t->inside->parked;
+    TRY(allowed_new(t, &t->inside->allowed));
     TRY(loop_each_turn(t->loop, on_turn, t));
     TRY(loop_timer_new(t->loop, admit_retry, t, &t->inside->parked_timer));
     TRY(loop_timer_new(t->loop, change_retry_waits, t, &t->inside->wait_timer));
@@ -90,6 +95,7 @@ void api_thread_stop(struct api_thread *t)
     if (!t->inside)
         return;
     orphans_drop(t);
+    allowed_free(t->inside->allowed);
     upkeep_end(t);
     upkeep_free(t->inside->upkeep);
     sweep_free(t->inside->sweep);

@@ -24,6 +24,7 @@ struct api_anonymous {
 
 #define REFUSED_SLOTS 1024
 
+struct allowed;
 struct orphan;
 struct api_parked;
 struct sweep;
@@ -42,6 +43,7 @@ struct api_inside {
     struct random_pool nonces;
     struct sweep *sweep;   /* thread 0's, … */
     struct upkeep *upkeep; /* … and this as well: upkeep.h */
+    struct allowed *allowed;
     struct api_anonymous anonymous[ANONYMOUS_SLOTS];
     size_t anonymous_count;
     uint32_t budget; /* records that strangers may cause, in quarters; refilled with time */
@@ -78,6 +80,7 @@ struct api_entry {
     uint64_t seen; /* api_shared.applied when it was looked up */
     bool proven;   /* the secret was right, or it is the Unix user: but it may not be used, or not for this */
     struct api_caller caller;
+    const struct api_key *key; /* of caller.key_id, where the way in has read it; else NULL */
     enum err error;            /* why nobody was found although something was shown */
     struct view known;         /* the actor that was named, where the proof failed: for the record */
     uint16_t event;            /* of the refusal's record; 0: what the error says */
@@ -96,6 +99,7 @@ RESULT auth_user(const struct http_request *req, const struct user *u, enum way_
 RESULT key_limits_spend(struct http_request *req, struct view id, struct api_entry *entry);
 
 /* change.c */
+void change_collect(struct api_thread *t, struct txn *txn); /* prepared: handed over with this turn's others */
 void change_hand_over(struct api_thread *t);
 void change_retry_waits(void *thread);
 /* Notes how a commit ended, for health; returns the code to be answered. */

@@ -1,6 +1,7 @@
 /* One verdict for a request that a proxy asks about (SPEC GRD-1), in a fixed order: may this proxy ask, what is asked
  * about, is its network let in, who asks, may he, how often. Every stage can refuse, and what none allows is refused.
  */
+#include "api/allowed.h"
 #include "api/behind.h"
 #include "api/cookie.h"
 #include "api/inside.h"
@@ -8,6 +9,7 @@
 #include "api/proxied.h"
 #include "api/routes.h"
 
+#include "base/rcu.h"
 #include "base/text.h"
 #include "crypto/hash.h"
 #include "domain/guard/guard.h"
@@ -63,7 +65,9 @@ static RESULT put_groups(struct asking *a, const struct text_list *roles)
 {
     struct identity *identity = api_of(a->req)->shared->identity;
     struct rights has = standing_rights(&a->entry.caller.standing), given;
-    AUTO_WRITER w = writer_new(4096);
+    uint8_t text[4096] __attribute__((uninitialized));
+    struct writer w = writer_fixed(text, sizeof text);
+    rcu_enter(); /* one section for all */
     for (size_t i = 0; i < roles->count; i++) {
         const struct text_list one = {&roles->items[i], 1};
         if (rights_of(identity_roles(identity), &one, 0, &given) != OK ||
@@ -72,6 +76,7 @@ static RESULT put_groups(struct asking *a, const struct text_list *roles)
         writer_str(&w, w.len ? "," : "");
         writer_view(&w, roles->items[i]);
     }
+    rcu_leave();
     TRY(writer_done(&w));
     return arena_copy(a->req->arena, writer_view_of(&w), &a->remote.groups);
 }
@@ -80,12 +85,14 @@ static RESULT put_groups(struct asking *a, const struct text_list *roles)
 static RESULT describe_key(struct asking *a)
 {
     const struct api_caller *c = &a->entry.caller;
+    const struct api_key *key = a->entry.key;
     struct api_key_found f;
     a->remote.user = c->actor;
-    if (api_keys_find(api_of(a->req)->shared->api_keys, c->key_id, a->req->arena, &f) != OK)
+    if (!key && api_keys_find(api_of(a->req)->shared->api_keys, c->key_id, a->req->arena, &f) != OK)
         return ERR_KEY_DISABLED;
-    a->remote.name = f.key.name;
-    return put_groups(a, &f.key.roles);
+    key = key ? key : &f.key;
+    a->remote.name = key->name;
+    return put_groups(a, &key->roles);
 }
 
 static RESULT describe_user(struct asking *a, struct view name)
@@ -180,21 +187,16 @@ static enum decide_use use_of(const struct asking *a)
     return reads ? USE_READ : USE_WRITE;
 }
 
-static enum http_outcome let_through(struct asking *a)
+static enum http_outcome let_through(struct http_request *req, void *asking)
 {
-    enum err e = set_remote(a);
+    enum err e = set_remote(asking);
     if (e != OK)
-        return http_answer_error(a->req, e);
-    set_header(a->req, "X-Holdfast-Verdict", VIEW_STR("allowed"));
-    return http_answer_empty(a->req, 200);
+        return http_answer_error(req, e);
+    set_header(req, "X-Holdfast-Verdict", VIEW_STR("allowed"));
+    return http_answer_empty(req, 200);
 }
 
-static enum http_outcome recorded(struct api_change *c)
-{
-    return c->txn.result == OK ? let_through(c->context) : api_change_failed(c);
-}
-
-/* Behind the answer only while records are known to get into the log; and not before this one is on its way. */
+/* Behind the answer only while records are known to get into the log. */
 static bool may_be_behind(const struct asking *a)
 {
     const struct api_shared *s = api_of(a->req)->shared;
@@ -203,22 +205,14 @@ static bool may_be_behind(const struct asking *a)
 
 static enum http_outcome allow(struct asking *a)
 {
-    const struct record_object what = {.resource = a->resource, .detail = view_str(permission_name(permission_of(a)))};
-    struct api_change *c = NULL;
-    if (permission_of(a) == PERMISSION_PUBLIC)
-        return let_through(a);
-    if (may_be_behind(a)) {
-        enum err behind = behind_record(a->req, EVENT_REQUEST_ALLOWED, &what);
-        return behind == OK ? let_through(a) : http_answer_error(a->req, behind);
-    }
-    enum err e = api_change_new(a->req, &c);
-    if (e == OK)
-        e = api_change_record(c, EVENT_REQUEST_ALLOWED, OUTCOME_DONE, &what, (struct view){0});
-    if (e != OK)
-        return http_answer_error(a->req, e);
-    c->then = recorded;
-    c->context = a;
-    return api_change_submit(c);
+    const struct allowed_ask ask = {
+        .req = a->req,
+        .what = {.resource = a->resource, .detail = view_str(permission_name(permission_of(a)))},
+        .behind = may_be_behind(a),
+        .then = let_through,
+        .context = a,
+    };
+    return permission_of(a) == PERMISSION_PUBLIC ? let_through(a->req, a) : allowed_record(&ask);
 }
 
 /* --- how often */
@@ -235,7 +229,9 @@ static bool within_limits(struct asking *a)
     const struct api_shared *s = api_of(a->req)->shared;
     struct often_ask ask = {
         .actor = a->entry.caller.actor, .row = a->row, .now_ns = s->clock->mono_ms(s->clock) * 1000000};
-    AUTO_WRITER policy = writer_new(1024), state = writer_new(1024);
+    uint8_t policy_text[1024] __attribute__((uninitialized)), state_text[1024] __attribute__((uninitialized));
+    struct writer policy = writer_fixed(policy_text, sizeof policy_text);
+    struct writer state = writer_fixed(state_text, sizeof state_text);
     uint64_t retry = 0;
     memcpy(ask.from.b, a->req->peer.address, sizeof ask.from.b);
     bool good = often_take(guard_often(s->guard), &ask, &policy, &state, &retry);
@@ -285,8 +281,11 @@ static void put_path(struct view path, struct writer *w)
 
 static RESULT name_resource(struct asking *a)
 {
-    AUTO_WRITER w = writer_new(1024);
-    writer_printf(&w, "endpoint:%.*s ", (int)a->proxied.method.len, (const char *)a->proxied.method.ptr);
+    uint8_t text[PATH_SHOWN + 160] __attribute__((uninitialized));
+    struct writer w = writer_fixed(text, sizeof text);
+    writer_str(&w, "endpoint:");
+    writer_view(&w, a->proxied.method);
+    writer_str(&w, " ");
     put_path(a->proxied.path, &w);
     TRY(writer_done(&w));
     return arena_copy(a->req->arena, writer_view_of(&w), &a->resource);
