@@ -11,7 +11,7 @@
 #define AGAIN_MS  500 /* after the log could not be written */
 
 /* What else is in the detail is short. */
-_Static_assert(ALLOWED_TOGETHER * ID_TEXT_SIZE < 4096 - 128, "the ids fit into a record's detail");
+_Static_assert(ALLOWED_TOGETHER *ID_TEXT_SIZE < 4096 - 128, "the ids fit into a record's detail");
 
 /* A request that waits for its record. */
 struct waiter {

@@ -346,9 +346,9 @@ struct pair {
     uint64_t number;
 };
 
-static void put_item(struct writer *w, const char *name, struct pair first, struct pair second)
+static void put_item(struct writer *w, size_t i, const char *name, struct pair first, struct pair second)
 {
-    writer_str(w, w->len ? ", \"" : "\"");
+    writer_str(w, i ? ", \"" : "\"");
     writer_str(w, name);
     writer_str(w, first.text);
     writer_decimal(w, first.number);
@@ -360,14 +360,14 @@ void rates_put_policy(const struct rates_ask *asks, size_t count, struct writer 
 {
     for (size_t i = 0; i < count; i++) {
         const struct rates_limit *l = &asks[i].rates->limit;
-        put_item(w, l->name, (struct pair){"\";q=", l->quota}, (struct pair){";w=", seconds(l->window_ms * MS_NS)});
+        put_item(w, i, l->name, (struct pair){"\";q=", l->quota}, (struct pair){";w=", seconds(l->window_ms * MS_NS)});
     }
 }
 
 void rates_put_state(const struct rates_ask *asks, const struct rates_state *states, size_t count, struct writer *w)
 {
     for (size_t i = 0; i < count; i++)
-        put_item(w, asks[i].rates->limit.name, (struct pair){"\";r=", states[i].left},
+        put_item(w, i, asks[i].rates->limit.name, (struct pair){"\";r=", states[i].left},
                  (struct pair){";t=", seconds(states[i].left ? states[i].full_ns : states[i].wait_ns)});
 }
 
