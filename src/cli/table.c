@@ -522,6 +522,19 @@ const struct cli_command command_table[] = {
             ARGUMENTS(ARGUMENT("NETWORK", "as 'guard networks' shows it")), NULL),
     COMMAND("guard test", guard_test, CHANGES, "what becomes of requests from an address, and by which rule", NULL,
             NULL, ARGUMENTS(ARGUMENT("ADDRESS", "of a client")), NULL),
+    COMMAND("policy check", policy_check, 0, "is a policy right, and what should be looked at",
+            "Of the server's configuration, also inside a Kubernetes ConfigMap, or of a credential's signing policy "
+            "(JSON). What is wrong is said with its line and column, and exits with 2; so do warnings with --strict.",
+            OPTIONS(FLAG("strict", 0, "warnings count as errors")),
+            ARGUMENTS(ARGUMENT_FILE("FILE", "the policy; - is standard input")), "holdfast policy check holdfast.yaml"),
+    COMMAND(
+        "policy diff", policy_compare, CHANGES, "what a file would change of the guard's policy",
+        "Compared with what is in force, or with a second file that would follow the first. Exits with 0 if nothing "
+        "differs, 1 if something does, and 2 if that can't be told.",
+        NULL,
+        ARGUMENTS(ARGUMENT_FILE("FILE", "configuration, or a ConfigMap that holds it; - is standard input"),
+                  ARGUMENT_FILE_OPTIONAL("FILE", "what would follow it")),
+        "holdfast policy diff holdfast.yaml"),
     COMMAND(
         "who-can", explain_who_can, COMMAND_API, "users and API keys that may do something, and why",
         "One page of users, or of keys: who of them may. With -o json, next is what --after of the next page takes.",

@@ -1,5 +1,12 @@
 /* The configuration file: any text is either a complete configuration or a mistake with a place and a sentence. */
-#include "ipc/config.h"
+#include "ipc/config_advice.h"
+
+static void on_advice(void *context, enum config_weight weight, const struct problem *why)
+{
+    (void)context;
+    if (weight > CONFIG_WARNING || !*why->detail)
+        abort();
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -20,5 +27,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (entity_encode(&config_entity, &c, &w) != OK ||
         entity_decode(&config_entity, writer_view_of(&w), arena, &again) != OK || again.listen.len != c.listen.len)
         abort();
+    const struct yaml_node *root = NULL;
+    if (config_read(VIEW(data, size), "fuzz.yaml", arena, &root, &why) == OK)
+        config_guard_advise(&c.guard, root, on_advice, NULL);
+    config_guard_advise(&c.guard, NULL, on_advice, NULL);
     return 0;
 }

@@ -195,3 +195,69 @@ def test_what_no_front_can_start_with_is_taken_back(desk):
     refused(desk, "the front does not start with it")
     assert in_force(desk) == before
     reload(desk)
+
+
+# --- the command line: check, diff
+
+
+CONFIG_MAP = """apiVersion: v1
+kind: ConfigMap
+metadata: {name: holdfast}
+data:
+  holdfast.yaml: |
+    guard:
+      proxies: [unix:33]
+      networks: {others: allow}
+      endpoints:
+        - {path: /, permission: public, methods: [GET]}
+        - {path: /api/v1/execute, methods: [GET, POST], permission: mev:execute, rate: {requests: 10}}
+        - {path: /a;b, permission: mev:view}
+"""
+
+
+def policy(s, *words, code=0):
+    return s.cli("policy", *words, code=code)
+
+
+def test_a_file_is_checked_with_the_places_in_it(desk, tmp_path):
+    f = tmp_path / "map.yaml"
+    f.write_text(CONFIG_MAP)
+    said = policy(desk, "check", f).stdout.splitlines()
+    for place, words in (("8:26", "no limit is by address"), ("10:11", "note: / is public"), ("10:11", "asks for less than /api/v1/execute"),
+                         ("12:11", "no request reaches it")):
+        assert any(line.startswith(f"{f}:{place}:") and words in line for line in said), (place, said)
+    assert "warnings 3" in said[-1], said
+    policy(desk, "check", "--strict", f, code=2)
+    for right, wrong in (("mev:view", "mev:vieww"), ("10}", "ten}"), ("[unix:33]", "[unix:me]")):
+        f.write_text(CONFIG_MAP.replace(right, wrong))
+        line, text = next((i, x) for i, x in enumerate(f.read_text().splitlines(), 1) if wrong in x)
+        column = text.index(wrong) + 1 + (wrong[0] == "[")
+        assert f"{f}:{line}:{column}\n" in policy(desk, "check", f, code=2).stderr
+    f.write_text("guard:\n  proxies: []\n  endpoints: [{path: /a, permission: 'mev:view'}]\n")
+    assert "no request reaches any endpoint" in policy(desk, "check", f).stdout
+    told = json.loads(policy(desk, "check", "-o", "json", holdfast.SOURCE / "spec/policies/binance-trading.json").stdout)
+    assert told["kind"] == "signing policy"
+    policy(desk, "check", tmp_path / "missing", code=5)
+
+
+def test_a_file_is_compared_with_what_is_in_force(desk, tmp_path):
+    reload(desk)
+    desk.cli_login()
+    same = policy(desk, "diff", desk.config_file)
+    assert same.stdout == "" and "Nothing differs" in same.stderr
+    desk.config["guard"] = guard(more=", {path: /api, permission: 'mev:view', rate: {requests: 5}}", rates="[{name: a, by: address, requests: 9}]")
+    desk.write_config()
+    said = policy(desk, "diff", desk.config_file, code=1).stdout.splitlines()
+    assert said == ["* /api: added, for mev:view, rate 5 in 60 s (before: refused)", "limit a: added, by address, 9 in 60 s"]
+    new = tmp_path / "new.yaml"
+    new.write_text(desk.config_file.read_text().replace("permission: 'mev:view'", "permission: public").replace("requests: 5", "requests: 2")
+                   .replace("[unix, 127.0.0.1]", "[unix]").replace("path: /whoami", "path: /who"))
+    said = policy(desk, "diff", desk.config_file, new, code=1).stdout.splitlines()
+    assert said == ["guard.proxies: 127.0.0.1 may ask for verdicts no longer", "* /who: added, for authenticated, rate none (before: refused)",
+                    "* /api: permission lowered from mev:view to public", "* /api: rate lowered from 5 in 60 s to 2 in 60 s",
+                    "* /whoami: removed, was for authenticated (now: refused)"]
+    told = json.loads(policy(desk, "diff", "-o", "json", desk.config_file, new, code=1).stdout)
+    assert told == {"different": True, "changes": said}
+    new.write_text("guard: [")
+    assert f"{new}:2:1" in policy(desk, "diff", new, code=2).stderr
+    reload(desk)
