@@ -57,9 +57,24 @@ static RESULT check_owner(const struct key_work *w, struct problem *why)
     return OK;
 }
 
+/* Whoever may sign in has a session: he must not fill the memory, nor have more than a removal can end. */
+static RESULT check_room(const struct key_work *w, struct problem *why)
+{
+    uint64_t now = people_now(w->req);
+    if (key_op_manages(w->req))
+        return OK;
+    struct api_keys_owned o = api_keys_owned(key_op_table(w->req), w->key.owner, now > DAY_MS ? now - DAY_MS : 0);
+    if (o.not_revoked >= KEYS_OWN_MAX)
+        return problem_set(why, ERR_LIMIT_REACHED, "", "You have %d API keys: revoke some first.", KEYS_OWN_MAX);
+    if (o.since >= KEYS_OWN_DAY)
+        return problem_set(why, ERR_LIMIT_REACHED, "", "You have made %d API keys within a day.", KEYS_OWN_DAY);
+    return OK;
+}
+
 static RESULT check_create(struct key_work *w, struct problem *why)
 {
     TRY(check_owner(w, why));
+    TRY(check_room(w, why));
     if (w->key.has_unix_uid && api_keys_uid_taken(key_op_table(w->req), w->key.unix_uid))
         return problem_set(why, ERR_EXISTS, "/unix_uid", "%s", "Another key is this Unix user's.");
     return OK;

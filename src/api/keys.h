@@ -42,6 +42,11 @@ struct key_create {
     bool mfa_required, renewable;
     uint8_t sha256[32]; /* not zero: of a key that was issued elsewhere */
 };
+/* So many keys that are not revoked fit the transaction in which their owner is removed, beside IDENTITY_ENDED_MAX
+ * sessions; and so many may one make for himself who does not manage users. */
+#define KEYS_OWN_MAX 50
+#define KEYS_OWN_DAY 1000 /* in 24 hours: keys that are revoked still take memory */
+
 #define KEY_DAYS_DEFAULT 90
 #define KEY_DAYS_MAX     366
 

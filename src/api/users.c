@@ -2,6 +2,7 @@
  * holds system:config hands out what he does not hold himself. */
 #include "api/factors.h"
 #include "api/inside.h"
+#include "api/keys.h"
 #include "api/login.h"
 #include "api/routes.h"
 #include "api/tokens.h"
@@ -11,7 +12,6 @@
 
 #define PAGE_DEFAULT 100
 #define PAGE_MAX     1000
-#define KEYS_AT_ONCE 50 /* with IDENTITY_ENDED_MAX sessions they fit one transaction */
 #define HOUR_MS      (3600ull * 1000)
 
 /* --- what goes in and out */
@@ -334,17 +334,16 @@ static RESULT revoke_keys(struct edit *e, struct api_change *c)
 {
     struct http_request *req = e->login.req;
     struct api_keys *table = api_of(req)->shared->api_keys;
-    const struct api_keys_range range = {.owner = e->login.name, .limit = KEYS_AT_ONCE + 1};
+    const struct api_keys_range range = {.owner = e->login.name, .limit = KEYS_OWN_MAX, .not_revoked = true};
     struct entity_list keys;
     struct txn_change put;
+    size_t owned = api_keys_owned(table, e->login.name, 0).not_revoked;
+    if (owned == 0 || owned > KEYS_OWN_MAX)
+        return owned ? ERR_LIMIT_REACHED : OK;
     TRY(api_keys_page(table, &range, req->arena, &keys));
-    if (keys.count > KEYS_AT_ONCE)
-        return ERR_LIMIT_REACHED;
     for (size_t i = 0; i < keys.count; i++) {
         struct api_key_found f;
         TRY(api_keys_find(table, ((const struct api_key *)keys.items + i)->id, req->arena, &f));
-        if (f.key.status == KEY_REVOKED)
-            continue;
         struct api_key after = f.key;
         after.status = KEY_REVOKED;
         TRY(api_key_put(people_keys(req), &after, &f, req->arena, &put));

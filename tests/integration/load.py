@@ -37,7 +37,6 @@ class Client(threading.Thread):
         self.random = random.Random(f"client {number}")
         self.api = server.api(server.admin.token, unix=number % 2 == 0, timeout=30)
         self.bot = server.api(server.bot_key, unix=True, timeout=30)
-        self.trader = server.api(server.trader_token, timeout=30)
         self.go, self.end, self.idle = threading.Event(), threading.Event(), threading.Event()
         self.mine = []
         self.made = 0
@@ -144,8 +143,9 @@ class Client(threading.Thread):
                 self.promises.odd.append(repr(a))
 
     def key(self):
-        a = self.trader.call("POST", "/api/v1/keys", {"name": f"k{self.number}", "environment": "development",
-                                                      "roles": ["trader"], "usage": "read_only"})
+        """The administrator's: who does not manage users has few."""
+        a = self.api.call("POST", "/api/v1/keys", {"name": f"k{self.number}", "environment": "development",
+                                                   "roles": ["viewer"], "usage": "read_only"})
         if self.done(a):
             with self.promises.lock:
                 self.promises.keys.add(a.json["id"])

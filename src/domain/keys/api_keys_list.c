@@ -11,6 +11,8 @@ static bool is_asked_for(const struct known *k, const struct api_keys_range *r)
     bool works = k->judged.status == KEY_ACTIVE && r->now_ms < k->judged.expires_ms;
     if (r->owner.len && !view_eq(k->owner, r->owner))
         return false;
+    if (r->not_revoked && k->judged.status == KEY_REVOKED)
+        return false;
     if (r->expires_by_ms && (!works || k->judged.expires_ms > r->expires_by_ms))
         return false;
     const struct api_key secret = {
@@ -70,6 +72,34 @@ RESULT api_keys_page(struct api_keys *k, const struct api_keys_range *range, str
 RESULT api_keys_list(struct api_keys *k, struct view owner, struct arena *arena, struct entity_list *ret)
 {
     return api_keys_page(k, &(struct api_keys_range){.owner = owner, .limit = SIZE_MAX}, arena, ret);
+}
+
+/* --- how many */
+
+struct counting {
+    struct view owner;
+    uint64_t since_ms;
+    struct api_keys_owned owned;
+};
+
+static bool count_owned(void *context, void *value)
+{
+    struct counting *c = context;
+    const struct known *k = value;
+    if (!view_eq(k->owner, c->owner))
+        return true;
+    c->owned.not_revoked += k->judged.status != KEY_REVOKED;
+    c->owned.since += k->secret_ms >= c->since_ms;
+    return true;
+}
+
+struct api_keys_owned api_keys_owned(struct api_keys *k, struct view owner, uint64_t since_ms)
+{
+    struct counting c = {.owner = owner, .since_ms = since_ms};
+    table_enter();
+    table_visit(k->keys, count_owned, &c);
+    table_leave();
+    return c.owned;
 }
 
 /* --- what is to be told of them */

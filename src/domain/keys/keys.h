@@ -154,7 +154,13 @@ struct api_keys_range {
     uint64_t now_ms;        /* for what follows */
     uint64_t expires_by_ms; /* only those that work and will have expired then; 0: all */
     bool rotation_due;      /* only those */
+    bool not_revoked;       /* only those */
 };
+/* What this owner has, and how many of his keys, revoked ones included, got their secret since then. Looks at every key. */
+struct api_keys_owned {
+    size_t not_revoked, since;
+};
+struct api_keys_owned api_keys_owned(struct api_keys *k, struct view owner, uint64_t since_ms);
 /* Ids of keys that have something to be told of (api_key_notice_due), at most max. Looks at every key. */
 size_t api_keys_to_notice(struct api_keys *k, uint64_t now_ms, char (*ids)[API_KEY_ID_LEN], size_t max);
 RESULT api_keys_page(struct api_keys *k, const struct api_keys_range *range, struct arena *arena,

@@ -1,6 +1,7 @@
 /* Enrolment, log-in, users and API keys as a client sees them: a real server, ledger and keeper. */
 #include "api_rig.h"
 
+#include "api/keys.h"
 #include "api/passwords.h"
 #include "api/routes.h"
 #include "base/text.h"
@@ -840,6 +841,33 @@ static void a_removed_user_is_gone_with_all_he_had(void **state)
 }
 
 /* "Kq7-vmDt2xPz" as htpasswd -B would have it: from another system, of cost 5. */
+/* Who has had many keys can leave all the same, and nobody makes himself a user who can't be removed. */
+static void revoked_keys_keep_nobody(void **state)
+{
+    char admin[64], alice[64], key[128], id[32], body[256];
+    (void)state;
+    enrol(admin);
+    add_user(admin, "alice", "trader");
+    assert_int_equal(log_in("alice", PASSWORD, alice), 200);
+    for (int i = 0; i < KEYS_OWN_MAX + 10; i++) {
+        make_key(alice, "", key, id);
+        assert_int_equal(key_step(alice, id, "", NULL), 204);
+    }
+    for (int i = 0; i < KEYS_OWN_MAX; i++)
+        make_key(alice, "", key, id);
+    (void)snprintf(body, sizeof body,
+                   "{\"name\":\"bot\",\"owner\":\"alice\",\"environment\":\"production\",\"usage\":\"read_only\","
+                   "\"roles\":[\"read_only\"]}");
+    assert_int_equal(ask("POST", "/api/v1/keys", alice, body), 409);
+    assert_true(says("limit-reached"));
+    assert_int_equal(ask("POST", "/api/v1/keys", admin, body), 201); /* who manages users may */
+    assert_int_equal(ask("DELETE", "/api/v1/users/alice", admin, NULL), 409);
+    assert_true(says("limit-reached"));
+    assert_int_equal(key_step(alice, id, "", NULL), 204);
+    assert_int_equal(ask("DELETE", "/api/v1/users/alice", admin, NULL), 204);
+    add_user(admin, "alice", "trader");
+}
+
 static void bcrypt_hashes_come_in_and_go(void **state)
 {
     static const char body[] = "{\"name\":\"bob\",\"roles\":[\"viewer\"],\"password_hash\":\"%s\"}";
@@ -1191,6 +1219,7 @@ int main(void)
         T(an_invitation_sets_a_password_once),
         T(an_invitation_at_once_is_one),
         T(a_removed_user_is_gone_with_all_he_had),
+        T(revoked_keys_keep_nobody),
         T(bcrypt_hashes_come_in_and_go),
         T(ones_own_profile_gives_no_rights),
         T(keys_live_and_die),
