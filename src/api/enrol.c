@@ -4,6 +4,7 @@
 #include "api/inside.h"
 #include "api/newcomer.h"
 #include "api/routes.h"
+#include "api/tokens.h"
 #include "base/fields.h"
 #include "base/text.h"
 #include "crypto/hash.h"
@@ -75,7 +76,10 @@ static RESULT fill(struct enrol *e, struct api_change *c)
         TRY(drop_passkeys(l, c));
     TRY(identity_put_user(people_keys(l->req), &l->user.user, l->known ? &l->user : NULL, l->req->arena, &put));
     TRY(api_change_put(c, &put));
-    TRY(login_begin_session(l, c, 0)); /* whoever was signed in before has to prove himself anew */
+    /* Whoever was signed in before has to prove himself anew. */
+    TRY(login_begin_session(l, c, 0));
+    if (l->known)
+        TRY(tokens_end(c, REVOKED_SUBJECT, l->actor));
     return people_record_as(c, l->known ? EVENT_USER_CHANGED : EVENT_USER_CREATED, OUTCOME_DONE, l->actor, &what);
 }
 

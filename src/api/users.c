@@ -352,6 +352,13 @@ static RESULT revoke_keys(struct edit *e, struct api_change *c)
     return OK;
 }
 
+/* A token that was asked for in the moment of his removal came after it: it must not be the next one's. */
+static bool had_tokens(const struct edit *e)
+{
+    struct api_shared *s = api_of(e->login.req)->shared;
+    return identity_user_gone(s->identity, e->login.name) || tokens_has_grant(s->tokens, e->login.name);
+}
+
 static RESULT fill(struct edit *e, struct api_change *c)
 {
     struct login *l = &e->login;
@@ -373,7 +380,7 @@ static RESULT fill(struct edit *e, struct api_change *c)
                                   &count));
     for (size_t i = 0; i < count; i++)
         TRY(api_change_put(c, &ends[i]));
-    if (e->ends_sessions)
+    if (e->ends_sessions || (e->create && had_tokens(e)))
         TRY(tokens_end(c, REVOKED_SUBJECT, l->actor));
     return api_change_record(c,
                              e->create   ? EVENT_USER_CREATED

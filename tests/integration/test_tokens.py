@@ -131,9 +131,11 @@ def test_a_key_gets_a_token_of_its_own_rights(desk):
     assert me["key_id"] == key["id"] and me["permissions"] == ["mev:view"]
     bot.refused("forbidden", "GET", "/api/v1/users")
     desk.admin.ok("POST", f"/api/v1/keys/{key['id']}/suspend")
-    refused(desk, got["access_token"], "key-disabled")
+    refused(desk, got["access_token"], "token-revoked")
     desk.admin.ok("POST", f"/api/v1/keys/{key['id']}/reactivate")
-    assert bot.ok("GET", "/api/v1/session")
+    refused(desk, got["access_token"], "token-revoked")  # what was had before the suspension stays ended
+    got = made(desk.api(key["key"]))
+    assert desk.api(got["access_token"]).ok("GET", "/api/v1/session")
     desk.admin.ok("POST", "/api/v1/tokens/revoke", {"key": key["id"]})
     refused(desk, got["access_token"], "token-revoked")
 
@@ -308,6 +310,22 @@ def test_ends_outlive_a_restart(new_server):
     s.serving()
     refused(s, after["access_token"], "token-revoked")
     s.api().refused("token-revoked", "POST", "/api/v1/tokens/refresh", {"refresh_token": after["refresh_token"]})
+
+
+def test_who_enrols_anew_shakes_off_who_had_his_tokens(new_server, tmp_path):
+    """An administrator whose account somebody else has used is helped on the host: then nobody else is he any more."""
+    s = new_server(config={"mfa": {"required_roles": "[]"}}).start()
+    s.init()
+    s.serving()
+    s.enrol()
+    stolen = made(s.api(s.login()))
+    again = s.cli_json("operator", "admin", "recover", "admin", "--replace-all", "--passphrase-file", s.home / "passphrase",
+                       "--key-passphrase-file", s.home / "key-passphrase", "--yes", profile=tmp_path / "other")
+    enrolled = s.api().ok("POST", "/api/v1/enrol", {"name": "admin", "token": again["enrolment_token"],
+                                                    "password": "Another-desk-0pen!"})
+    assert s.api(enrolled["token"]).ok("GET", "/api/v1/session")["name"] == "admin"
+    s.api().refused("token-revoked", "POST", "/api/v1/tokens/refresh", {"refresh_token": stolen["refresh_token"]})
+    refused(s, stolen["access_token"], "token-revoked")
 
 
 def test_expiry_is_to_the_second(new_server):

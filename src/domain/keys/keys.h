@@ -156,7 +156,8 @@ struct api_keys_range {
     bool rotation_due;      /* only those */
     bool not_revoked;       /* only those */
 };
-/* What this owner has, and how many of his keys, revoked ones included, got their secret since then. Looks at every key. */
+/* What this owner has, and how many of his keys, revoked ones included, got their secret since then. Looks at every
+ * key. */
 struct api_keys_owned {
     size_t not_revoked, since;
 };

@@ -89,6 +89,31 @@ RESULT tokens_grants(struct tokens *t, const struct grants_range *range, struct 
     return OK;
 }
 
+/* --- whether there is one */
+
+struct seeking {
+    struct view user;
+    bool found;
+};
+
+static bool seek(void *context, void *value)
+{
+    struct seeking *s = context;
+
+    s->found = is_of(value, s->user);
+    return !s->found;
+}
+
+bool tokens_has_grant(struct tokens *t, struct view user)
+{
+    struct seeking s = {.user = user};
+
+    table_enter();
+    table_visit(t->grants, seek, &s);
+    table_leave();
+    return s.found;
+}
+
 /* --- taking them out */
 
 struct taking {

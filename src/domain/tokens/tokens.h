@@ -120,6 +120,8 @@ struct grants_range {
 RESULT tokens_grants(struct tokens *t, const struct grants_range *range, struct arena *arena,
                      struct entity_list *ret); /* of struct grant */
 
+bool tokens_has_grant(struct tokens *t, struct view user); /* over or not */
+
 /* Changes: one txn_change each, in arena. */
 RESULT grant_put(const struct row_keys *keys, const struct grant *g, const struct grant_found *before,
                  struct arena *arena, struct txn_change *ret);

@@ -841,6 +841,29 @@ static void a_removed_user_is_gone_with_all_he_had(void **state)
 }
 
 /* "Kq7-vmDt2xPz" as htpasswd -B would have it: from another system, of cost 5. */
+/* A token that came in the very moment of a removal, after it: it is not the next one's of that name. */
+static void a_grant_left_behind_is_not_inherited(void **state)
+{
+    const struct row_keys *keys = atomic_load(&rig->shared.keys);
+    struct grant g = {.id = {7}, .user = VIEW_STR("alice"), .created_ms = rig->now_ms, .used_ms = rig->now_ms};
+    AUTO(arena_free) struct arena *arena = NULL;
+    struct grant_found found;
+    struct txn_change put;
+    char admin[64];
+    (void)state;
+    g.expires_ms = rig->now_ms + 3600000;
+    g.idle_ms = 3600000;
+    enrol(admin);
+    assert_int_equal(arena_new(4096, 65536, &arena), OK);
+    assert_int_equal(grant_put(keys, &g, NULL, arena, &put), OK);
+    assert_int_equal(tokens_applied(rig->shared.tokens, &put), OK);
+    assert_int_equal(tokens_grant(rig->shared.tokens, g.id, rig->now_ms, arena, &found), OK);
+    add_user(admin, "bob", "trader");
+    assert_int_equal(tokens_grant(rig->shared.tokens, g.id, rig->now_ms, arena, &found), OK);
+    add_user(admin, "alice", "trader");
+    assert_int_equal(tokens_grant(rig->shared.tokens, g.id, rig->now_ms, arena, &found), ERR_NOT_FOUND);
+}
+
 /* Who has had many keys can leave all the same, and nobody makes himself a user who can't be removed. */
 static void revoked_keys_keep_nobody(void **state)
 {
@@ -1219,6 +1242,7 @@ int main(void)
         T(an_invitation_sets_a_password_once),
         T(an_invitation_at_once_is_one),
         T(a_removed_user_is_gone_with_all_he_had),
+        T(a_grant_left_behind_is_not_inherited),
         T(revoked_keys_keep_nobody),
         T(bcrypt_hashes_come_in_and_go),
         T(ones_own_profile_gives_no_rights),
