@@ -87,15 +87,16 @@ static RESULT by_key(struct http_request *req, struct view text, struct api_entr
     struct api_thread *t = api_of(req);
     struct network_source from = source_of(req);
     struct api_key_parts parts;
-    struct api_key_shown shown = {.parts = &parts, .from = &from, .now_ms = req->wall_ms};
+    struct api_key_shown shown = {.text = text, .parts = &parts, .from = &from, .now_ms = req->wall_ms};
     struct api_key_found *found = arena_alloc(req->arena, sizeof *found);
     enum err e;
 
     if (!found)
         return ERR_NO_MEMORY;
-    TRY(api_key_read(keys_of(req), text, &parts));
-    TRY(printed(req->arena, "key:", view_str(parts.id), &ret->known));
     e = api_keys_verify(t->shared->api_keys, keys_of(req), &shown, req->arena, found);
+    if (e == ERR_KEY_MALFORMED)
+        return e;
+    TRY(printed(req->arena, "key:", view_str(parts.id), &ret->known));
     if (e == ERR_BAD_CREDENTIALS)
         stranger(&shown, ret);
     ret->proven = e == OK || e == ERR_KEY_EXPIRED || e == ERR_KEY_DISABLED; /* only with the right secret */

@@ -7,9 +7,26 @@ static const _Alignas(64) uint32_t of_nibble[16] = {
     0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c, 0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c,
 };
 
-/* The same for four bytes at once: what each of their eight halves does to the rest when all four are through. Each row
- * is a line of the cache, and each is looked at once, whatever the bytes are. */
-static const _Alignas(64) uint32_t of_four[8][16] = {
+/* The same for eight bytes at once: what each of their sixteen halves does to the rest when all eight are through; the
+ * last eight rows are those of four bytes. Each row is a line of the cache, and each is looked at once, whatever the
+ * bytes are. */
+static const _Alignas(64) uint32_t of_halves[16][16] = {
+    {0x00000000, 0xccaa009e, 0x4225077d, 0x8e8f07e3, 0x844a0efa, 0x48e00e64, 0xc66f0987, 0x0ac50919, 0xd3e51bb5,
+     0x1f4f1b2b, 0x91c01cc8, 0x5d6a1c56, 0x57af154f, 0x9b0515d1, 0x158a1232, 0xd92012ac},
+    {0x00000000, 0x7cbb312b, 0xf9766256, 0x85cd537d, 0x299dc2ed, 0x5526f3c6, 0xd0eba0bb, 0xac509190, 0x533b85da,
+     0x2f80b4f1, 0xaa4de78c, 0xd6f6d6a7, 0x7aa64737, 0x061d761c, 0x83d02561, 0xff6b144a},
+    {0x00000000, 0xa6770bb4, 0x979f1129, 0x31e81a9d, 0xf44f2413, 0x52382fa7, 0x63d0353a, 0xc5a73e8e, 0x33ef4e67,
+     0x959845d3, 0xa4705f4e, 0x020754fa, 0xc7a06a74, 0x61d761c0, 0x503f7b5d, 0xf64870e9},
+    {0x00000000, 0x67de9cce, 0xcfbd399c, 0xa863a552, 0x440b7579, 0x23d5e9b7, 0x8bb64ce5, 0xec68d02b, 0x8816eaf2,
+     0xefc8763c, 0x47abd36e, 0x20754fa0, 0xcc1d9f8b, 0xabc30345, 0x03a0a617, 0x647e3ad9},
+    {0x00000000, 0xcb5cd3a5, 0x4dc8a10b, 0x869472ae, 0x9b914216, 0x50cd91b3, 0xd659e31d, 0x1d0530b8, 0xec53826d,
+     0x270f51c8, 0xa19b2366, 0x6ac7f0c3, 0x77c2c07b, 0xbc9e13de, 0x3a0a6170, 0xf156b2d5},
+    {0x00000000, 0x03d6029b, 0x07ac0536, 0x047a07ad, 0x0f580a6c, 0x0c8e08f7, 0x08f40f5a, 0x0b220dc1, 0x1eb014d8,
+     0x1d661643, 0x191c11ee, 0x1aca1375, 0x11e81eb4, 0x123e1c2f, 0x16441b82, 0x15921919},
+    {0x00000000, 0x3d6029b0, 0x7ac05360, 0x47a07ad0, 0xf580a6c0, 0xc8e08f70, 0x8f40f5a0, 0xb220dc10, 0x30704bc1,
+     0x0d106271, 0x4ab018a1, 0x77d03111, 0xc5f0ed01, 0xf890c4b1, 0xbf30be61, 0x825097d1},
+    {0x00000000, 0x60e09782, 0xc1c12f04, 0xa121b886, 0x58f35849, 0x3813cfcb, 0x9932774d, 0xf9d2e0cf, 0xb1e6b092,
+     0xd1062710, 0x70279f96, 0x10c70814, 0xe915e8db, 0x89f57f59, 0x28d4c7df, 0x4834505d},
     {0x00000000, 0xb8bc6765, 0xaa09c88b, 0x12b5afee, 0x8f629757, 0x37def032, 0x256b5fdc, 0x9dd738b9, 0xc5b428ef,
      0x7d084f8a, 0x6fbde064, 0xd7018701, 0x4ad6bfb8, 0xf26ad8dd, 0xe0df7733, 0x58631056},
     {0x00000000, 0x5019579f, 0xa032af3e, 0xf02bf8a1, 0x9b14583d, 0xcb0d0fa2, 0x3b26f703, 0x6b3fa09c, 0xed59b63b,
@@ -28,13 +45,16 @@ static const _Alignas(64) uint32_t of_four[8][16] = {
      0xf00f9344, 0xd6d6a3e8, 0xcb61b38c, 0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c},
 };
 
-static uint32_t four(uint32_t crc, const uint8_t *p)
+static uint32_t four_bytes(const uint8_t *p)
 {
-    uint32_t x = crc ^ ((uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24);
-    uint32_t rest = 0;
+    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
 
+static inline uint32_t halves(const uint32_t rows[static 8][16], uint32_t x)
+{
+    uint32_t rest = 0;
     for (unsigned i = 0; i < 8; i++)
-        rest ^= of_four[i][x >> (4 * i) & 15];
+        rest ^= rows[i][x >> (4 * i) & 15];
     return rest;
 }
 
@@ -43,8 +63,10 @@ uint32_t crc32_of(struct view v)
     uint32_t crc = ~UINT32_C(0);
     size_t i = 0;
 
+    for (; v.len - i >= 8; i += 8)
+        crc = halves(of_halves, crc ^ four_bytes(v.ptr + i)) ^ halves(of_halves + 8, four_bytes(v.ptr + i + 4));
     for (; v.len - i >= 4; i += 4)
-        crc = four(crc, v.ptr + i);
+        crc = halves(of_halves + 8, crc ^ four_bytes(v.ptr + i));
     for (; i < v.len; i++) {
         crc ^= v.ptr[i];
         crc = crc >> 4 ^ of_nibble[crc & 15];

@@ -9,25 +9,39 @@
 
 #include <urcu/urcu-qsbr.h>
 
-#include <urcu/rculfhash.h>
-
-#define FIRST_BUCKETS 64
+#define FIRST_LINES 16
+#define WAYS        6
+#define CACHE_LINE  64
 
 /* The key lies before it, in the cache where the look-up is when it compares. */
 struct value {
-    struct cds_lfht_node node;
+    /* In the list of its line; one for each of two arrays, since a reader may still go through the former one. */
+    _Atomic(struct value *) next[2];
     struct rcu_head head;
     void (*release)(void *value);
     size_t key_len;
     _Alignas(16) uint8_t bytes[];
 };
 
+/* What falls to one line of the cache, which tells most look-ups where the value is, or that there is none. */
+struct line {
+    _Atomic uint64_t marks; /* a byte of the hash of each value */
+    _Atomic(struct value *) values[WAYS];
+    _Atomic(struct value *) more; /* those that found no room */
+};
+
+struct lines {
+    size_t count; /* a power of two */
+    unsigned turn;
+    _Alignas(CACHE_LINE) struct line line[];
+};
+static_assert(sizeof(struct line) == CACHE_LINE, "a line of the table is one of the cache");
+
 struct table {
-    struct cds_lfht *hash;
+    _Atomic(struct lines *) lines;
     void (*release)(void *value);
     pthread_mutex_t lock; /* writers */
     _Atomic size_t count;
-    size_t buckets;
     struct sip_seed seed;
 };
 
@@ -36,11 +50,6 @@ struct table {
 static struct value *value_of(const void *bytes)
 {
     return (struct value *)((uintptr_t)bytes - offsetof(struct value, bytes));
-}
-
-static struct value *value_at(struct cds_lfht_node *node)
-{
-    return (struct value *)((uintptr_t)node - offsetof(struct value, node));
 }
 
 static size_t key_room(size_t len)
@@ -98,10 +107,24 @@ static void release_later(struct rcu_head *head)
 static void retire(struct value *v)
 {
     RCU_SHOWS(v);
+    rcu_enter(); /* liburcu wants the thread online here */
     urcu_qsbr_call_rcu(&v->head, release_later);
+    rcu_leave();
 }
 
 /* --- the table */
+
+static struct lines *lines_new(size_t count, unsigned turn)
+{
+    size_t size = sizeof(struct lines) + count * sizeof(struct line);
+    struct lines *l = aligned_alloc(CACHE_LINE, size);
+    if (!l)
+        return NULL;
+    memset(l, 0, size);
+    l->count = count;
+    l->turn = turn;
+    return l;
+}
 
 RESULT table_new(void (*release_fn)(void *value), struct table **ret)
 {
@@ -109,67 +132,120 @@ RESULT table_new(void (*release_fn)(void *value), struct table **ret)
     if (!t)
         return ERR_NO_MEMORY;
     enum err e = random_system()->fill(random_system(), &t->seed, sizeof t->seed);
-    /* Grown by hand: growing by itself would start a thread for each table. */
-    t->hash = e == OK ? cds_lfht_new_flavor(FIRST_BUCKETS, 1, 0, 0, &urcu_qsbr_flavor, NULL) : NULL;
-    if (!t->hash) {
+    struct lines *l = e == OK ? lines_new(FIRST_LINES, 0) : NULL;
+    if (!l) {
         free(t);
         return e == OK ? ERR_NO_MEMORY : e;
     }
+    atomic_init(&t->lines, l);
     t->release = release_fn;
-    t->buckets = FIRST_BUCKETS;
     pthread_mutex_init(&t->lock, NULL);
     *ret = t;
     return OK;
 }
 
-void table_free(struct table *t)
+static struct value *loaded(_Atomic(struct value *) *from)
 {
-    if (!t)
-        return;
-    struct cds_lfht_iter it;
-    struct cds_lfht_node *node;
-    table_enter();
-    for (cds_lfht_first(t->hash, &it); (node = cds_lfht_iter_get_node(&it)); cds_lfht_next(t->hash, &it)) {
-        if (cds_lfht_del(t->hash, node) == 0)
-            retire(value_at(node));
+    return atomic_load_explicit(from, memory_order_acquire);
+}
+
+static void store(_Atomic(struct value *) *to, struct value *v)
+{
+    atomic_store_explicit(to, v, memory_order_release);
+}
+
+static struct lines *lines_of(struct table *t)
+{
+    return atomic_load_explicit(&t->lines, memory_order_acquire);
+}
+
+static struct line *line_of(struct lines *l, uint64_t hash)
+{
+    return &l->line[hash & (l->count - 1)];
+}
+
+static uint8_t mark_of(uint64_t hash)
+{
+    return (uint8_t)(hash >> 56);
+}
+
+static bool is(const struct value *v, struct view key)
+{
+    return v && view_eq(key_of(v), key);
+}
+
+/* The value with this key, NULL if there is none, and for writers where it is. A reader who comes while a place changes
+ * hands may see the mark of one value and another one: then the keys differ, and what he looks for was put or removed
+ * just now. */
+static struct value *find(struct lines *l, uint64_t hash, struct view key, _Atomic(struct value *) **ret_at)
+{
+    struct line *line = line_of(l, hash);
+    uint64_t marks = atomic_load_explicit(&line->marks, memory_order_relaxed);
+    struct value *v;
+    for (unsigned i = 0; i < WAYS; i++) {
+        *ret_at = &line->values[i];
+        if ((uint8_t)(marks >> 8 * i) == mark_of(hash) && is(v = loaded(*ret_at), key))
+            return v;
     }
-    table_leave();
-    urcu_qsbr_barrier();
-    (void)cds_lfht_destroy(t->hash, NULL);
-    pthread_mutex_destroy(&t->lock);
-    free(t);
+    for (*ret_at = &line->more; (v = loaded(*ret_at)) != NULL; *ret_at = &v->next[l->turn])
+        if (is(v, key))
+            return v;
+    return NULL;
 }
 
-static int matches(struct cds_lfht_node *node, const void *key)
+uint64_t table_hash(const struct table *t, struct view key)
 {
-    const struct view *wanted = key;
-    struct value *v = value_at(node);
-    RCU_SEES(v);
-    return view_eq(key_of(v), *wanted);
-}
-
-static struct cds_lfht_node *look_up(struct table *t, struct view key)
-{
-    struct cds_lfht_iter it;
-    cds_lfht_lookup(t->hash, sip_hash(&t->seed, key), matches, &key, &it);
-    return cds_lfht_iter_get_node(&it);
+    return sip_hash(&t->seed, key);
 }
 
 void *table_find(struct table *t, struct view key)
 {
-    struct cds_lfht_node *node = look_up(t, key);
-    return node ? value_at(node)->bytes : NULL;
+    _Atomic(struct value *) *at;
+    struct value *v = find(lines_of(t), table_hash(t, key), key, &at);
+    return v ? v->bytes : NULL;
+}
+
+void table_fetch_place(struct table *t, uint64_t hash)
+{
+    __builtin_prefetch(line_of(lines_of(t), hash));
+}
+
+/* Its key lies before it, and the first 64 bytes of the value are what most look-ups want. */
+void table_fetch_value(struct table *t, uint64_t hash)
+{
+    struct line *line = line_of(lines_of(t), hash);
+    uint64_t marks = atomic_load_explicit(&line->marks, memory_order_relaxed);
+    for (unsigned i = 0; i < WAYS; i++) {
+        const uint8_t *at = (uint8_t)(marks >> 8 * i) == mark_of(hash) ? (void *)loaded(&line->values[i]) : NULL;
+        if (!at)
+            continue;
+        __builtin_prefetch(at - 16);
+        __builtin_prefetch(at - 16 + CACHE_LINE);
+        __builtin_prefetch(at - 16 + 2 * CACHE_LINE - 1);
+    }
+}
+
+/* False: visit wants no more. */
+static bool visit_line(struct lines *l, struct line *line, bool (*visit)(void *context, void *value), void *context)
+{
+    struct value *v, *next;
+    for (unsigned i = 0; i < WAYS; i++)
+        if ((v = loaded(&line->values[i])) != NULL && !visit(context, v->bytes))
+            return false;
+    for (v = loaded(&line->more); v; v = next) {
+        next = loaded(&v->next[l->turn]); /* when the table ends, visit frees v */
+        if (!visit(context, v->bytes))
+            return false;
+    }
+    return true;
 }
 
 void table_visit(struct table *t, bool (*visit)(void *context, void *value), void *context)
 {
-    struct cds_lfht_iter it;
-    struct cds_lfht_node *node;
-    for (cds_lfht_first(t->hash, &it); (node = cds_lfht_iter_get_node(&it)); cds_lfht_next(t->hash, &it)) {
-        RCU_SEES(value_at(node));
-        if (!visit(context, value_at(node)->bytes))
+    struct lines *l = lines_of(t);
+    for (size_t i = 0; i < l->count; i++)
+        if (!visit_line(l, &l->line[i], visit, context))
             return;
-    }
 }
 
 size_t table_count(struct table *t)
@@ -177,13 +253,50 @@ size_t table_count(struct table *t)
     return atomic_load_explicit(&t->count, memory_order_relaxed);
 }
 
-/* liburcu wants the thread online here, and takes it offline while it works. */
+/* --- writers */
+
+/* Of a key that is not there. */
+static void add(struct lines *l, uint64_t hash, struct value *v)
+{
+    struct line *line = line_of(l, hash);
+    unsigned i = 0;
+    while (i < WAYS && loaded(&line->values[i]))
+        i++;
+    if (i == WAYS) {
+        store(&v->next[l->turn], loaded(&line->more));
+        store(&line->more, v);
+        return;
+    }
+    uint64_t marks = atomic_load_explicit(&line->marks, memory_order_relaxed);
+    marks = (marks & ~(UINT64_C(0xff) << 8 * i)) | (uint64_t)mark_of(hash) << 8 * i;
+    atomic_store_explicit(&line->marks, marks, memory_order_relaxed);
+    store(&line->values[i], v);
+}
+
+struct growing {
+    const struct sip_seed *seed;
+    struct lines *to;
+};
+
+static bool add_again(void *context, void *value)
+{
+    struct growing *g = context;
+    add(g->to, sip_hash(g->seed, table_key(value)), value_of(value));
+    return true;
+}
+
+/* Readers go on in the former array meanwhile. Without memory the lists become longer, and the next change tries again.
+ */
 static void grow(struct table *t)
 {
-    if (table_count(t) <= t->buckets)
+    struct lines *l = lines_of(t), *bigger;
+    if (table_count(t) <= l->count * (WAYS / 2) || !(bigger = lines_new(l->count * 2, !l->turn)))
         return;
-    t->buckets *= 4;
-    cds_lfht_resize(t->hash, t->buckets);
+    struct growing g = {&t->seed, bigger};
+    table_visit(t, add_again, &g);
+    atomic_store_explicit(&t->lines, bigger, memory_order_release);
+    rcu_synchronise(); /* also before the lists of this turn are used again */
+    free(l);
 }
 
 /* A thread that waits for the lock must not be inside a section: the writer before it may wait for all sections to end.
@@ -192,29 +305,37 @@ static void begin_write(struct table *t)
 {
     assert(!rcu_inside());
     pthread_mutex_lock(&t->lock);
-    table_enter();
 }
 
 static void end_write(struct table *t)
 {
-    table_leave();
+    grow(t);
     pthread_mutex_unlock(&t->lock);
+}
+
+static void count(struct table *t, size_t more)
+{
+    atomic_fetch_add_explicit(&t->count, more, memory_order_relaxed);
 }
 
 void table_put(struct table *t, void *value)
 {
     struct value *v = value_of(value);
     struct view key = table_key(value);
+    uint64_t hash = table_hash(t, key);
+    _Atomic(struct value *) *at;
     v->release = t->release;
-    cds_lfht_node_init(&v->node);
-    RCU_SHOWS(v);
     begin_write(t);
-    struct cds_lfht_node *before = cds_lfht_add_replace(t->hash, sip_hash(&t->seed, key), matches, &key, &v->node);
-    if (before)
-        retire(value_at(before));
-    else
-        atomic_fetch_add_explicit(&t->count, 1, memory_order_relaxed);
-    grow(t);
+    struct lines *l = lines_of(t);
+    struct value *before = find(l, hash, key, &at);
+    if (before) {
+        store(&v->next[l->turn], loaded(&before->next[l->turn]));
+        store(at, v);
+        retire(before);
+    } else {
+        add(l, hash, v);
+        count(t, 1);
+    }
     end_write(t);
 }
 
@@ -222,32 +343,56 @@ void *table_put_new(struct table *t, void *value)
 {
     struct value *v = value_of(value);
     struct view key = table_key(value);
+    uint64_t hash = table_hash(t, key);
+    _Atomic(struct value *) *at;
     v->release = t->release;
-    cds_lfht_node_init(&v->node);
-    RCU_SHOWS(v);
     begin_write(t);
-    struct cds_lfht_node *node = cds_lfht_add_unique(t->hash, sip_hash(&t->seed, key), matches, &key, &v->node);
-    bool is_new = node == &v->node;
-    if (is_new) {
-        atomic_fetch_add_explicit(&t->count, 1, memory_order_relaxed);
-        grow(t);
+    struct value *there = find(lines_of(t), hash, key, &at);
+    if (!there) {
+        add(lines_of(t), hash, v);
+        count(t, 1);
     }
     end_write(t);
-    if (!is_new)
+    if (there)
         release(v);
-    return value_at(node)->bytes;
+    return there ? there->bytes : value;
 }
 
+/* A reader who stands on it goes on from there: what it points to stays. */
 RESULT table_remove(struct table *t, struct view key)
 {
-    enum err e = ERR_NOT_FOUND;
+    uint64_t hash = table_hash(t, key);
+    _Atomic(struct value *) *at;
     begin_write(t);
-    struct cds_lfht_node *node = look_up(t, key);
-    if (node && cds_lfht_del(t->hash, node) == 0) {
-        retire(value_at(node));
-        atomic_fetch_sub_explicit(&t->count, 1, memory_order_relaxed);
-        e = OK;
+    struct lines *l = lines_of(t);
+    struct line *line = line_of(l, hash);
+    struct value *v = find(l, hash, key, &at);
+    if (v) {
+        bool listed = at < line->values || at >= line->values + WAYS;
+        store(at, listed ? loaded(&v->next[l->turn]) : NULL);
+        retire(v);
+        count(t, (size_t)-1);
     }
     end_write(t);
-    return e;
+    return v ? OK : ERR_NOT_FOUND;
+}
+
+/* --- the end */
+
+static bool release_one(void *unused, void *value)
+{
+    (void)unused;
+    release(value_of(value));
+    return true;
+}
+
+void table_free(struct table *t)
+{
+    if (!t)
+        return;
+    table_visit(t, release_one, NULL);
+    rcu_wait();
+    free(lines_of(t));
+    pthread_mutex_destroy(&t->lock);
+    free(t);
 }

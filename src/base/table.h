@@ -30,7 +30,13 @@ static inline void table_leave(void)
     rcu_leave();
 }
 void *table_find(struct table *t, struct view key); /* inside a section; NULL if there is none */
-/* Inside a section, in no particular order; visit returns false to stop. What changes meanwhile may be missed. */
+/* For a look-up that comes when something else is done: in a large table it waits for memory twice, which these two
+ * fetch into the cache meanwhile, first where values with this hash are, then them. Inside a section. */
+uint64_t table_hash(const struct table *t, struct view key);
+void table_fetch_place(struct table *t, uint64_t hash);
+void table_fetch_value(struct table *t, uint64_t hash);
+/* Inside a section, in no particular order; visit returns false to stop. What changes meanwhile may be missed, and what
+ * is removed and put again may come twice. */
 void table_visit(struct table *t, bool (*visit)(void *context, void *value), void *context);
 size_t table_count(struct table *t);
 

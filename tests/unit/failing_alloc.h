@@ -1,5 +1,6 @@
 /* Allocations that fail on demand, in one thread. Programs that use it link tests/unit/failing_alloc.c with the options
- * `failing_alloc_args` of tests/meson.build, which send every call from our own code here: malloc, calloc and realloc.
+ * `failing_alloc_args` of tests/meson.build, which send every call from our own code here: malloc, calloc, realloc,
+ * aligned_alloc.
  * With failing_all.c and `failing_all_args`, also guarded memory, what Argon2id works in, and every piece of an arena.
  */
 #ifndef HOLDFAST_TESTS_FAILING_ALLOC_H

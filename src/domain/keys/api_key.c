@@ -2,7 +2,7 @@
 #include "base/text.h"
 #include "crypto/hash.h"
 #include "domain/identity/identity.h"
-#include "domain/keys/keys.h"
+#include "domain/keys/inside.h"
 
 #define PREFIX      "hfk_"
 #define SECRET_SIZE 32
@@ -230,11 +230,15 @@ static uint8_t environment_of(struct view *rest)
     return 0;
 }
 
-RESULT api_key_parse(struct view text, struct api_key_parts *ret)
+bool api_key_is_ours(struct view text)
+{
+    return view_starts(text, PREFIX);
+}
+
+RESULT api_key_split(struct view text, struct api_key_parts *ret)
 {
     struct api_key_parts p = {0};
-    char check[CHECK_LEN];
-    if (!view_starts(text, PREFIX))
+    if (!api_key_is_ours(text))
         return ERR_KEY_MALFORMED;
     struct view rest = VIEW(text.ptr + sizeof PREFIX - 1, text.len - (sizeof PREFIX - 1));
     p.environment = environment_of(&rest);
@@ -242,10 +246,23 @@ RESULT api_key_parse(struct view text, struct api_key_parts *ret)
         !is_base62(VIEW(rest.ptr, API_KEY_ID_LEN)) ||
         !is_base62(VIEW(rest.ptr + API_KEY_ID_LEN + 1, SECRET_LEN + CHECK_LEN)))
         return ERR_KEY_MALFORMED;
-    put_check(VIEW(text.ptr, text.len - CHECK_LEN), check);
-    if (memcmp(check, text.ptr + text.len - CHECK_LEN, CHECK_LEN) != 0)
-        return ERR_KEY_MALFORMED;
     memcpy(p.id, rest.ptr, API_KEY_ID_LEN);
+    *ret = p;
+    return OK;
+}
+
+RESULT api_key_check(struct view text)
+{
+    char check[CHECK_LEN];
+    put_check(VIEW(text.ptr, text.len - CHECK_LEN), check);
+    return memcmp(check, text.ptr + text.len - CHECK_LEN, CHECK_LEN) == 0 ? OK : ERR_KEY_MALFORMED;
+}
+
+RESULT api_key_parse(struct view text, struct api_key_parts *ret)
+{
+    struct api_key_parts p;
+    TRY(api_key_split(text, &p));
+    TRY(api_key_check(text));
     sha256(text, p.hash);
     *ret = p;
     return OK;
@@ -273,7 +290,7 @@ RESULT api_key_foreign(const struct row_keys *keys, const uint8_t hash[static 32
 RESULT api_key_read(const struct row_keys *keys, struct view text, struct api_key_parts *ret)
 {
     uint8_t hash[SHA256_SIZE];
-    if (view_starts(text, PREFIX))
+    if (api_key_is_ours(text))
         return api_key_parse(text, ret);
     if (text.len < API_KEY_FOREIGN_MIN || text.len > API_KEY_FOREIGN_MAX)
         return ERR_KEY_MALFORMED;

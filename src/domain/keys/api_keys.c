@@ -8,6 +8,7 @@ static void forget(void *value)
 {
     struct known *k = value;
     wipe(&k->judged, sizeof k->judged);
+    wipe(&k->former, sizeof k->former);
     wipe(k->plain, k->len);
 }
 
@@ -43,13 +44,13 @@ static struct known *known_new(const struct api_key *key, const struct txn_chang
     if (!k)
         return NULL;
     k->judged = (struct judged){.epoch = key->pepper_epoch,
-                                .old_epoch = key->old_pepper_epoch,
-                                .old_until_ms = key->old_until_ms,
-                                .expires_ms = key->expires_ms,
                                 .status = key->status,
-                                .environment = key->environment};
+                                .environment = key->environment,
+                                .rotated = key->old_until_ms != 0,
+                                .expires_ms = key->expires_ms};
+    k->former = (struct former){.epoch = key->old_pepper_epoch, .until_ms = key->old_until_ms};
     memcpy(k->judged.verifier, key->verifier, sizeof k->judged.verifier);
-    memcpy(k->judged.old_verifier, key->old_verifier, sizeof k->judged.old_verifier);
+    memcpy(k->former.verifier, key->old_verifier, sizeof k->former.verifier);
     k->version = c->version;
     memcpy(k->commitment, c->commitment, sizeof k->commitment);
     /* A revoked key gives its Unix user back. */

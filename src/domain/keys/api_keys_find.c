@@ -1,3 +1,4 @@
+#include "crypto/hash.h"
 #include "crypto/secmem.h"
 #include "domain/keys/inside.h"
 
@@ -30,18 +31,19 @@ static RESULT usable(const struct judged *j, uint64_t now_ms)
 }
 
 /* The same work whether the key exists or not; more only for a key in its grace period after a rotation. */
-static RESULT prove(const struct row_keys *keys, const struct judged *j, const uint8_t hash[static 32], uint64_t now_ms,
-                    bool *ret_by_old)
+static RESULT prove(const struct row_keys *keys, const struct judged *j, const struct former *former,
+                    const struct api_key_shown *shown, bool *ret_by_old)
 {
+    const uint8_t *hash = shown->parts->hash;
     uint8_t now[32], old[32];
-    bool grace = j->old_until_ms > now_ms, by_old = false;
+    bool by_old = false;
     TRY(api_key_verifier(keys, j->epoch, hash, now));
     bool by_new = ct_eq(now, j->verifier, sizeof now);
-    if (grace) {
+    if (j->rotated && former->until_ms > shown->now_ms) {
         memcpy(old, now, sizeof old);
-        if (j->old_epoch != j->epoch)
-            TRY(api_key_verifier(keys, j->old_epoch, hash, old));
-        by_old = ct_eq(old, j->old_verifier, sizeof old);
+        if (former->epoch != j->epoch)
+            TRY(api_key_verifier(keys, former->epoch, hash, old));
+        by_old = ct_eq(old, former->verifier, sizeof old);
         wipe(old, sizeof old);
     }
     wipe(now, sizeof now);
@@ -67,17 +69,33 @@ static RESULT take(struct known *k, uint64_t now_ms, struct arena *arena, struct
     return ret ? copy_known(k, arena, ret) : OK;
 }
 
+/* Reads what is shown. What the table knows of such a key is fetched into the cache meanwhile: in a large table that
+ * would take as long as all the hashing. */
+static RESULT read_shown(struct api_keys *k, const struct api_key_shown *shown)
+{
+    struct api_key_parts *p = shown->parts;
+    TRY(api_key_split(shown->text, p));
+    uint64_t hash = table_hash(k->keys, view_str(p->id));
+    table_fetch_place(k->keys, hash);
+    TRY(api_key_check(shown->text));
+    table_fetch_value(k->keys, hash);
+    sha256(shown->text, p->hash);
+    return OK;
+}
+
 /* With the right secret of a key that nobody failed with lately, that is all. */
 static RESULT verify_inside(struct api_keys *k, const struct row_keys *keys, const struct api_key_shown *shown,
                             struct arena *arena, struct api_key_found *ret, struct proof *proof)
 {
     const struct api_key_parts *parts = shown->parts;
+    if (api_key_is_ours(shown->text))
+        TRY(read_shown(k, shown));
     /* All zero is nobody's HMAC. */
     struct judged nobody = {.epoch = keyring_epoch(row_keys_ring(keys)), .environment = parts->environment};
     struct known *known = table_find(k->keys, view_str(parts->id));
     const struct judged *j = known ? &known->judged : &nobody;
     _Atomic uint64_t *failed_ms = known ? &known->failed_ms : &k->nobody_failed_ms;
-    enum err e = prove(keys, j, parts->hash, shown->now_ms, &proof->by_old);
+    enum err e = prove(keys, j, known ? &known->former : NULL, shown, &proof->by_old);
     proof->known = known != NULL;
     proof->right = known && e == OK && (parts->environment == 0 || j->environment == parts->environment);
     if (!proof->right) {
@@ -120,6 +138,8 @@ RESULT api_keys_verify(struct api_keys *k, const struct row_keys *keys, struct a
                        struct arena *arena, struct api_key_found *ret)
 {
     struct proof proof = {0};
+    if (shown->text.len && !api_key_is_ours(shown->text))
+        TRY(api_key_read(keys, shown->text, shown->parts));
     table_enter();
     enum err e = verify_inside(k, keys, shown, arena, ret, &proof);
     table_leave();

@@ -123,14 +123,16 @@ enum api_key_why {
     API_KEY_SUSPENDED_HERE, /* for this source: whatever the secret was (failures.h) */
 };
 struct api_key_shown {
-    const struct api_key_parts *parts;
+    struct view text;                  /* either kind; empty: it was read before, into parts */
+    struct api_key_parts *parts;       /* else filled, but for ERR_KEY_MALFORMED */
     const struct network_source *from; /* who shows it; NULL: not known, then failures are not counted */
     struct view via;                   /* whose word that is: "key:<id>"; empty: he is connected to us */
     uint64_t now_ms;
     enum api_key_why why; /* set for ERR_BAD_CREDENTIALS */
 };
 /* Constant work for unknown id, wrong secret, suspended for this source: ERR_BAD_CREDENTIALS. Only with the right
- * secret, and where it is not suspended: ERR_KEY_EXPIRED, ERR_KEY_DISABLED. ret NULL: only whether it is good. */
+ * secret, and where it is not suspended: ERR_KEY_EXPIRED, ERR_KEY_DISABLED. ERR_KEY_MALFORMED without any look-up. ret
+ * NULL: only whether it is good. */
 RESULT api_keys_verify(struct api_keys *k, const struct row_keys *keys, struct api_key_shown *shown,
                        struct arena *arena, struct api_key_found *ret);
 /* From how many sources the key is suspended now; and none of it is held against it any more. */

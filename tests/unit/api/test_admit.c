@@ -218,7 +218,7 @@ static void ended_keys_are_named_and_added_up(void **state)
     assert_in_range(rig_records(rig, EVENT_ANONYMOUS_REFUSALS), 1, 8);
 }
 
-static enum err shown_from(const struct api_key_parts *parts, uint32_t uid)
+static enum err shown_from(struct api_key_parts *parts, uint32_t uid)
 {
     AUTO(arena_free) struct arena *arena = NULL;
     const struct network_source from = {.is_unix = true, .uid = uid};

@@ -1,5 +1,7 @@
 #include "base/table.h"
 
+#include "../failing_alloc.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 
@@ -143,6 +145,76 @@ static void test_grows_and_visits_each(void **state)
     assert_int_equal(atomic_load(&alive), 0);
 }
 
+static struct thing *thing_new(uint64_t key)
+{
+    char name[24];
+    struct thing *v = table_value_new(sizeof *v, key_text(name, key));
+    assert_non_null(v);
+    *v = (struct thing){.magic = MAGIC, .number = key, .twice = 2 * key};
+    atomic_fetch_add(&alive, 1);
+    return v;
+}
+
+static void expect_every_second(struct table *t, uint64_t n)
+{
+    for (uint64_t i = 0; i < n; i++)
+        assert_int_equal(is_there(t, i), i % 2);
+    assert_int_equal(table_count(t), n / 2);
+}
+
+/* Without memory to grow it goes on, more slowly: what was acknowledged is found, replaced, removed, and visited. */
+static void test_grows_later_without_memory(void **state)
+{
+    enum { N = 2000 };
+    static struct thing *things[2 * N];
+    (void)state;
+    struct table *t = NULL;
+    char name[24];
+    uint64_t sum = 0;
+    assert_int_equal(table_new(gone, &t), OK);
+    for (uint64_t i = 0; i < 2 * N; i++)
+        things[i] = thing_new(i % N);
+    failing_alloc_begin(1, FAILING_REST);
+    for (uint64_t i = 0; i < N; i++)
+        table_put(t, things[i]);
+    for (uint64_t i = 0; i < N; i++)
+        table_put(t, things[N + i]);
+    table_enter();
+    table_visit(t, add_up, &sum);
+    table_leave();
+    for (uint64_t i = 0; i < N; i += 2)
+        assert_int_equal(table_remove(t, key_text(name, i)), OK);
+    expect_every_second(t, N);
+    assert_int_not_equal(failing_alloc_end(), 0);
+    assert_int_equal(sum, N * (N - 1) / 2);
+    for (uint64_t i = 0; i < 4; i++)
+        assert_int_equal(table_remove(t, key_text(name, i)), i % 2 ? OK : ERR_NOT_FOUND);
+    put(t, 1, 1);
+    put(t, 3, 3);
+    expect_every_second(t, N); /* it has grown meanwhile */
+    table_free(t);
+    assert_int_equal(atomic_load(&alive), 0);
+}
+
+/* A place that was given back serves the next one. */
+static void test_places_are_used_again(void **state)
+{
+    enum { HELD = 30 };
+    (void)state;
+    struct table *t = NULL;
+    char name[24];
+    assert_int_equal(table_new(gone, &t), OK);
+    for (uint64_t i = 0; i < 3000; i++) {
+        put(t, i, i);
+        if (i >= HELD)
+            assert_int_equal(table_remove(t, key_text(name, i - HELD)), OK);
+        for (uint64_t k = i; k > 0 && i - k < HELD; k--)
+            assert_true(is(t, k, k));
+    }
+    table_free(t);
+    assert_int_equal(atomic_load(&alive), 0);
+}
+
 /* What a reader found stays as it was until its section ends, though it was replaced and removed meanwhile. */
 struct guest {
     struct table *t;
@@ -195,7 +267,7 @@ static void test_found_stays_valid_in_its_section(void **state)
 
 struct shared {
     struct table *t;
-    _Atomic size_t torn;
+    _Atomic size_t torn, lost;
     atomic_bool done;
 };
 
@@ -204,8 +276,11 @@ static void *read_all_the_time(void *context)
     struct shared *s = context;
     char name[24];
     for (uint64_t i = 0; !atomic_load(&s->done); i++) {
+        uint64_t key = i * 7 % (2 * KEYS);
         table_enter();
-        struct thing *v = table_find(s->t, key_text(name, i * 7 % (2 * KEYS)));
+        struct thing *v = table_find(s->t, key_text(name, key));
+        if (!v && key < KEYS) /* those are replaced, and never removed */
+            atomic_fetch_add(&s->lost, 1);
         if (v && (v->magic != MAGIC || v->twice != 2 * v->number))
             atomic_fetch_add(&s->torn, 1);
         if (v)
@@ -224,6 +299,7 @@ static void *write_all_the_time(void *context)
         if (i % 3 == 0)
             (void)!table_remove(s->t, key_text(name, KEYS + i % KEYS));
         put(s->t, KEYS + i * 11 % KEYS, i);
+        put(s->t, 2 * KEYS + i, i); /* makes it grow */
     }
     return NULL;
 }
@@ -234,6 +310,8 @@ static void test_many_threads(void **state)
     struct shared s = {0};
     pthread_t readers[WORKERS], writers[WORKERS];
     assert_int_equal(table_new(gone, &s.t), OK);
+    for (uint64_t i = 0; i < KEYS; i++)
+        put(s.t, i, i);
     for (size_t i = 0; i < WORKERS; i++) {
         assert_int_equal(pthread_create(&readers[i], NULL, read_all_the_time, &s), 0);
         assert_int_equal(pthread_create(&writers[i], NULL, write_all_the_time, &s), 0);
@@ -244,10 +322,55 @@ static void test_many_threads(void **state)
     for (size_t i = 0; i < WORKERS; i++)
         pthread_join(readers[i], NULL);
     assert_int_equal(atomic_load(&s.torn), 0);
+    assert_int_equal(atomic_load(&s.lost), 0);
     for (uint64_t i = 0; i < KEYS; i++)
         assert_true(is_there(s.t, i));
     table_free(s.t);
     assert_int_equal(atomic_load(&alive), 0);
+}
+
+/* Values that wait in lists are linked anew while the table grows: readers lose none of them meanwhile. */
+enum { CROWD = 3000 };
+
+static void *read_the_crowd(void *context)
+{
+    struct shared *s = context;
+    char name[24];
+    for (uint64_t i = 0; !atomic_load(&s->done); i++) {
+        table_enter();
+        struct thing *v = table_find(s->t, key_text(name, i * 7 % CROWD));
+        if (!v || v->magic != MAGIC)
+            atomic_fetch_add(&s->lost, 1);
+        table_leave();
+    }
+    return NULL;
+}
+
+static void test_grows_under_readers(void **state)
+{
+    static struct thing *things[CROWD];
+    (void)state;
+    pthread_t readers[WORKERS];
+    for (int round = 0; round < 10; round++) {
+        struct shared s = {0};
+        assert_int_equal(table_new(gone, &s.t), OK);
+        for (uint64_t i = 0; i < CROWD; i++)
+            things[i] = thing_new(i);
+        failing_alloc_begin(1, FAILING_REST);
+        for (uint64_t i = 0; i < CROWD; i++)
+            table_put(s.t, things[i]);
+        assert_int_not_equal(failing_alloc_end(), 0);
+        for (size_t i = 0; i < WORKERS; i++)
+            assert_int_equal(pthread_create(&readers[i], NULL, read_the_crowd, &s), 0);
+        for (uint64_t i = 0; i < 40; i++)
+            put(s.t, CROWD + i, i);
+        atomic_store(&s.done, true);
+        for (size_t i = 0; i < WORKERS; i++)
+            pthread_join(readers[i], NULL);
+        assert_int_equal(atomic_load(&s.lost), 0);
+        table_free(s.t);
+        assert_int_equal(atomic_load(&alive), 0);
+    }
 }
 
 int main(void)
@@ -256,8 +379,11 @@ int main(void)
         cmocka_unit_test(test_put_find_replace_remove),
         cmocka_unit_test(test_keys_are_bytes),
         cmocka_unit_test(test_grows_and_visits_each),
+        cmocka_unit_test(test_grows_later_without_memory),
+        cmocka_unit_test(test_places_are_used_again),
         cmocka_unit_test(test_found_stays_valid_in_its_section),
         cmocka_unit_test(test_many_threads),
+        cmocka_unit_test(test_grows_under_readers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

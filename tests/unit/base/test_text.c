@@ -181,6 +181,19 @@ static void crc32_as_zlib(void **state)
     assert_int_equal(crc32_of(VIEW_STR("123456789")), 0xcbf43926);
     assert_int_equal(crc32_of((struct view){0}), 0);
     assert_int_equal(crc32_of(VIEW_STR("The quick brown fox jumps over the lazy dog")), 0x414fa339);
+    /* Eight bytes, four and one are taken at a time: each length against one bit after the other, or keys that were
+     * issued before would be mistyped ones. */
+    uint8_t text[64];
+    for (size_t i = 0; i < sizeof text; i++)
+        text[i] = (uint8_t)(i * 151 + 7);
+    for (size_t len = 0; len <= sizeof text; len++) {
+        uint32_t crc = ~UINT32_C(0);
+        for (size_t bit = 0; bit < 8 * len; bit++) {
+            uint32_t low = (crc ^ (uint32_t)text[bit / 8] >> bit % 8) & 1;
+            crc = crc >> 1 ^ (low ? UINT32_C(0xedb88320) : 0);
+        }
+        assert_int_equal(crc32_of(VIEW(text, len)), ~crc);
+    }
 }
 
 static void percent_coding(void **state)
