@@ -1,5 +1,6 @@
 #include "api/factors.h"
 
+#include "api/refusal.h"
 #include "api/tokens.h"
 #include "base/fields.h"
 #include "base/text.h"
@@ -98,6 +99,18 @@ static enum http_outcome edited(struct api_change *c)
     return e->answer(e);
 }
 
+/* Counted like a wrong password: whoever has a session alone must not guess his way to a second factor, and to the
+ * recovery codes that come with it. */
+static enum http_outcome wrong_code(struct factors_edit *e)
+{
+    struct http_request *req = e->login.req;
+    const struct refusal_of of = {EVENT_AUTHENTICATION_FAILED, e->login.actor, req->route->name, {0}};
+    struct problem why;
+    (void)!problem_set(&why, ERR_WRONG_CODE, "/code", "%s", "Look at the app, and at the clocks of phone and server.");
+    login_count_failure(&e->login);
+    return refusal_answer(req, &of, &why);
+}
+
 enum http_outcome factors_commit(struct factors_edit *e)
 {
     struct http_request *req = e->login.req;
@@ -106,7 +119,7 @@ enum http_outcome factors_commit(struct factors_edit *e)
     if (error == OK)
         error = fill(e, c);
     if (error == ERR_BAD_CREDENTIALS)
-        return people_problem(req, ERR_WRONG_CODE, "/code", "Look at the app, and at the clocks of phone and server.");
+        return wrong_code(e);
     if (error != OK)
         return http_answer_error(req, error);
     c->then = edited;

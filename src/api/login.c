@@ -255,7 +255,7 @@ enum http_outcome login_commit(struct login *l, RESULT (*fill)(struct login *l, 
 }
 
 /* What a wrong password leads to is stored after the answer, which would tell by its time that there is such a user. */
-static void count_failure(struct login *l)
+void login_count_failure(struct login *l)
 {
     struct identity *identity = api_of(l->req)->shared->identity;
     enum login_count n = identity_login_failed(identity, l->name, people_rules(l->req), people_now(l->req));
@@ -272,7 +272,7 @@ enum http_outcome login_refuse(struct login *l)
 enum http_outcome login_fail(struct login *l)
 {
     l->shut = false;
-    count_failure(l);
+    login_count_failure(l);
     return login_refuse(l);
 }
 

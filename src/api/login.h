@@ -37,6 +37,7 @@ enum http_outcome login_judge(struct login *l);
  * he is shut out; and for a stranger. */
 enum http_outcome login_succeed(struct login *l);
 enum http_outcome login_fail(struct login *l);
+void login_count_failure(struct login *l); /* the counting of login_fail, for who answers otherwise */
 enum http_outcome login_shut(struct login *l);
 enum http_outcome login_refuse(struct login *l); /* the same, where nothing was guessed and so nothing counts */
 enum http_outcome login_refuse_stranger(struct http_request *req);

@@ -123,6 +123,10 @@ static enum http_outcome confirm_post(struct http_request *req)
         return http_answer_error(req, ERR_NO_MEMORY);
     if (http_request_entity(req, &q, &why) != OK)
         return http_answer_problem(req, &why);
+    struct login *l = &e->login;
+    l->known = identity_user(api_of(req)->shared->identity, l->name, req->arena, &l->user) == OK;
+    if (!l->known || !user_may_login(&l->user.user, people_now(req)))
+        return login_shut(l); /* too many wrong ones */
     e->code = q.code;
     e->apply = apply_confirm;
     e->answer = factors_answer_codes;

@@ -30,7 +30,9 @@ def hammer(desk, headers, change, expected, path="/api/v1/session", clients=CLIE
     threads = [threading.Thread(target=ask, args=(i,)) for i in range(clients)]
     for t in threads:
         t.start()
-    for n in range(1, CHANGES + 1):
+    n, late = 0, time.monotonic() + 30
+    while n < CHANGES or (sum(looks) <= 50 and time.monotonic() < late):  # a password takes its time to be looked at
+        n += 1
         in_force[0] += 1
         change(n)
         in_force[0] += 1

@@ -98,6 +98,20 @@ def test_an_app_reads_the_code_and_signs_in(desk, person, tmp_path):
     assert query["secret"] not in desk.log(2000)
 
 
+def test_a_set_up_that_waits_for_its_code_is_not_guessed(desk, person):
+    """Whoever has the session alone has no million tries for the six digits that would make it one with two factors."""
+    name, api = person
+    begun = api.ok("POST", "/api/v1/me/mfa/totp", {"password": PASSWORD})
+    for n in range(5):
+        api.refused("wrong-code", "POST", "/api/v1/me/mfa/totp/confirm", {"code": f"00000{n}"})
+    right = {"code": app(begun["secret"], early() - STEP)}
+    api.refused("bad-credentials", "POST", "/api/v1/me/mfa/totp/confirm", right)
+    assert len(records(desk, "AUTHENTICATION_FAILED", name)) == 5 and records(desk, "AUTHENTICATION_BLOCKED", name)
+    holdfast.until("the lock is recorded", lambda: records(desk, "ACCOUNT_LOCKED", name))
+    desk.admin.ok("PATCH", f"/api/v1/users/{name}", {"state": "active"})
+    assert len(api.ok("POST", "/api/v1/me/mfa/totp/confirm", right)["recovery_codes"]) == 10
+
+
 def test_neither_a_code_nor_a_ticket_works_twice(desk, person):
     name, api = person
     secret, _ = set_up(api)
