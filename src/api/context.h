@@ -33,14 +33,18 @@ enum api_keeper {
 };
 /* From API_LOG_MISMATCH on nothing is served until a person mends it. */
 enum api_log { API_LOG_GOOD, API_LOG_FULL, API_LOG_UNWRITABLE, API_LOG_MISMATCH, API_LOG_DAMAGED, API_LOG_TOO_NEW };
+enum api_firewall { API_FIREWALL_OFF, API_FIREWALL_STARTING, API_FIREWALL_WORKING, API_FIREWALL_FAILING };
+
 struct api_health {
     _Atomic int keeper;       /* enum api_keeper */
     _Atomic int sealed_cause; /* enum sealed_cause of the keeper's last word, 0: none; set before `keeper`, like … */
     _Atomic uint64_t sealed_since_ms; /* … these */
     _Atomic uint32_t sealed_wait_status;
-    _Atomic int log;      /* enum api_log */
-    atomic_bool signer;   /* thread 0's channel to it is there */
-    atomic_bool tampered; /* the background check found something; the record says what */
+    _Atomic int log;                    /* enum api_log */
+    atomic_bool signer;                 /* thread 0's channel to it is there */
+    _Atomic int firewall;               /* enum api_firewall */
+    _Atomic uint32_t firewall_left_out; /* blocks that are left to the guard alone */
+    atomic_bool tampered;               /* the background check found something; the record says what */
     atomic_bool rewrapping;
     atomic_bool look_for_lost;        /* an answer with an authored record may have been missed: ask KEEPER_PENDING */
     _Atomic uint64_t keeper_size;     /* leaves that the keeper has taken */

@@ -5,12 +5,13 @@
 #include "base/fields.h"
 
 struct health {
-    struct view state, keeper, signer, log, sentence, sealed_cause;
+    struct view state, keeper, signer, log, sentence, sealed_cause, firewall;
     uint64_t log_size, checkpoint_size, sealed_since_ms;
 };
 
 static const char *const state_names[] = {"sealed", "starting", "serving", "stopping"};
 static const char *const keeper_names[] = {"unknown", "dead", "not-initialised", "sealed", "unsealed"};
+static const char *const firewall_names[] = {"off", "starting", "working", "failing"};
 static const char *const log_names[] = {"good", "disk-full", "unwritable", "mismatch", "damaged", "too-new"};
 
 static const struct field health_fields[] = {
@@ -28,6 +29,8 @@ static const struct field health_fields[] = {
     FIELD(8, struct health, sealed_cause, TEXT, 32,
           .doc = "While sealed: start, operator, keeper-ended, upgrade-failed or record-lost."),
     FIELD_AS(9, struct health, sealed_since_ms, "sealed_since", TIME, 0, .doc = "Since when."),
+    FIELD(10, struct health, firewall, TEXT, 32, .flags = FIELD_PRINT_ZERO,
+          .doc = "off, starting, working or failing: whether what is blocked is dropped in the kernel."),
 };
 static const struct entity health_entity = ENTITY("Health", 0x0610, 1, struct health, health_fields);
 
@@ -43,6 +46,8 @@ struct status {
     uint8_t front_threads;
     uint8_t policy[CONFIG_POLICY_HASH];
     struct view config_refused;
+    struct view firewall;
+    uint32_t firewall_left_out;
 };
 #define STATUS_U64(no, member, text) FIELD(no, struct status, member, U64, 0, .flags = FIELD_PRINT_ZERO, .doc = (text))
 static const struct field status_fields[] = {
@@ -75,11 +80,15 @@ static const struct field status_fields[] = {
     FIELD(24, struct status, policy, FIXED, CONFIG_POLICY_HASH, .doc = "SHA-256 of the guard's policy in force."),
     FIELD(25, struct status, config_refused, TEXT, 512,
           .doc = "Why the newest configuration file is not in force; absent if it is."),
+    FIELD(26, struct status, firewall, TEXT, 32, .flags = FIELD_PRINT_ZERO,
+          .doc = "off, starting, working or failing: whether what is blocked is dropped in the kernel."),
+    FIELD(27, struct status, firewall_left_out, U32, 0, .flags = FIELD_PRINT_ZERO,
+          .doc = "Blocks that the firewall does not have: the guard alone refuses them."),
 };
 static const struct entity status_entity = ENTITY("Status", 0x0611, 1, struct status, status_fields);
 
 struct reading {
-    int state, keeper, log;
+    int state, keeper, log, firewall;
     bool signer, tampered;
     uint64_t size;
     struct sealed sealed; /* what the keeper says of it */
@@ -109,6 +118,8 @@ static const char *sentence_of(const struct reading *r)
         return "The log can't be written: nothing that leaves a record is done.";
     if (r->tampered)
         return "Stored rows were changed outside Holdfast: the records TAMPERING_FOUND name them.";
+    if (r->firewall == API_FIREWALL_FAILING)
+        return "The firewall fails: what is blocked is refused by the guard alone.";
     return r->signer ? "All is well." : "The signer is restarting: nothing is signed for a moment.";
 }
 
@@ -129,6 +140,7 @@ static struct reading read_health(struct api_shared *s)
     struct reading r = {.state = atomic_load(&s->state),
                         .keeper = atomic_load(&h->keeper),
                         .log = atomic_load(&h->log),
+                        .firewall = atomic_load(&h->firewall),
                         .signer = atomic_load(&h->signer),
                         .tampered = atomic_load(&h->tampered)};
 
@@ -155,6 +167,7 @@ static enum http_outcome health_get(struct http_request *req)
                        .keeper = view_str(keeper_names[r.keeper]),
                        .signer = view_str(r.signer ? "alive" : "dead"),
                        .log = view_str(log_names[r.log]),
+                       .firewall = view_str(firewall_names[r.firewall]),
                        .sentence = view_str(sentence_of(&r)),
                        .log_size = r.size,
                        .checkpoint_size = atomic_load(&s->health.checkpoint_size)};
@@ -202,6 +215,8 @@ static enum http_outcome status_get(struct http_request *req)
                         .commit_failures = atomic_load(&s->health.commit_failures),
                         .rewrapping = atomic_load(&s->health.rewrapping),
                         .tampered = r.tampered,
+                        .firewall = view_str(firewall_names[r.firewall]),
+                        .firewall_left_out = atomic_load(&s->health.firewall_left_out),
                         .front_threads = s->config->front_threads};
 
     if (r.state != API_SERVING)

@@ -9,6 +9,7 @@ static const struct column columns[] = {
     {"keeper", "Keeper"},
     {"signer", "Signer"},
     {"log", "Log"},
+    {"firewall", "Firewall"},
     {"log_size", "Records in the log"},
     {"checkpoint_size", "Covered by a checkpoint"},
     {"indexed", "Searchable"},

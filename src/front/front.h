@@ -14,6 +14,7 @@ struct front;
 struct feed;
 struct life;
 struct rewrap;
+struct firewall;
 
 /* The other end of a channel: keeper or signer, for one thread. */
 struct peer {
@@ -47,6 +48,7 @@ struct front {
     struct life *life;
     struct feed *feed;
     struct rewrap *rewrap;
+    struct firewall *firewall; /* NULL: none is configured */
     struct loop_timer *stop_timer;
     struct {
         uint16_t event; /* 0: none */
@@ -135,6 +137,12 @@ RESULT compare_root(struct store *reader, uint64_t size, uint8_t ret_root[static
 RESULT rewrap_new(struct front *f);
 void rewrap_free(struct rewrap *r); /* before the ledger is closed: ends its thread */
 void rewrap_start(struct front *f); /* if rows may be sealed under older epochs */
+
+/* --- firewall.c: tells the warden what the guard blocks. Without guard.firewall none of these does anything. */
+RESULT firewall_new(struct front *f);          /* before the other threads run */
+void firewall_free(struct firewall *w);        /* when they have ended, before thread 0's loop goes */
+RESULT firewall_open(struct front *f, int fd); /* a channel to the warden; takes fd */
+void firewall_loaded(struct front *f);         /* the guard has its rules: those in force go to the warden */
 
 /* --- records.c: a record of the front's own doing, on thread 0. Retried until it is logged. */
 void record_own(struct front *f, uint16_t type, enum outcome outcome, const char *resource, const char *detail);

@@ -412,6 +412,7 @@ static void serve(struct front *f)
     }
     f->life->step = STEP_SERVE;
     set_state(f, API_SERVING);
+    firewall_loaded(f);
     ledger_begin_background(f->shared.ledger);
     log_info("serving: the log has %" PRIu64 " records", ledger_size(f->shared.ledger));
     supervisor_status(f, "serving");

@@ -59,6 +59,7 @@ static RESULT make_threads(struct front *f, struct problem *why)
     TRY(life_new(f));
     TRY(feed_new(f));
     TRY(rewrap_new(f));
+    TRY(firewall_new(f));
     return supervisor_open(f);
 }
 
@@ -83,6 +84,7 @@ static void end(struct front *f)
     ledger_close(f->shared.ledger);
     f->shared.ledger = NULL;
     feed_free(f->feed);
+    firewall_free(f->firewall);
     for (size_t i = 0; i < f->thread_count; i++)
         thread_done(&f->threads[i]);
     life_free(f->life);

@@ -119,6 +119,8 @@ RESULT peer_hand(struct front *f, uint8_t kind, uint8_t which, int fd)
 {
     struct handed *h;
 
+    if (kind == START_FD_WARDEN && f->firewall)
+        return firewall_open(f, fd);
     if ((kind != START_FD_KEEPER && kind != START_FD_SIGNER) || which >= f->thread_count) {
         close(fd);
         return ERR_MALFORMED;

@@ -289,6 +289,11 @@ RESULT channel_answer(struct channel *c, const struct frame *request, const stru
     return send_answer(c, request->type, request->id, OK, writer_view_of(&body));
 }
 
+RESULT channel_answer_bytes(struct channel *c, const struct frame *request, struct view entity)
+{
+    return send_answer(c, request->type, request->id, OK, entity);
+}
+
 RESULT channel_refuse(struct channel *c, uint16_t type, uint64_t id, enum err code, const char *detail)
 {
     AUTO_WRITER body = writer_new(sizeof((struct problem *)0)->detail + 4);

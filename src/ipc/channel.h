@@ -64,6 +64,8 @@ RESULT channel_drain(struct channel *c, size_t max_frames, bool *ret_drained);
 
 /* The body of an answer. e may be NULL for an empty one. */
 RESULT channel_answer(struct channel *c, const struct frame *request, const struct entity *e, const void *object);
+/* The same where the entity is encoded already. */
+RESULT channel_answer_bytes(struct channel *c, const struct frame *request, struct view entity);
 RESULT channel_refuse(struct channel *c, uint16_t type, uint64_t id, enum err code, const char *detail);
 /* Splits an answer's body: returns its error (detail copied into why), or OK and the entity's bytes. */
 RESULT channel_result(struct view body, struct view *ret_entity, struct problem *why);

@@ -97,6 +97,17 @@ struct config_guard_networks {
     struct text_list block;
     uint8_t others; /* enum config_guard_others, of whom neither list names: refuse */
 };
+#define CONFIG_FIREWALL_TABLE     "holdfast"
+#define CONFIG_FIREWALL_TABLE_MAX 31 /* bytes */
+#define CONFIG_FIREWALL_PORTS_MAX 16
+enum config_firewall_hook { CONFIG_HOOK_INPUT = 1, CONFIG_HOOK_PREROUTING };
+enum config_firewall_stop { CONFIG_AT_STOP_REMOVE = 1, CONFIG_AT_STOP_KEEP };
+struct config_guard_firewall {
+    struct text_list ports; /* that blocks close, or "all"; empty: there is no firewall */
+    uint8_t hook;           /* enum config_firewall_hook: input */
+    struct view table;      /* holdfast */
+    uint8_t at_stop;        /* enum config_firewall_stop: remove */
+};
 enum config_guard_record { CONFIG_GUARD_DURABLE = 1, CONFIG_GUARD_BEHIND };
 struct config_guard {
     struct text_list proxies; /* who may ask: networks, "unix"; nobody if left out */
@@ -104,6 +115,7 @@ struct config_guard {
     uint8_t record;               /* enum config_guard_record, of what was allowed: durable */
     struct entity_list endpoints; /* config_guard_endpoint */
     struct entity_list rates;     /* config_guard_rate */
+    struct config_guard_firewall firewall;
 };
 
 struct config {
@@ -133,7 +145,7 @@ struct config {
 extern const struct entity config_entity, config_tls_entity, config_http_entity, config_argon2_entity,
     config_sessions_entity, config_mfa_entity, config_passkeys_entity, config_tokens_entity, config_passwords_entity,
     config_guard_entity, config_guard_networks_entity, config_guard_endpoint_entity, config_guard_rate_entity,
-    config_guard_endpoint_rate_entity;
+    config_guard_endpoint_rate_entity, config_guard_firewall_entity;
 
 struct yaml_node;
 /* file: a path, or NULL for CONFIG_FILE if it exists and defaults otherwise. data_dir: overrides the file's, or NULL.
@@ -155,6 +167,10 @@ void config_tokens_complete(struct config_tokens *c);
 RESULT config_passkeys_complete(struct config *c, struct arena *arena);
 RESULT config_passkeys_check(const struct config_passkeys *p, const struct yaml_node *root, struct problem *why);
 void config_guard_complete(struct config_guard *g); /* fills in what is still unset of it */
+/* config_firewall.c */
+bool config_firewall_wanted(const struct config *c);
+void config_firewall_complete(struct config_guard_firewall *f);
+RESULT config_firewall_check(const struct config_guard_firewall *f, const struct yaml_node *root, struct problem *why);
 /* config_guard.c: two rows that say something of the same requests are refused. */
 RESULT config_guard_check(const struct config_guard *g, const struct yaml_node *root, struct problem *why);
 /* config_policy.c: SHA-256 of the completed policy in its wire form: what is in force, in a few characters. */

@@ -125,6 +125,7 @@ static const struct field guard_fields[] = {
     FIELD(4, struct config_guard, networks, ENTITY, 0, .nested = &config_guard_networks_entity),
     FIELD(5, struct config_guard, rates, LIST, CONFIG_GUARD_RATES_MAX, .nested = &config_guard_rate_entity,
           .doc = "all hold at once"),
+    FIELD(6, struct config_guard, firewall, ENTITY, 0, .nested = &config_guard_firewall_entity),
 };
 const struct entity config_guard_entity = ENTITY("ConfigGuard", 0x081b, 1, struct config_guard, guard_fields);
 
@@ -144,6 +145,7 @@ void config_guard_complete(struct config_guard *g)
     for (size_t i = 0; i < g->endpoints.count; i++)
         rows[i].rate.seconds = rows[i].rate.requests && rows[i].rate.seconds == 0 ? 60 : rows[i].rate.seconds;
     g->record = g->record ? g->record : CONFIG_GUARD_DURABLE;
+    config_firewall_complete(&g->firewall);
 }
 
 /* --- what fits together */
@@ -195,6 +197,7 @@ RESULT config_guard_check(const struct config_guard *g, const struct yaml_node *
 {
     TRY(check_networks(&g->networks, root, why));
     TRY(config_rates_check(g, root, why));
+    TRY(config_firewall_check(&g->firewall, root, why));
     const struct config_guard_endpoint *rows = g->endpoints.items;
     for (size_t i = 1; i < g->endpoints.count; i++)
         for (size_t k = 0; k < i; k++)

@@ -1,5 +1,6 @@
 #include "ipc/sandbox.h"
 
+#include "ipc/capabilities.h"
 #include "ipc/landlock.h"
 #include "ipc/sandbox_calls.h"
 
@@ -11,7 +12,6 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 static bool entered;
@@ -37,31 +37,6 @@ RESULT sandbox_prepare(void)
     return OK;
 }
 
-/* --- capabilities */
-
-static bool has_capabilities(void)
-{
-    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
-    struct __user_cap_data_struct data[2] = {0};
-    if (syscall(SYS_capget, &head, data) < 0)
-        return true;
-    return data[0].permitted || data[1].permitted || data[0].inheritable || data[1].inheritable;
-}
-
-static enum err drop_capabilities(void)
-{
-    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
-    const struct __user_cap_data_struct none[2] = {0};
-    (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-    /* The bounding set needs CAP_SETPCAP. Who lacks it keeps a set that no_new_privs makes useless. */
-    for (unsigned long cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
-        if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0 && errno != EPERM)
-            return ERR_IO;
-    if (syscall(SYS_capset, &head, none) < 0 || has_capabilities())
-        return ERR_IO;
-    return OK;
-}
-
 /* --- the filter */
 
 static int add_call(scmp_filter_ctx filter, const struct sandbox_call *c)
@@ -74,8 +49,10 @@ static int add_call(scmp_filter_ctx filter, const struct sandbox_call *c)
     if (c->test == CALL_ANY)
         return seccomp_rule_add(filter, action, number, 0);
     uint64_t value = c->value == CALL_OWN_PID ? (uint64_t)getpid() : c->value;
-    struct scmp_arg_cmp only = {.arg = c->argument, .op = SCMP_CMP_MASKED_EQ, .datum_a = c->mask, .datum_b = value};
-    return seccomp_rule_add_array(filter, action, number, 1, &only);
+    const struct scmp_arg_cmp both[] = {
+        {.arg = c->argument, .op = SCMP_CMP_MASKED_EQ, .datum_a = c->mask, .datum_b = value},
+        {.arg = c->argument2, .op = SCMP_CMP_MASKED_EQ, .datum_a = c->mask, .datum_b = c->value2}};
+    return seccomp_rule_add_array(filter, action, number, c->test == CALL_BOTH ? 2 : 1, both);
 }
 
 static int fill_filter(scmp_filter_ctx filter, unsigned profile)
@@ -132,7 +109,7 @@ static enum err enter(enum sandbox_profile profile, const char *data_dir, struct
 {
     struct sandbox_report report = {0};
     struct rlimit lock = {0};
-    if (profile > SANDBOX_FRONT || (profile == SANDBOX_FRONT) != (data_dir != NULL))
+    if (profile > SANDBOX_WARDEN || (profile == SANDBOX_FRONT) != (data_dir != NULL))
         return ERR_OUT_OF_RANGE;
     if (entered)
         return ERR_EXISTS;
@@ -140,7 +117,7 @@ static enum err enter(enum sandbox_profile profile, const char *data_dir, struct
     if (getrlimit(RLIMIT_MEMLOCK, &lock) == 0)
         report.locked_memory = lock.rlim_cur >= SANDBOX_LOCK_LEAST;
     TRY(enter_landlock(data_dir, &report));
-    TRY(drop_capabilities());
+    TRY(capabilities_keep(profile == SANDBOX_WARDEN ? CAPABILITY(CAP_NET_ADMIN) : 0));
     take_note(&report);
     entered = true;
     if (threads.begin)

@@ -1,6 +1,7 @@
 /* What a process gives up before it reads its first byte from outside. Each profile is a table of system calls in
  * sandbox.c; Landlock rules come on top where the kernel has it (asked at run time). no_new_privs, no capabilities,
- * not dumpable, no core dumps, everything in both. A call outside the profile kills the process. */
+ * (but for the warden's CAP_NET_ADMIN), not dumpable, no core dumps, everything in both. A call outside the profile
+ * kills the process. */
 #ifndef HOLDFAST_IPC_SANDBOX_H
 #define HOLDFAST_IPC_SANDBOX_H
 
@@ -13,6 +14,7 @@ enum sandbox_profile {
                        sendmsg, recvmsg, epoll, memory (no PROT_EXEC), getrandom, clock, futex, exit */
     SANDBOX_SIGNER, /* the same without accept, pwrite and fdatasync */
     SANDBOX_FRONT,  /* also files below its data directory, threads, accept on its listeners; no socket, no exec */
+    SANDBOX_WARDEN, /* the keeper's without files, and sockets to the kernel's netfilter alone; keeps CAP_NET_ADMIN */
 };
 
 struct sandbox_report {

@@ -8,13 +8,16 @@
 #define K          (1u << SANDBOX_KEEPER)
 #define S          (1u << SANDBOX_SIGNER)
 #define F          (1u << SANDBOX_FRONT)
-#define EACH       (K | S | F)
+#define W          (1u << SANDBOX_WARDEN)
+#define EACH       (K | S | F | W)
 #define ALL64      UINT64_MAX
 #define NO_CODE    .test = CALL_ARG, .argument = 2, .mask = PROT_EXEC, .value = 0
 #define COMMAND(n) .test = CALL_ARG, .argument = 1, .mask = UINT32_MAX, .value = (n)
 
 /* Commands of fcntl(2), here by number since <fcntl.h> and <linux/fcntl.h> exclude each other with the above. */
 enum { DUPFD = 0, GETFD = 1, SETFD = 2, GETFL = 3, SETFL = 4, GETLK = 5, SETLK = 6, SETLKW = 7, DUPFD_CLOEXEC = 1030 };
+/* The same with <sys/socket.h> and <linux/netlink.h>. */
+enum { NETLINK_FAMILY = 16, NETFILTER_PROTOCOL = 12 };
 
 const struct sandbox_call sandbox_calls[] = {
     /* what is open already */
@@ -83,6 +86,14 @@ const struct sandbox_call sandbox_calls[] = {
     {"pwrite64", K | F},
     {"fdatasync", K | F},
     {"fsync", K | F},
+
+    /* the warden: libnftables talks to the kernel, and opens its socket anew when somebody else changes rules meanwhile
+     */
+    {"socket", W, .test = CALL_BOTH, .argument = 0, .mask = UINT32_MAX, .value = NETLINK_FAMILY, .argument2 = 2,
+     .value2 = NETFILTER_PROTOCOL},
+    {"setsockopt", W},
+    {"pselect6", W},
+    {"select", W},
 
     /* the front: files below its data directory (Landlock), where SQLite works */
     {"openat", F},
@@ -159,17 +170,17 @@ const struct sandbox_call sandbox_calls[] = {
 #if SANDBOX_SANITIZED
     /* What the sanitizers' runtime does when it reports or ends; builds with it are for tests. */
     {"sigaltstack", EACH},
-    {"openat", K | S},
-    {"newfstatat", K | S},
-    {"readlink", K | S},
+    {"openat", K | S | W},
+    {"newfstatat", K | S | W},
+    {"readlink", K | S | W},
     {"ioctl", EACH, COMMAND(TCGETS)},
-    {"prctl", K | S, .error = EINVAL},
-    {"prlimit64", K | S, .test = CALL_ARG, .argument = 2, .mask = ALL64, .value = 0},
-    {"sched_getaffinity", K | S},
-    {"getuid", K | S},
-    {"msync", K | S},
-    {"set_robust_list", K | S},
-    {"rseq", K | S},
+    {"prctl", K | S | W, .error = EINVAL},
+    {"prlimit64", K | S | W, .test = CALL_ARG, .argument = 2, .mask = ALL64, .value = 0},
+    {"sched_getaffinity", K | S | W},
+    {"getuid", K | S | W},
+    {"msync", K | S | W},
+    {"set_robust_list", K | S | W},
+    {"rseq", K | S | W},
 #endif
 };
 const size_t sandbox_call_count = sizeof sandbox_calls / sizeof sandbox_calls[0];

@@ -18,8 +18,9 @@
 #endif
 
 enum call_test {
-    CALL_ANY, /* whatever its arguments */
-    CALL_ARG, /* only if (argument & mask) == value */
+    CALL_ANY,  /* whatever its arguments */
+    CALL_ARG,  /* only if (argument & mask) == value */
+    CALL_BOTH, /* and (argument2 & mask) == value2 */
 };
 #define CALL_OWN_PID UINT64_MAX /* as value: the process's own id */
 
@@ -29,6 +30,8 @@ struct sandbox_call {
     enum call_test test;
     unsigned argument; /* from 0 */
     uint64_t mask, value;
+    unsigned argument2;
+    uint64_t value2;
     int error; /* 0: the call is made; else it fails with this errno instead of ending the process */
 };
 

@@ -1,7 +1,10 @@
 #include "ipc/start.h"
 
+#include "ipc/capabilities.h"
+
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
@@ -17,8 +20,11 @@
 #define HEAD_MAX (9 + 2 * START_FDS_MAX)
 #define PATIENCE ((struct timeval){.tv_sec = 10})
 
-const char *const start_role_names[] = {
-    [ROLE_KEEPER] = "keeper", [ROLE_SIGNER] = "signer", [ROLE_FRONT] = "front", [ROLE_COUNT] = NULL};
+const char *const start_role_names[] = {[ROLE_KEEPER] = "keeper",
+                                        [ROLE_SIGNER] = "signer",
+                                        [ROLE_WARDEN] = "warden",
+                                        [ROLE_FRONT] = "front",
+                                        [ROLE_COUNT] = NULL};
 
 union control {
     struct cmsghdr align;
@@ -136,8 +142,12 @@ RESULT start_process(enum start_role role, const char *libexec_dir, const struct
         return ERR_IO;
     pid_t parent = getpid();
     pid_t pid = fork();
-    if (pid == 0)
+    if (pid == 0) {
+        /* Without it the warden starts as well, and says what is missing. */
+        if (role == ROLE_WARDEN)
+            (void)capabilities_pass(CAPABILITY(CAP_NET_ADMIN));
         become(path, name, pair[1], parent);
+    }
     close(pair[1]);
     enum err e = pid < 0 ? ERR_IO : OK;
     /* A child that never takes its message must not hold up the supervisor. */

@@ -10,7 +10,7 @@
 #define START_FD      3
 #define START_FDS_MAX 40
 
-enum start_role { ROLE_KEEPER = 1, ROLE_SIGNER, ROLE_FRONT, ROLE_COUNT };
+enum start_role { ROLE_KEEPER = 1, ROLE_SIGNER, ROLE_WARDEN, ROLE_FRONT, ROLE_COUNT };
 extern const char *const start_role_names[];
 
 /* What a descriptor is for; `which` tells several of a kind apart (front thread number). */
@@ -24,6 +24,7 @@ enum start_fd_kind {
     START_FD_HTTPS,          /* listening TCP socket (front) */
     START_FD_UNIX,           /* listening Unix socket for bots (front) */
     START_FD_BREACHED,       /* list of breached passwords, for reading (front); only if one is configured */
+    START_FD_WARDEN,         /* channel to the warden (front); only with a firewall */
 };
 
 struct start_fd {

@@ -29,6 +29,7 @@ const struct entity supervisor_new_channel_entity = ENTITY("SupervisorNewChannel
 static const struct field shutdown_fields[] = {
     FIELD(1, struct supervisor_shutdown, grace_ms, U32, 0),
     FIELD(2, struct supervisor_shutdown, farewell_ms, U32, 0),
+    FIELD(3, struct supervisor_shutdown, for_good, BOOL, 0),
 };
 const struct entity supervisor_shutdown_entity = ENTITY("SupervisorShutdown", 0x0804, 1, struct supervisor_shutdown,
                                                         shutdown_fields);

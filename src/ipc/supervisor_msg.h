@@ -35,6 +35,7 @@ struct supervisor_shutdown {
     uint32_t grace_ms;
     uint32_t farewell_ms; /* front: not 0 when another one follows. So long it goes on serving, each connection's last
                              answer; grace_ms begins after it */
+    bool for_good;        /* the server stops, or does without this child: nothing takes its place */
 };
 struct supervisor_handover {
     bool gives; /* the old keeper; the new one takes */

@@ -34,6 +34,11 @@ static const char *name_of(const struct child *c)
     return start_role_names[c->role];
 }
 
+bool children_wants(const struct supervisor *s, enum start_role role)
+{
+    return role != ROLE_WARDEN || config_firewall_wanted(&s->config);
+}
+
 void children_init(struct supervisor *s)
 {
     for (size_t r = 0; r < ROLE_COUNT; r++)
@@ -163,6 +168,15 @@ static const char *find_program(const struct child *c, char *out, size_t cap)
     return NULL;
 }
 
+/* Of the guard's settings, which can be long, what somebody but the front has a use for. */
+static struct config_guard guard_for(enum start_role role, const struct config_guard *g)
+{
+    if (role != ROLE_WARDEN)
+        return (struct config_guard){0};
+    return (struct config_guard){
+        .proxies = g->proxies, .networks = {.allow = g->networks.allow}, .firewall = g->firewall};
+}
+
 static enum err launch(struct child *c, struct start *start, struct problem *why)
 {
     char dir[4096];
@@ -171,7 +185,7 @@ static enum err launch(struct child *c, struct start *start, struct problem *why
     struct config told = s->config;
     AUTO_WRITER files = {0};
     if (c->role != ROLE_FRONT)
-        told.guard = (struct config_guard){0}; /* nobody else has a use for it, and it can be long */
+        told.guard = guard_for(c->role, &s->config.guard);
     TRY(entity_encode(&config_entity, &told, &config));
     TRY(files_of_role(s, c->role, &files, why));
     start->config = writer_view_of(&config);
@@ -262,7 +276,9 @@ void children_stop(struct child *c)
     if (c->pid == 0 || c->state == CHILD_STOPPING)
         return;
     bool followed = c->role == ROLE_FRONT && (c->s->goal == GOAL_RELOAD || c->s->goal == GOAL_UPGRADE);
-    const struct supervisor_shutdown body = {.grace_ms = GRACE_MS, .farewell_ms = followed ? FAREWELL_MS : 0};
+    const struct supervisor_shutdown body = {.grace_ms = GRACE_MS,
+                                             .farewell_ms = followed ? FAREWELL_MS : 0,
+                                             .for_good = c->s->goal == GOAL_STOP || !children_wants(c->s, c->role)};
     c->state = CHILD_STOPPING;
     c->due_ms = now_of(c->s) + body.farewell_ms + GRACE_MS + 1000;
     if (children_tell(c, SUPERVISOR_SHUTDOWN, &supervisor_shutdown_entity, &body, -1) != OK)
@@ -362,9 +378,12 @@ static void towards_serving(struct supervisor *s, uint64_t now)
         struct child *c = &s->children[r];
         if (r > ROLE_KEEPER && s->handing_over)
             return;
+        if (!children_wants(s, c->role))
+            continue;
         if (c->state == CHILD_DOWN && c->due_ms <= now)
             try_start(c);
-        if (c->state != CHILD_SERVING)
+        /* A warden that died later holds up nobody: the guard refuses without it. A new configuration needs it once. */
+        if (c->state != CHILD_SERVING && !(r == ROLE_WARDEN && s->announced && !s->reload.former_arena))
             return;
     }
     if (!s->announced)
@@ -424,6 +443,7 @@ void children_step(struct supervisor *s)
             /* The number of front threads may have changed. */
             wires_drop(&s->children[ROLE_FRONT]);
             wires_drop(&s->children[ROLE_SIGNER]);
+            wires_drop(&s->children[ROLE_WARDEN]);
             wires_init(s);
         }
         if (reached == GOAL_UPGRADE)

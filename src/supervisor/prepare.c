@@ -1,14 +1,17 @@
 #include "supervisor/state.h"
 
 #include "crypto/tls_cert.h"
+#include "ipc/capabilities.h"
 #include "ipc/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <pwd.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -42,11 +45,24 @@ RESULT prepare_identity(const struct config *c, struct problem *why)
             (void)setrlimit(RLIMIT_MEMLOCK, &most);
     }
     TRY(find_user(c, &user, why));
-    if (!user)
-        return OK;
-    if (initgroups(user->pw_name, user->pw_gid) < 0 || setgid(user->pw_gid) < 0 || setuid(user->pw_uid) < 0)
+    bool kept = !user || !config_firewall_wanted(c) || prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) == 0;
+    if (user &&
+        (!kept || initgroups(user->pw_name, user->pw_gid) < 0 || setgid(user->pw_gid) < 0 || setuid(user->pw_uid) < 0))
         return problem_set(why, ERR_IO, "user", "becoming %s: %s", user->pw_name, strerrordesc_np(errno));
-    return OK;
+    if (geteuid() != 0 && capabilities_hold(config_firewall_wanted(c) ? CAPABILITY(CAP_NET_ADMIN) : 0) != OK)
+        return problem_set(why, ERR_IO, "user", "giving up capabilities: %s", strerrordesc_np(errno));
+    return prepare_firewall(c, why);
+}
+
+/* The warden comes and goes, so its capability is held for it here, unused. */
+RESULT prepare_firewall(const struct config *c, struct problem *why)
+{
+    if (!config_firewall_wanted(c) || capabilities_has(CAPABILITY(CAP_NET_ADMIN)))
+        return OK;
+    return problem_set(why, ERR_BAD_CONFIG, "guard.firewall",
+                       "it takes the capability CAP_NET_ADMIN, which this server has not got (or gave up, having been "
+                       "started without a firewall): start it as root with 'user', or let its service have it "
+                       "(AmbientCapabilities=CAP_NET_ADMIN)");
 }
 
 /* --- directories */

@@ -93,6 +93,7 @@ static enum err read_all(const struct supervisor *s, struct supervisor *fresh, s
     TRY(arena_new(4096, SUPERVISOR_ARENA, &fresh->arena));
     TRY(reload_read_config(s, fresh->arena, &fresh->config, why));
     keep_fixed(s, &fresh->config, fresh->arena);
+    TRY(prepare_firewall(&fresh->config, why));
     TRY(prepare_certificate(&fresh->config, why));
     TRY(reload_check_files(fresh, why));
     return config_guard_hash(&s->config.guard, fresh->reload.before);

@@ -9,7 +9,7 @@
 #include "supervisor/supervisor.h"
 
 #define SUPERVISOR_ARENA (8u * 1024 * 1024) /* of a configuration */
-#define LINKS_MAX        (1 + 2 * CONFIG_FRONT_THREADS_MAX)
+#define LINKS_MAX        (2 + 2 * CONFIG_FRONT_THREADS_MAX)
 
 enum child_state { CHILD_DOWN, CHILD_STARTING, CHILD_SERVING, CHILD_STOPPING };
 
@@ -74,7 +74,10 @@ struct supervisor {
 
 /* prepare.c: directories, lock, anchor, certificate */
 RESULT prepare_data_dir(struct supervisor *s, struct problem *why);
-RESULT prepare_identity(const struct config *c, struct problem *why); /* becomes config.user, raises the memory limit */
+/* Becomes config.user, raises the memory limit, and gives up all capabilities but the warden's. */
+RESULT prepare_identity(const struct config *c, struct problem *why);
+/* With a firewall: may this process give its warden what that takes? */
+RESULT prepare_firewall(const struct config *c, struct problem *why);
 /* The directory that a socket will lie in, made if it is missing. ERR_BAD_CONFIG if others could change it. */
 RESULT prepare_socket_dir(const struct config *c, struct view socket, const char *which, struct problem *why);
 RESULT prepare_certificate(const struct config *c, struct problem *why);
@@ -92,7 +95,8 @@ void notify_ready_fd(int fd);
 /* children.c */
 void children_init(struct supervisor *s);
 void children_done(struct supervisor *s);
-void children_step(struct supervisor *s); /* starts, stops and kills what is due */
+bool children_wants(const struct supervisor *s, enum start_role role); /* is there to be one? */
+void children_step(struct supervisor *s);                              /* starts, stops and kills what is due */
 void children_ended(struct supervisor *s, pid_t pid, int status);
 void children_stop(struct child *c); /* asks it to end, and kills it when it does not */
 RESULT children_tell(struct child *c, uint16_t type, const struct entity *e, const void *object, int fd);

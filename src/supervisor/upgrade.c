@@ -1,10 +1,12 @@
 #include "supervisor/state.h"
 
 #include "base/log.h"
+#include "ipc/capabilities.h"
 #include "ipc/supervisor_msg.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -41,6 +43,9 @@ void upgrade_exec(struct supervisor *s)
     for (size_t i = 0; i < ARRAY_LEN(fds); i++)
         kept = kept && keep_open(fds[i]);
     (void)snprintf(text, sizeof text, "%d %d %d %d %d %d", (int)keeper->pid, fds[0], fds[1], fds[2], fds[3], fds[4]);
+    /* What the next program can't have it does without, or says so. */
+    if (config_firewall_wanted(&s->config))
+        (void)capabilities_pass(CAPABILITY(CAP_NET_ADMIN));
     if (kept && setenv(VARIABLE, text, 1) == 0) {
         log_info("running %s anew", s->program);
         (void)execv(s->program, s->options->argv);

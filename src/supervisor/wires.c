@@ -5,8 +5,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static const enum start_fd_kind kind_of[ROLE_COUNT] = {
-    [ROLE_KEEPER] = START_FD_KEEPER, [ROLE_SIGNER] = START_FD_SIGNER, [ROLE_FRONT] = START_FD_FRONT};
+static const enum start_fd_kind kind_of[ROLE_COUNT] = {[ROLE_KEEPER] = START_FD_KEEPER,
+                                                       [ROLE_SIGNER] = START_FD_SIGNER,
+                                                       [ROLE_WARDEN] = START_FD_WARDEN,
+                                                       [ROLE_FRONT] = START_FD_FRONT};
 
 static void add_link(struct supervisor *s, enum start_role a, enum start_role b, uint8_t which)
 {
@@ -17,6 +19,8 @@ void wires_init(struct supervisor *s)
 {
     s->link_count = 0;
     add_link(s, ROLE_KEEPER, ROLE_SIGNER, 0);
+    if (children_wants(s, ROLE_WARDEN))
+        add_link(s, ROLE_WARDEN, ROLE_FRONT, 0);
     for (uint8_t i = 0; i < s->config.front_threads; i++) {
         add_link(s, ROLE_KEEPER, ROLE_FRONT, i);
         add_link(s, ROLE_SIGNER, ROLE_FRONT, i);

@@ -156,6 +156,27 @@ void networks_look_up(struct networks *n, const struct address *a, uint64_t now_
     rcu_leave();
 }
 
+size_t networks_said(struct networks *n, const struct prefix *network, uint64_t now_ms,
+                     struct networks_rule ret[static 2])
+{
+    unsigned bits;
+    size_t count = 0;
+    trie_key key = networks_key(network, &bits);
+    rcu_enter();
+    const struct trie_item *i = trie_find(networks_trie(n, !prefix_is_ipv4(network)), key, bits);
+    if (i) {
+        ret[0].network = ret[1].network = *network;
+        count += operator_says(i, now_ms, &ret[0]);
+        if (i->automatic && lasts(i->automatic_ends, now_ms)) {
+            ret[count].action = NETWORKS_BLOCK;
+            ret[count].origin = NETWORKS_AUTOMATIC;
+            ret[count++].ends_ms = i->automatic_ends;
+        }
+    }
+    rcu_leave();
+    return count;
+}
+
 /* --- changes */
 
 static bool says_nothing(const struct trie_item *i)

@@ -54,6 +54,11 @@ void networks_free(struct networks *n);     /* nobody uses it any more */
  * now_ms counts no more, also before it is swept. */
 void networks_look_up(struct networks *n, const struct address *a, uint64_t now_ms, struct networks_rule *ret);
 
+/* What is in force at now_ms of what the operator (at run time, or else his configuration) and Holdfast itself said of
+ * exactly this prefix, in this order; how many. */
+size_t networks_said(struct networks *n, const struct prefix *network, uint64_t now_ms,
+                     struct networks_rule ret[static 2]);
+
 /* Of the operator, of the configuration (which never ends), or automatic: a block. Instead of what the same one said of
  * the same prefix. ERR_BAD_VALUE: of a feed, an automatic one that does not block, or no action; ERR_LIMIT_REACHED,
  * ERR_NO_MEMORY. */

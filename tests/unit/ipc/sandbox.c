@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/netlink.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -29,7 +30,8 @@
 #define K    (1u << SANDBOX_KEEPER)
 #define S    (1u << SANDBOX_SIGNER)
 #define F    (1u << SANDBOX_FRONT)
-#define EACH (K | S | F)
+#define W    (1u << SANDBOX_WARDEN)
+#define EACH (K | S | F | W)
 
 static char data_dir[] = "/tmp/holdfast-sandbox-XXXXXX";
 static int file = -1, listener = -1, pair[2];
@@ -44,6 +46,23 @@ static int open_outside(void)
 static int make_socket(void)
 {
     return socket(AF_INET, SOCK_STREAM, 0) >= 0 ? 0 : errno;
+}
+static int netlink(int protocol)
+{
+    int fd = socket(AF_NETLINK, SOCK_RAW, protocol), size = 65536;
+    return fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size) == 0 ? 0 : errno;
+}
+static int talk_to_netfilter(void)
+{
+    return netlink(NETLINK_NETFILTER);
+}
+static int talk_to_routing(void)
+{
+    return netlink(NETLINK_ROUTE);
+}
+static int make_other_socket(void)
+{
+    return socket(AF_INET, SOCK_RAW, NETLINK_NETFILTER) >= 0 ? 0 : errno;
 }
 static int make_pair(void)
 {
@@ -186,6 +205,9 @@ static const struct attempt {
 } attempts[] = {
     {"open a file outside", open_outside, 0, F},
     {"make a socket", make_socket, 0, 0},
+    {"talk to netfilter", talk_to_netfilter, W, 0},
+    {"talk to routing", talk_to_routing, 0, 0},
+    {"make another socket of that number", make_other_socket, 0, 0},
     {"make a socket pair", make_pair, 0, 0},
     {"connect a socket", connect_pair, 0, 0},
     {"bind a socket", bind_socket, 0, 0},
@@ -268,6 +290,12 @@ static void the_front_is_held(void **state)
 {
     (void)state;
     try_all(SANDBOX_FRONT);
+}
+
+static void the_warden_is_held(void **state)
+{
+    (void)state;
+    try_all(SANDBOX_WARDEN);
 }
 
 static void an_abort_is_an_abort(void **state)
@@ -462,6 +490,7 @@ int main(void)
         cmocka_unit_test(the_keeper_is_held),
         cmocka_unit_test(the_signer_is_held),
         cmocka_unit_test(the_front_is_held),
+        cmocka_unit_test(the_warden_is_held),
         cmocka_unit_test(an_abort_is_an_abort),
         cmocka_unit_test(every_process_prepares_itself),
         cmocka_unit_test(no_capability_is_left_to_any_thread),
