@@ -29,11 +29,13 @@ static enum http_outcome begin_post(struct http_request *req)
 static enum http_outcome judge(struct login *l)
 {
     struct discovered *d = (struct discovered *)(void *)l;
-    enum err e = OK;
+    struct view actor = {0};
     l->known = passkey_owner(l->req, &d->shown, &l->user) == OK;
+    /* Also of nobody, which takes as long. */
+    enum err e = people_named(l->req->arena, "user:", l->known ? l->user.user.name : VIEW_STR("nobody"), &actor);
     if (l->known) {
         l->name = l->user.user.name;
-        e = people_named(l->req->arena, "user:", l->name, &l->actor);
+        l->actor = actor;
     }
     bool open = l->known && user_may_login(&l->user.user, people_now(l->req));
     l->shut = l->known && !open;

@@ -41,6 +41,7 @@ RESULT identity_new(struct identity **ret)
     TRY(table_new(forget, &i->mappings));
     TRY(roles_new(&i->roles));
     TRY(make_nobody(i));
+    TRY(passkeys_nobodys(&i->no_passkey));
     *ret = TAKE(i);
     return OK;
 }
@@ -51,6 +52,8 @@ void identity_free(struct identity *i)
         return;
     if (i->users)
         table_value_free(i->users, i->nobody);
+    if (i->passkeys)
+        table_value_free(i->passkeys, i->no_passkey);
     table_free(i->users);
     table_free(i->sessions);
     table_free(i->passkeys);

@@ -8,13 +8,33 @@ void passkeys_hash(struct view id, uint8_t out[static PASSKEY_HASH_SIZE])
     sha256(id, out);
 }
 
+/* As large as one of an ordinary authenticator. */
+RESULT passkeys_nobodys(struct known **ret)
+{
+    static const uint8_t key[77], id[32];
+    AUTO(arena_free) struct arena *arena = NULL;
+    struct txn_change c = {.table = TABLE_PASSKEY};
+    const struct webauthn_credential p = {.id = VIEW_OF(id),
+                                          .user = VIEW_STR("nobody"),
+                                          .public_key = VIEW_OF(key),
+                                          .created_ms = 1,
+                                          .last_used_ms = 1,
+                                          .name = VIEW_STR("nobody's")};
+    TRY(arena_new(2048, TABLES_SCRATCH, &arena));
+    TRY(tables_encoded(&webauthn_credential_entity, &p, arena, &c.value));
+    *ret = tables_known(p.id, &c);
+    return *ret ? OK : ERR_NO_MEMORY;
+}
+
 RESULT passkeys_find(struct identity *i, const uint8_t hash[static PASSKEY_HASH_SIZE], struct arena *arena,
                      struct passkey_found *ret)
 {
     struct passkey_found f = {0};
     table_enter();
     const struct known *k = table_find(i->passkeys, VIEW(hash, PASSKEY_HASH_SIZE));
-    enum err e = k ? tables_copy(k, &webauthn_credential_entity, arena, &f.passkey) : ERR_NOT_FOUND;
+    enum err e = tables_copy(k ? k : i->no_passkey, &webauthn_credential_entity, arena, &f.passkey);
+    if (!k)
+        e = ERR_NOT_FOUND;
     if (e == OK) {
         f.version = k->version;
         memcpy(f.commitment, k->commitment, sizeof f.commitment);

@@ -17,7 +17,7 @@ void passkeys_hash(struct view id, uint8_t out[static PASSKEY_HASH_SIZE]);
 /* What people call one: the beginning of that hash. */
 #define PASSKEY_ID_SIZE 16
 
-/* A copy of what the tables hold, in arena. ERR_NOT_FOUND. */
+/* A copy of what the tables hold, in arena. ERR_NOT_FOUND, which takes as long. */
 RESULT passkeys_find(struct identity *i, const uint8_t hash[static PASSKEY_HASH_SIZE], struct arena *arena,
                      struct passkey_found *ret);
 /* Those that this user has, in the order in which he got them. A row that was found to be damaged is left out. At most

@@ -35,6 +35,7 @@ struct identity {
     struct table *users, *sessions, *passkeys, *mappings;
     struct roles *roles;
     struct known *nobody;      /* looked at in place of a user who is not there: so that takes as long */
+    struct known *no_passkey;  /* the same */
     pthread_mutex_t lock;      /* comparing versions and putting is one step */
     _Atomic uint64_t first_ms; /* when a session was first looked up: what was loaded counts as used then */
 };
@@ -49,6 +50,7 @@ RESULT tables_named(const struct row_keys *keys, uint16_t table, struct view nam
                     struct view *ret);
 /* What is kept of a row, in arena. Inside a section of the table. */
 RESULT tables_copy(const struct known *k, const struct entity *e, struct arena *arena, void *ret);
+RESULT passkeys_nobodys(struct known **ret); /* one for no_passkey */
 /* When the session was used last, as far as this run knows. Inside a section of the table. */
 uint64_t tables_used_at(struct identity *i, const struct known *k, uint64_t now_ms);
 

@@ -135,6 +135,15 @@ static void on_http(void *context, uint32_t events)
     http_server_turn(r->http);
 }
 
+static enum http_outcome head(struct http_request *req)
+{
+    const struct api_thread *t = req->server_context;
+    const struct rig *r = (const struct rig *)(const void *)((const char *)t - offsetof(struct rig, thread));
+
+    req->peer.is_tls |= r->as_tls;
+    return api_head(req);
+}
+
 static void open_server(struct rig *r, const struct route_table *routes)
 {
     struct sockaddr_un a = {.sun_family = AF_UNIX};
@@ -154,7 +163,7 @@ static void open_server(struct rig *r, const struct route_table *routes)
                                        .router = router,
                                        .clock = &r->clock,
                                        .context = &r->thread,
-                                       .admit = api_head,
+                                       .admit = head,
                                        .handle = api_admit,
                                        .ended = api_ended};
     assert_int_equal(http_server_new(&config, &r->http, &why), OK);

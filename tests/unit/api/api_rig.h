@@ -26,6 +26,7 @@ struct rig {
     struct keeper *keeper; /* the real one, answering at the other end of the channel */
     struct channel *keeper_end;
     int anchor;
+    bool as_tls;        /* requests count as if they had come over TLS */
     bool keeper_silent; /* takes requests and keeps the answers to itself */
     struct clock clock;
     _Atomic uint64_t now_ms;

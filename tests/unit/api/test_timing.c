@@ -1,200 +1,34 @@
-/* Can somebody who measures tell names and keys that exist from those that don't? 10,000 tries of each kind, in random
- * order, are compared with Welch's t-test, without the slowest tenth, which the machine makes. The same test has to
- * find 20 µs that are put in on purpose, or it proves nothing. */
-#include "api_rig.h"
+/* Can names, keys and passkeys that exist be told from those that don't, by how long a refusal takes (timing.h)? */
+#include "timing.h"
 
-#include "api/inside.h"
+#include "api/passkey.h"
 #include "api/passwords.h"
 #include "api/routes.h"
+#include "base/text.h"
+#include "crypto/hash.h"
 
-#include <errno.h>
-#include <math.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
-#define TRIES   10000
-#define CLASSES 3
-#define LIMIT   4.5
-#define KEPT    0.9 /* of all samples together */
+#define RP_ID  "desk.example"
+#define ORIGIN "https://" RP_ID
 
 static struct rig *rig;
 static const struct argon2_cost cheap = {.passes = 1, .memory_kib = 8};
 
-struct kind {
-    const char *(*header)(size_t class, size_t i); /* of the i-th try of this class; NULL: none */
-    const char *bodies[CLASSES];
-    const char *method, *path;
-    bool recorded;
-    void (*before)(size_t class, size_t i); /* that try, in the client's thread; may be NULL */
-};
-
-struct samples {
-    double us[CLASSES][TRIES];
-    size_t count[CLASSES];
-};
-
-/* --- one try */
-
-static double now_us(void)
+static const char *no_body(size_t class, size_t i)
 {
-    struct timespec t;
-    assert_int_equal(clock_gettime(CLOCK_MONOTONIC, &t), 0);
-    return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
+    (void)class, (void)i;
+    return "";
 }
 
-static int connected(void)
+static void expect_alike(struct timing_kind k)
 {
-    struct sockaddr_un a = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    (void)snprintf(a.sun_path, sizeof a.sun_path, "%s", rig->socket_path);
-    assert_int_equal(connect(fd, (const struct sockaddr *)&a, sizeof a), 0);
-    return fd;
-}
-
-static void spin(double us)
-{
-    for (double end = now_us() + us; now_us() < end;)
-        ;
-}
-
-/* --- the client, in a thread of its own: as near as somebody gets who measures */
-
-struct client {
-    const struct kind *kind;
-    double planted_us;
-    uint8_t order[TRIES];
-    struct samples *samples;
-    const char *wrong; /* what went wrong, or NULL */
-    atomic_bool done;
-};
-
-/* Refusals before a body is read end the connection; connecting is not to be measured. */
-static bool is_open(int fd)
-{
-    char byte;
-    return recv(fd, &byte, 1, MSG_DONTWAIT | MSG_PEEK) < 0 && errno == EAGAIN;
-}
-
-static double one(struct client *c, int *fd, size_t class)
-{
-    const struct kind *k = c->kind;
-    const char *header = k->header ? k->header(class, c->samples->count[class]) : "";
-    char text[1024];
-    if (k->before)
-        k->before(class, c->samples->count[class]);
-    int n = snprintf(text, sizeof text,
-                     "%s %s HTTP/1.1\r\nHost: x\r\n%sContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
-                     k->method, k->path, header, strlen(k->bodies[class]), k->bodies[class]);
-    if (!is_open(*fd)) {
-        close(*fd);
-        *fd = connected();
-    }
-    double begin = now_us();
-    if (send(*fd, text, (size_t)n, MSG_NOSIGNAL) != n)
-        c->wrong = "send";
-    if (class == 1 && c->planted_us > 0)
-        spin(c->planted_us);
-    ssize_t got = recv(*fd, text, sizeof text - 1, 0);
-    double took = now_us() - begin;
-    text[got > 0 ? got : 0] = '\0';
-    if (!strstr(text, " 401 "))
-        c->wrong = "another answer than 401";
-    return took;
-}
-
-static void *client_run(void *context)
-{
-    struct client *c = context;
-    int fd = connected();
-    for (size_t i = 0; i < TRIES && !c->wrong; i++) {
-        size_t class = c->order[i] % CLASSES;
-        double us = one(c, &fd, class);
-        c->samples->us[class][c->samples->count[class]++] = us;
-    }
-    close(fd);
-    atomic_store(&c->done, true);
-    return NULL;
-}
-
-/* --- many */
-
-static int by_value(const void *a, const void *b)
-{
-    const double *x = a, *y = b;
-    return (*x > *y) - (*x < *y);
-}
-
-static double slowest_kept(const struct samples *s)
-{
-    static double all[CLASSES * TRIES];
-    size_t n = 0;
-    for (size_t c = 0; c < CLASSES; c++)
-        for (size_t i = 0; i < s->count[c]; i++)
-            all[n++] = s->us[c][i];
-    qsort(all, n, sizeof *all, by_value);
-    return all[(size_t)((double)n * KEPT)];
-}
-
-static void moments(const struct samples *s, size_t class, double limit, double *ret_mean, double *ret_error)
-{
-    double sum = 0, squares = 0, n = 0;
-    for (size_t i = 0; i < s->count[class]; i++)
-        if (s->us[class][i] <= limit) {
-            sum += s->us[class][i];
-            n++;
-        }
-    *ret_mean = sum / n;
-    for (size_t i = 0; i < s->count[class]; i++)
-        if (s->us[class][i] <= limit)
-            squares += (s->us[class][i] - *ret_mean) * (s->us[class][i] - *ret_mean);
-    *ret_error = squares / (n - 1) / n;
-}
-
-/* The largest of all pairs. */
-static double welch(const struct samples *s)
-{
-    double mean[CLASSES], error[CLASSES], worst = 0, limit = slowest_kept(s);
-    for (size_t c = 0; c < CLASSES; c++)
-        moments(s, c, limit, &mean[c], &error[c]);
-    for (size_t a = 0; a < CLASSES; a++)
-        for (size_t b = 0; b < a; b++)
-            worst = fmax(worst, fabs(mean[a] - mean[b]) / sqrt(error[a] + error[b]));
-    print_message("means %.2f %.2f %.2f us, |t| %.2f\n", mean[0], mean[1], mean[2], worst);
-    return worst;
-}
-
-static double measured(const struct kind *k, double planted_us)
-{
-    static struct samples s;
-    static struct client c;
-    pthread_t thread;
-    s = (struct samples){0};
-    c = (struct client){.kind = k, .planted_us = planted_us, .samples = &s};
-    assert_int_equal(random_system()->fill(random_system(), c.order, sizeof c.order), OK);
-    assert_int_equal(pthread_create(&thread, NULL, client_run, &c), 0);
-    while (!atomic_load(&c.done)) {
-        rig->thread.inside->budget = k->recorded ? 1u << 20 : 0;
-        assert_int_equal(loop_turn(rig->thread.loop, 1), OK);
-    }
-    assert_int_equal(pthread_join(thread, NULL), 0);
-    if (c.wrong)
-        fail_msg("%s", c.wrong);
-    return welch(&s);
-}
-
-/* A machine that is busy with something else for a while can make a difference of its own; one that is there comes
- * back. */
-static void expect_alike(const struct kind *k)
-{
-    double t = measured(k, 0);
-    for (int again = 0; again < 2 && t >= LIMIT; again++)
-        t = measured(k, 0);
-    assert_true(t < LIMIT);
-    assert_true(measured(k, 20) > LIMIT);
+    k.recorded = true;
+    timing_expect_alike(rig, &k);
+    k.recorded = false;
+    timing_expect_alike(rig, &k);
 }
 
 /* --- users */
@@ -217,14 +51,21 @@ static void put_user(const char *name, uint8_t state)
 
 static int set_up(void **state)
 {
-    static struct route rows[8];
+    static struct route rows[12];
     static struct route_table all = {rows, 0};
+    struct problem why;
     (void)state;
     all.count = login_routes.count;
     memcpy(rows, login_routes.rows, login_routes.count * sizeof rows[0]);
     for (size_t i = 0; i < whoami_routes.count; i++)
         rows[all.count++] = whoami_routes.rows[i];
+    for (size_t i = 0; i < passkey_login_routes.count; i++)
+        rows[all.count++] = passkey_login_routes.rows[i];
     rig = rig_new(&all);
+    static struct view origin = VIEW_STR(ORIGIN);
+    rig->config.passkeys = (struct config_passkeys){
+        .rp_id = VIEW_STR(RP_ID), .origins = {&origin, 1}, .attestation = CONFIG_ATTESTATION_NONE};
+    assert_int_equal(passkey_site_new(&rig->config, (struct view){0}, &rig->shared.passkeys, &why), OK);
     rig->config.argon2 = (struct config_argon2){.passes = cheap.passes, .memory_kib = cheap.memory_kib};
     rig->config.passwords.failures = UINT32_MAX; /* the wrong one must not become the locked one */
     config_passwords_complete(&rig->config.passwords);
@@ -236,20 +77,18 @@ static int tear_down(void **state)
 {
     (void)state;
     passwords_free(rig->shared.passwords);
+    passkey_site_free(rig->shared.passkeys);
     rig_free(rig);
     return 0;
 }
 
-static struct kind log_ins(bool recorded)
+static const char *log_in_body(size_t class, size_t i)
 {
-    return (struct kind){
-        .method = "POST",
-        .path = "/api/v1/login",
-        .bodies = {"{\"name\":\"nobody\",\"password\":\"Wrong-password-1x\"}",
-                   "{\"name\":\"alice1\",\"password\":\"Wrong-password-1x\"}",
-                   "{\"name\":\"locked\",\"password\":\"Kq7-vmDt2xPz\"}"},
-        .recorded = recorded,
-    };
+    static const char *const bodies[TIMING_CLASSES] = {"{\"name\":\"nobody\",\"password\":\"Wrong-password-1x\"}",
+                                                       "{\"name\":\"alice1\",\"password\":\"Wrong-password-1x\"}",
+                                                       "{\"name\":\"locked\",\"password\":\"Kq7-vmDt2xPz\"}"};
+    (void)i;
+    return bodies[class];
 }
 
 static void names_can_not_be_told_by_time(void **state)
@@ -257,9 +96,32 @@ static void names_can_not_be_told_by_time(void **state)
     (void)state;
     put_user("alice1", USER_ACTIVE);
     put_user("locked", USER_LOCKED);
-    const struct kind recorded = log_ins(true), counted = log_ins(false);
-    expect_alike(&recorded);
-    expect_alike(&counted);
+    expect_alike((struct timing_kind){.method = "POST", .path = "/api/v1/login", .body = log_in_body});
+}
+
+static const char *basic_header(size_t class, size_t i)
+{
+    static char header[128];
+    static const char *const shown[TIMING_CLASSES] = {"nobody:Wrong-password-1x", "alice1:Wrong-password-1x",
+                                                      "locked:Kq7-vmDt2xPz"};
+    struct writer w = writer_fixed(header, sizeof header - 1);
+    (void)i;
+    writer_view(&w, VIEW_STR("Authorization: Basic "));
+    base64_put(&w, view_str(shown[class]));
+    writer_view(&w, VIEW_STR("\r\n"));
+    assert_int_equal(writer_done(&w), OK);
+    header[w.len] = '\0';
+    return header;
+}
+
+static void basic_can_not_be_told_by_time(void **state)
+{
+    (void)state;
+    put_user("alice1", USER_ACTIVE);
+    put_user("locked", USER_LOCKED);
+    rig->as_tls = true;
+    expect_alike(
+        (struct timing_kind){.method = "GET", .path = "/api/v1/session", .header = basic_header, .body = no_body});
 }
 
 /* --- API keys: nobody's, wrong ones of 4 tries each, right ones of a source that is suspended. A few ids again and
@@ -269,7 +131,7 @@ static void names_can_not_be_told_by_time(void **state)
 static struct key_case {
     char header[API_KEY_TEXT_SIZE + 32];
     struct api_key_parts shown;
-} keys[CLASSES][KEYS];
+} keys[TIMING_CLASSES][KEYS];
 
 static void put_key(const char *id, const struct api_key_parts *parts)
 {
@@ -296,7 +158,7 @@ static void put_key(const char *id, const struct api_key_parts *parts)
 static void make_keys(void)
 {
     char text[API_KEY_TEXT_SIZE];
-    for (size_t class = 0; class < CLASSES; class ++)
+    for (size_t class = 0; class < TIMING_CLASSES; class ++)
         for (size_t i = 0; i < KEYS; i++) {
             struct key_case *k = &keys[class][i];
             assert_int_equal(api_key_make(random_system(), 1, text, &k->shown), OK);
@@ -340,19 +202,119 @@ static const char *key_header(size_t class, size_t i)
 
 static void keys_can_not_be_told_by_time(void **state)
 {
-    struct kind k = {.method = "GET",
-                     .path = "/api/v1/session",
-                     .header = key_header,
-                     .bodies = {"", "", ""},
-                     .recorded = true,
-                     .before = begin_anew};
     (void)state;
     make_keys();
     for (size_t i = 0; i < KEYS; i++)
         fail_with(&keys[2][i]);
-    expect_alike(&k);
-    k.recorded = false;
-    expect_alike(&k);
+    expect_alike((struct timing_kind){
+        .method = "GET", .path = "/api/v1/session", .header = key_header, .body = no_body, .before = begin_anew});
+}
+
+/* --- passkeys: nobody's, an active user's with a wrong signature, and a locked user's. */
+
+static struct passkey_case {
+    char user[16];
+    uint8_t id[32], handle[WEBAUTHN_HANDLE_SIZE];
+} passkeys[TIMING_CLASSES][KEYS];
+static char passkey_body_text[4096];
+
+/* ES256, as most are: the key of RFC 6979, A.2.5. */
+static const uint8_t public_key[] = {0xa5, 0x01, 0x02, 0x03, 0x26, 0x20, 0x01, 0x21, 0x58, 0x20, 0x60, 0xfe, 0xd4,
+                                     0xba, 0x25, 0x5a, 0x9d, 0x31, 0xc9, 0x61, 0xeb, 0x74, 0xc6, 0x35, 0x6d, 0x68,
+                                     0xc0, 0x49, 0xb8, 0x92, 0x3b, 0x61, 0xfa, 0x6c, 0xe6, 0x69, 0x62, 0x2e, 0x60,
+                                     0xf2, 0x9f, 0xb6, 0x22, 0x58, 0x20, 0x79, 0x03, 0xfe, 0x10, 0x08, 0xb8, 0xbc,
+                                     0x99, 0xa4, 0x1a, 0xe9, 0xe9, 0x56, 0x28, 0xbc, 0x64, 0xf2, 0xf1, 0xb2, 0x0c,
+                                     0x2d, 0x7e, 0x9f, 0x51, 0x77, 0xa3, 0xc2, 0x94, 0xd4, 0x46, 0x22, 0x99};
+
+static void put_passkey(const struct passkey_case *p, uint8_t state)
+{
+    AUTO(arena_free) struct arena *a = NULL;
+    uint8_t hash[PASSKEY_HASH_SIZE];
+    struct txn_change put;
+    struct row_keys *row_keys = atomic_load(&rig->shared.keys);
+    const struct webauthn_credential stored = {
+        .id = VIEW_OF(p->id), .user = view_str(p->user), .public_key = VIEW_OF(public_key), .name = VIEW_STR("a key")};
+    struct webauthn_credential c = stored;
+    struct user u = {.name = view_str(p->user), .state = state};
+    assert_int_equal(arena_new(4096, 1u << 16, &a), OK);
+    memcpy(c.user_handle, p->handle, sizeof c.user_handle);
+    memcpy(u.id, p->handle, sizeof u.id);
+    if (state == USER_LOCKED)
+        u.locked_until_ms = rig->now_ms + 86400000;
+    passkeys_hash(VIEW_OF(p->id), hash);
+    assert_int_equal(mfa_passkey_add(&u.mfa, hash, a), OK);
+    assert_int_equal(passkeys_put(row_keys, &c, NULL, a, &put), OK);
+    assert_int_equal(identity_applied(rig->shared.identity, &put), OK);
+    assert_int_equal(identity_put_user(row_keys, &u, NULL, a, &put), OK);
+    assert_int_equal(identity_applied(rig->shared.identity, &put), OK);
+}
+
+static void make_passkeys(void)
+{
+    static const uint8_t states[TIMING_CLASSES] = {0, USER_ACTIVE, USER_LOCKED};
+    for (size_t class = 0; class < TIMING_CLASSES; class ++)
+        for (size_t i = 0; i < KEYS; i++) {
+            struct passkey_case *p = &passkeys[class][i];
+            (void)snprintf(p->user, sizeof p->user, "user%zu-%zu", class, i);
+            assert_int_equal(random_system()->fill(random_system(), p->id, sizeof p->id), OK);
+            assert_int_equal(random_system()->fill(random_system(), p->handle, sizeof p->handle), OK);
+            if (class > 0)
+                put_passkey(p, states[class]);
+        }
+}
+
+static void put_bytes(struct writer *w, const char *name, struct view bytes)
+{
+    writer_printf(w, ",\"%s\":\"", name);
+    base64_put(w, bytes);
+    writer_u8(w, '"');
+}
+
+/* What an authenticator would send that has another key: everything else is right. */
+static void answer_challenge(size_t class, size_t i)
+{
+    const struct challenge_for what = {.purpose = CHALLENGE_DISCOVER};
+    const struct passkey_case *p = &passkeys[class][i % KEYS];
+    struct challenge given;
+    uint8_t data[SHA256_SIZE + 5] = {0}, signature[70] = {0x30, 0x44, 0x02, 0x20};
+    char ceremony[ID_TEXT_SIZE], client[256];
+    struct writer w = writer_fixed(passkey_body_text, sizeof passkey_body_text - 1);
+    struct writer c = writer_fixed(client, sizeof client);
+    assert_int_equal(challenges_give(rig->shared.passkeys->challenges, random_system(), &what,
+                                     rig->clock.mono_ms(&rig->clock), &given),
+                     OK);
+    id_format(&given.id, ceremony);
+    writer_printf(&c, "{\"type\":\"webauthn.get\",\"challenge\":\"");
+    base64url_put(&c, VIEW_OF(given.bytes));
+    writer_printf(&c, "\",\"origin\":\"" ORIGIN "\"}");
+    sha256(VIEW_STR(RP_ID), data);
+    data[SHA256_SIZE] = 0x05; /* user present, user verified */
+    assert_int_equal(random_system()->fill(random_system(), signature + 4, 66), OK);
+    signature[4] = 0x11; /* in range, and as short in each try */
+    memcpy(signature + 36, (const uint8_t[]){0x02, 0x20, 0x11}, 3);
+    writer_printf(&w, "{\"passkey\":{\"ceremony\":\"%s\"", ceremony);
+    put_bytes(&w, "id", VIEW_OF(p->id));
+    put_bytes(&w, "client_data", writer_view_of(&c));
+    put_bytes(&w, "authenticator_data", VIEW_OF(data));
+    put_bytes(&w, "signature", VIEW_OF(signature));
+    put_bytes(&w, "user_handle", VIEW_OF(p->handle));
+    writer_printf(&w, "}}");
+    assert_int_equal(writer_done(&w), OK);
+    passkey_body_text[w.len] = '\0';
+}
+
+static const char *passkey_body(size_t class, size_t i)
+{
+    (void)class, (void)i;
+    return passkey_body_text;
+}
+
+static void passkeys_can_not_be_told_by_time(void **state)
+{
+    (void)state;
+    make_passkeys();
+    expect_alike((struct timing_kind){
+        .method = "POST", .path = "/api/v1/login/passkey", .body = passkey_body, .before = answer_challenge});
 }
 
 int main(void)
@@ -360,7 +322,9 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         T(names_can_not_be_told_by_time),
+        T(basic_can_not_be_told_by_time),
         T(keys_can_not_be_told_by_time),
+        T(passkeys_can_not_be_told_by_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
