@@ -25,9 +25,10 @@ struct said {
 /* How often a header is there; twice, one of them could be the client's own. */
 static size_t times(const struct http_request *req, const char *name)
 {
+    const struct view wanted = view_str(name);
     size_t n = 0;
     for (size_t i = 0; i < req->headers.count; i++)
-        n += head_name_is(req->headers.items[i].name, name);
+        n += head_name_is(req->headers.items[i].name, wanted);
     return n;
 }
 
@@ -93,11 +94,12 @@ static bool is_proxy(const void *context, const struct address *a)
 static RESULT lines_of(const struct http_request *req, const char *name, struct view **ret, size_t *ret_count)
 {
     struct view *lines = arena_alloc(req->arena, (req->headers.count + 1) * sizeof *lines);
+    const struct view wanted = view_str(name);
     size_t n = 0;
     if (!lines)
         return ERR_NO_MEMORY;
     for (size_t i = 0; i < req->headers.count; i++)
-        if (head_name_is(req->headers.items[i].name, name))
+        if (head_name_is(req->headers.items[i].name, wanted))
             lines[n++] = req->headers.items[i].value;
     *ret = lines;
     *ret_count = n;

@@ -87,12 +87,13 @@ enum http_outcome http_answer_error(struct http_request *req, enum err code)
     return http_answer_problem(req, &why);
 }
 
-static bool is_owned(const char *name)
+static bool is_owned(struct view name)
 {
-    static const char *const OWNED[] = {"content-length", "transfer-encoding", "connection", "content-type",
-                                        "date",           "x-request-id"};
+    static const struct view OWNED[] = {VIEW_STR("content-length"), VIEW_STR("transfer-encoding"),
+                                        VIEW_STR("connection"),     VIEW_STR("content-type"),
+                                        VIEW_STR("date"),           VIEW_STR("x-request-id")};
     for (size_t i = 0; i < ARRAY_LEN(OWNED); i++)
-        if (head_name_is(view_str(name), OWNED[i]))
+        if (head_name_is(name, OWNED[i]))
             return true;
     return false;
 }
@@ -108,15 +109,16 @@ static bool is_clean(const char *text)
 RESULT http_answer_header(struct http_request *req, const char *name, const char *value)
 {
     struct exchange *x = exchange_of(req);
-    if (is_owned(name) || !*name || !is_clean(name) || !is_clean(value))
+    const struct view named = view_str(name);
+    if (is_owned(named) || !*name || !is_clean(name) || !is_clean(value))
         return ERR_BAD_VALUE;
     if (x->header_count == ANSWER_HEADERS_MAX)
         return ERR_TOO_LONG;
-    struct answer_header h = {arena_str(req->arena, view_str(name)), arena_str(req->arena, view_str(value))};
+    struct answer_header h = {arena_str(req->arena, named), arena_str(req->arena, view_str(value))};
     if (!h.name || !h.value)
         return ERR_NO_MEMORY;
     x->headers[x->header_count++] = h;
-    x->own_cache_control |= head_name_is(view_str(name), "cache-control");
+    x->own_cache_control |= head_name_is(named, VIEW_STR("cache-control"));
     return OK;
 }
 

@@ -31,8 +31,9 @@ bool http_query(const struct http_request *req, const char *name, struct view *r
 
 bool http_header(const struct http_request *req, const char *name, struct view *ret)
 {
+    const struct view wanted = view_str(name);
     for (size_t i = 0; i < req->headers.count; i++)
-        if (head_name_is(req->headers.items[i].name, name)) {
+        if (head_name_is(req->headers.items[i].name, wanted)) {
             *ret = req->headers.items[i].value;
             return true;
         }
@@ -82,8 +83,8 @@ static bool is_json(const struct http_request *req)
         parameter = head_trim(VIEW(semicolon + 1, type.len - (size_t)(semicolon - type.ptr) - 1));
         type.len = (size_t)(semicolon - type.ptr);
     }
-    return head_name_is(head_trim(type), "application/json") &&
-           (parameter.len == 0 || head_name_is(parameter, "charset=utf-8"));
+    return head_name_is(head_trim(type), VIEW_STR("application/json")) &&
+           (parameter.len == 0 || head_name_is(parameter, VIEW_STR("charset=utf-8")));
 }
 
 RESULT http_request_entity(struct http_request *req, void *ret_object, struct problem *why)
