@@ -80,7 +80,8 @@ static RESULT fill(struct factors_edit *e, struct api_change *c)
     TRY(api_change_put(c, &put));
     if (e->renews) {
         TRY(hex_get(api_caller_of(l->req)->session_id, hash, sizeof hash));
-        TRY(identity_renew_session(api_of(l->req)->shared->identity, hash, people_now(l->req), l->req->arena, &mine));
+        TRY(identity_renew_session(api_of(l->req)->shared->identity, hash, people_now(l->req), l->shown, l->req->arena,
+                                   &mine));
         TRY(api_change_put(c, &mine));
     }
     if (e->ends_sessions)

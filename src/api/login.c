@@ -62,6 +62,7 @@ RESULT login_fill(struct login *l, struct http_request *req, struct view name, s
     l->task.password = password;
     l->task.context = l;
     l->judge = login_judge;
+    l->shown = SHOWN_PASSWORD;
     l->how = VIEW_STR("password");
     return people_named(req->arena, "user:", name, &l->actor);
 }
@@ -94,7 +95,8 @@ static RESULT make_session(struct login *l)
                                   .idle_ms = limits->idle_minutes * MINUTE_MS,
                                   .source = view_str(l->req->peer.text),
                                   .user_agent = login_user_agent(l->req),
-                                  .cookie = l->cookie};
+                                  .cookie = l->cookie,
+                                  .shown = l->shown};
     return session_token_hash(people_keys(l->req), view_str(l->token), l->session.token_hash);
 }
 

@@ -18,6 +18,7 @@ struct login {
     bool cookie; /* the token goes into a cookie, and not into the answer */
     unsigned tries;
     bool second;                                  /* a second factor was shown, too */
+    uint8_t shown;                                /* all in all: enum shown_bits */
     struct view how;                              /* what was shown, for the record */
     const struct txn_change *also;                /* goes into the same commit: the passkey that was used */
     enum http_outcome (*judge)(struct login *l);  /* login_judge, unless something else is judged */

@@ -127,6 +127,7 @@ static enum http_outcome confirm_post(struct http_request *req)
     l->known = identity_user(api_of(req)->shared->identity, l->name, req->arena, &l->user) == OK;
     if (!l->known || !user_may_login(&l->user.user, people_now(req)))
         return login_shut(l); /* too many wrong ones */
+    l->shown = SHOWN_CODE;
     e->code = q.code;
     e->apply = apply_confirm;
     e->answer = factors_answer_codes;

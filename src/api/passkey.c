@@ -250,8 +250,13 @@ static bool is_his(const struct passkey_shown *s, const struct user *user, const
            (s->user_handle.len == 0 || view_eq(s->user_handle, VIEW_OF(user->id)));
 }
 
+uint8_t passkey_kind(const struct webauthn_credential *c)
+{
+    return c->backup_eligible ? SHOWN_SYNCED_KEY : SHOWN_BOUND_KEY;
+}
+
 RESULT passkey_judge(struct http_request *req, const struct passkey_shown *s, const struct user *user, bool named,
-                     struct txn_change *ret_put)
+                     struct passkey_used *ret)
 {
     const struct webauthn_asserted answer = {s->id, s->client_data, s->authenticator_data, s->signature,
                                              s->user_handle};
@@ -273,7 +278,8 @@ RESULT passkey_judge(struct http_request *req, const struct passkey_shown *s, co
         return e;
     if (e != OK || !his)
         return ERR_BAD_CREDENTIALS;
-    return passkeys_put(people_keys(req), &used, &found, req->arena, ret_put);
+    ret->shown = passkey_kind(&used);
+    return passkeys_put(people_keys(req), &used, &found, req->arena, &ret->put);
 }
 
 static enum http_outcome copy_refused(struct api_change *c)

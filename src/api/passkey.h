@@ -39,11 +39,16 @@ RESULT passkey_take(const struct http_request *req, struct passkey_shown *s, con
 /* Whose passkey it says it is. ERR_NOT_FOUND. */
 RESULT passkey_owner(const struct http_request *req, const struct passkey_shown *s, struct user_found *ret);
 /* user: whose it must be; NULL: nobody, and so it is refused. named: he was known before, and need not have been
- * verified by the authenticator. ret_put: goes into the same commit as what follows, so that of two answers with one
+ * verified by the authenticator. ret->put goes into the same commit as what follows, so that of two answers with one
  * counter one goes through. ERR_BAD_CREDENTIALS; ERR_PASSKEY_CLONED, which is to be answered with passkey_refuse_copy.
  */
+struct passkey_used {
+    struct txn_change put;
+    uint8_t shown; /* passkey_kind() */
+};
 RESULT passkey_judge(struct http_request *req, const struct passkey_shown *s, const struct user *user, bool named,
-                     struct txn_change *ret_put);
+                     struct passkey_used *ret);
+uint8_t passkey_kind(const struct webauthn_credential *c); /* which of enum shown_bits */
 enum http_outcome passkey_refuse_copy(struct login *l);
 
 #endif

@@ -9,7 +9,7 @@ struct discovered {
     struct login login; /* first */
     struct passkey_shown shown;
     bool cookie;
-    struct txn_change put;
+    struct passkey_used used;
 };
 static const struct field request_fields[] = {
     FIELD_AS(1, struct discovered, shown, "passkey", ENTITY, 0, .flags = FIELD_REQUIRED,
@@ -40,12 +40,13 @@ static enum http_outcome judge(struct login *l)
     bool open = l->known && user_may_login(&l->user.user, people_now(l->req));
     l->shut = l->known && !open;
     if (e == OK)
-        e = passkey_judge(l->req, &d->shown, open ? &l->user.user : NULL, false, &d->put);
+        e = passkey_judge(l->req, &d->shown, open ? &l->user.user : NULL, false, &d->used);
     if (e == ERR_PASSKEY_CLONED)
         return passkey_refuse_copy(l);
     if (e == ERR_BAD_CREDENTIALS)
         return login_refuse(l);
-    l->also = &d->put;
+    l->also = &d->used.put;
+    l->shown = d->used.shown;
     return e == OK ? login_succeed(l) : http_answer_error(l->req, e);
 }
 

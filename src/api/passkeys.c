@@ -187,6 +187,7 @@ static enum http_outcome new_post(struct http_request *req)
         return http_answer_problem(req, &why);
     if (e != OK)
         return http_answer_error(req, e);
+    a->edit.login.shown = passkey_kind(&a->made);
     a->edit.apply = apply_new;
     a->edit.answer = answer_added;
     a->edit.renews = true;

@@ -31,7 +31,7 @@ struct second {
     struct shown shown;
     bool cookie;
     uint8_t proof[TICKET_PROOF_SIZE];
-    struct txn_change put; /* of the passkey */
+    struct passkey_used used;
 };
 
 static const struct field second_fields[] = {
@@ -71,9 +71,12 @@ static RESULT use(struct second *s)
     struct mfa *m = &l->user.user.mfa;
     if (s->shown.passkey.id.len) {
         l->how = VIEW_STR("passkey");
-        l->also = &s->put;
-        return passkey_judge(l->req, &s->shown.passkey, &l->user.user, true, &s->put);
+        l->also = &s->used.put;
+        TRY(passkey_judge(l->req, &s->shown.passkey, &l->user.user, true, &s->used));
+        l->shown |= s->used.shown;
+        return OK;
     }
+    l->shown |= SHOWN_CODE;
     if (s->shown.totp.len) {
         l->how = VIEW_STR("one-time password");
         return mfa_totp_use(m, s->shown.totp, people_now(l->req));
@@ -256,7 +259,8 @@ static RESULT fill_step_up(struct login *l, struct api_change *c)
     struct txn_change put;
     uint8_t hash[32];
     TRY(hex_get(api_caller_of(l->req)->session_id, hash, sizeof hash));
-    TRY(identity_renew_session(api_of(l->req)->shared->identity, hash, people_now(l->req), l->req->arena, &put));
+    TRY(identity_renew_session(api_of(l->req)->shared->identity, hash, people_now(l->req), l->shown, l->req->arena,
+                               &put));
     TRY(login_put_user(l, c));
     TRY(api_change_put(c, &put));
     if (l->also)
@@ -348,6 +352,7 @@ static enum http_outcome step_up_post(struct http_request *req)
     if (e != OK)
         return http_answer_error(req, e);
     s->login.judge = judge_step_up;
+    s->login.shown = 0; /* the password was shown when the session began, or not at all */
     return judge_step_up(&s->login);
 }
 

@@ -161,6 +161,7 @@ static RESULT new_grant(struct issue *i, struct view user)
     TRY(hex_get(api_caller_of(i->req)->session_id, i->grant.session, sizeof i->grant.session));
     TRY(identity_session(s->identity, i->grant.session, now, i->req->arena, &session, &unused));
     i->grant.auth_ms = i->ask.auth_ms = session.created_ms;
+    i->grant.shown = session.shown | (session.second_ms ? SHOWN_SECOND : 0);
     return OK;
 }
 
@@ -176,7 +177,6 @@ static void cap_to_grace(const struct api_caller *c, uint64_t now_ms, uint32_t *
 
 static RESULT fill_ask(struct issue *i, const struct token_request *q)
 {
-    static struct view password[] = {VIEW_STR("pwd")};
     const struct api_caller *c = api_caller_of(i->req);
     struct view user = people_caller_name(i->req);
 
@@ -189,8 +189,8 @@ static RESULT fill_ask(struct issue *i, const struct token_request *q)
     if (user.len == 0)
         return ERR_FORBIDDEN;
     i->ask.subject = c->actor;
-    i->ask.methods = (struct text_list){password, 1};
-    return new_grant(i, user);
+    TRY(new_grant(i, user));
+    return shown_methods(i->grant.shown, i->req->arena, &i->ask.methods);
 }
 
 static enum http_outcome create_post(struct http_request *req)
@@ -291,6 +291,8 @@ static enum http_outcome refresh_again(struct issue *i)
     e = people_named(i->req->arena, "user:", i->grant.user, &i->ask.subject);
     if (e == OK)
         e = api_who(i->req, (struct view){0}, &i->ask.who);
+    if (e == OK)
+        e = shown_methods(i->grant.shown, i->req->arena, &i->ask.methods);
     return e == OK ? ask_keeper(i) : http_answer_error(i->req, e);
 }
 

@@ -10,7 +10,9 @@ import time
 import jwt
 import pytest
 
+import passkey
 import server as holdfast
+import test_mfa
 from server import Failed
 
 
@@ -48,7 +50,7 @@ def refused(desk, token, code):
 def test_a_stock_client_takes_them(desk):
     got = made(desk.admin, client="stock", seconds=120)
     claims = verified(desk, got["access_token"])
-    assert claims["sub"] == "user:admin" and claims["client_id"] == "stock" and claims["amr"] == ["pwd"]
+    assert claims["sub"] == "user:admin" and claims["client_id"] == "stock"
     assert claims["exp"] - claims["iat"] == got["expires_in"] == 120
     assert claims["jti"] == got["id"] and claims["sid"] == got["grant"]
     assert jwt.get_unverified_header(got["access_token"])["typ"] == "at+jwt"
@@ -58,6 +60,30 @@ def test_a_stock_client_takes_them(desk):
     assert answer.headers["cache-control"] == "public, max-age=300"
     assert answer.headers["content-type"].startswith("application/jwk-set+json")
     assert "d" not in answer.json["keys"][0]
+
+
+def amr(token):
+    return set(parts(token)[1].get("amr", []))
+
+
+def test_a_token_says_how_its_owner_signed_in(desk):
+    api = person(desk, "amy", "viewer")
+    got = made(api)
+    assert amr(got["access_token"]) == {"pwd"}
+    again = desk.api().ok("POST", "/api/v1/tokens/refresh", {"refresh_token": got["refresh_token"]})
+    assert amr(again["access_token"]) == {"pwd"}, "a refresh forgot it"
+    secret, codes = test_mfa.set_up(api)
+    assert secret and amr(made(api)["access_token"]) == {"pwd", "otp", "mfa"}
+    signed_in = test_mfa.second(desk, test_mfa.ticket(desk, "amy"), recovery_code=codes[0]).json["token"]
+    got = made(desk.api(signed_in))
+    assert amr(got["access_token"]) == {"pwd", "otp", "mfa"}
+    again = desk.api().ok("POST", "/api/v1/tokens/refresh", {"refresh_token": got["refresh_token"]})
+    assert amr(again["access_token"]) == {"pwd", "otp", "mfa"}
+    key = passkey.Passkey(desk.port)
+    desk.admin.ok("POST", "/api/v1/users", {"name": "pia", "password": holdfast.PASSWORD, "roles": ["viewer"]})
+    key.register(desk.api(desk.login("pia")), holdfast.PASSWORD)
+    alone = amr(made(desk.api(key.login(desk.api()).json["token"]))["access_token"])
+    assert alone in ({"hwk", "mfa"}, {"swk", "mfa"}), "a passkey alone is no password"
 
 
 def test_life_is_capped_and_another_audience_is_not_for_us(desk):

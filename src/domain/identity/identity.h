@@ -77,8 +77,19 @@ struct session {            /* entity Session, TABLE_SESSION, key by token hash 
     bool cookie;           /* a browser's: taken from its cookie alone, and from the same program */
     uint64_t second_ms;    /* when a second factor was shown last; 0: never */
     uint64_t emergency_ms; /* emergency access until then; 0: none */
+    uint8_t shown;         /* so far: enum shown_bits */
 };
 extern const struct entity session_entity;
+/* What somebody has shown to be who he is. Part of rows: bits are never reused. */
+enum shown_bits {
+    SHOWN_PASSWORD = 1,   /* or the one-time token that let him choose one */
+    SHOWN_CODE = 2,       /* a one-time password, or a recovery code */
+    SHOWN_BOUND_KEY = 4,  /* a passkey that stays on its device, as it says itself */
+    SHOWN_SYNCED_KEY = 8, /* a passkey that may be on others, too */
+    SHOWN_SECOND = 16,    /* together two factors */
+};
+/* The same in words: claim amr of tokens (RFC 8176 §2). */
+RESULT shown_methods(uint8_t shown, struct arena *arena, struct text_list *ret);
 #define SESSION_AGENT_MAX 256
 bool session_over(const struct session *s, uint64_t used_ms, uint64_t now_ms);
 
@@ -145,8 +156,8 @@ RESULT identity_put_user(const struct row_keys *keys, const struct user *user, c
                          struct arena *arena, struct txn_change *ret);
 RESULT identity_put_session(const struct row_keys *keys, const struct session *s, struct arena *arena,
                             struct txn_change *ret);
-/* The session again, with a second factor that was shown now. ERR_NOT_FOUND. */
-RESULT identity_renew_session(struct identity *i, const uint8_t token_hash[static 32], uint64_t now_ms,
+/* The session again, with a second factor that was shown now: enum shown_bits. ERR_NOT_FOUND. */
+RESULT identity_renew_session(struct identity *i, const uint8_t token_hash[static 32], uint64_t now_ms, uint8_t shown,
                               struct arena *arena, struct txn_change *ret);
 /* The session again, with emergency access until then; 0: with none. ERR_NOT_FOUND. */
 RESULT identity_session_emergency(struct identity *i, const uint8_t token_hash[static 32], uint64_t until_ms,

@@ -21,8 +21,29 @@ static const struct field session_fields[] = {
     FIELD(8, struct session, cookie, BOOL, 0),
     FIELD(9, struct session, second_ms, TIME, 0),
     FIELD(10, struct session, emergency_ms, TIME, 0),
+    FIELD(11, struct session, shown, U8, 0),
 };
 const struct entity session_entity = ENTITY("Session", 0x0502, 1, struct session, session_fields);
+
+RESULT shown_methods(uint8_t shown, struct arena *arena, struct text_list *ret)
+{
+    static const struct {
+        uint8_t bits;
+        const char *name;
+    } names[] = {{SHOWN_PASSWORD, "pwd"},
+                 {SHOWN_CODE, "otp"},
+                 {SHOWN_BOUND_KEY, "hwk"},
+                 {SHOWN_SYNCED_KEY, "swk"},
+                 {SHOWN_SECOND, "mfa"}};
+    struct text_list l = {.items = arena_alloc(arena, ARRAY_LEN(names) * sizeof *l.items)};
+    if (!l.items)
+        return ERR_NO_MEMORY;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (shown & names[i].bits)
+            l.items[l.count++] = view_str(names[i].name);
+    *ret = l;
+    return OK;
+}
 
 RESULT session_token_make(const struct random *random, char out[static SESSION_TOKEN_SIZE])
 {

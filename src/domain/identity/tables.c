@@ -79,16 +79,24 @@ RESULT identity_remove_session(struct identity *i, const struct row_keys *keys, 
     return e;
 }
 
-enum renewal { SECOND_SHOWN, EMERGENCY_UNTIL };
+/* What becomes of a session: a second factor was shown, or emergency access begins or ends. */
+struct renewal {
+    uint64_t second_ms, emergency_ms;
+    uint8_t shown;
+    bool emergency;
+};
 
-static RESULT renewed(const struct known *k, enum renewal what, uint64_t ms, struct arena *arena,
-                      struct txn_change *ret)
+static RESULT renewed(const struct known *k, const struct renewal *what, struct arena *arena, struct txn_change *ret)
 {
     AUTO_WRITER w = writer_new(SESSION_BYTES_MAX);
     struct txn_change c = {.table = TABLE_SESSION, .expect = k->version, .version = k->version + 1};
     struct session s = {0};
     TRY(tables_copy(k, &session_entity, arena, &s));
-    *(what == SECOND_SHOWN ? &s.second_ms : &s.emergency_ms) = ms;
+    if (what->emergency)
+        s.emergency_ms = what->emergency_ms;
+    else
+        s.second_ms = what->second_ms;
+    s.shown |= what->shown;
     memcpy(c.old_commitment, k->commitment, sizeof c.old_commitment);
     TRY(entity_encode(&session_entity, &s, &w));
     TRY(arena_copy(arena, VIEW(k->row_key, k->row_key_len), &c.key));
@@ -97,26 +105,28 @@ static RESULT renewed(const struct known *k, enum renewal what, uint64_t ms, str
     return OK;
 }
 
-static RESULT renew(struct identity *i, const uint8_t token_hash[static 32], enum renewal what, uint64_t ms,
+static RESULT renew(struct identity *i, const uint8_t token_hash[static 32], const struct renewal *what,
                     struct arena *arena, struct txn_change *ret)
 {
     table_enter();
     const struct known *k = table_find(i->sessions, VIEW(token_hash, 32));
-    enum err e = k ? renewed(k, what, ms, arena, ret) : ERR_NOT_FOUND;
+    enum err e = k ? renewed(k, what, arena, ret) : ERR_NOT_FOUND;
     table_leave();
     return e;
 }
 
-RESULT identity_renew_session(struct identity *i, const uint8_t token_hash[static 32], uint64_t now_ms,
+RESULT identity_renew_session(struct identity *i, const uint8_t token_hash[static 32], uint64_t now_ms, uint8_t shown,
                               struct arena *arena, struct txn_change *ret)
 {
-    return renew(i, token_hash, SECOND_SHOWN, now_ms, arena, ret);
+    const struct renewal what = {.second_ms = now_ms, .shown = shown};
+    return renew(i, token_hash, &what, arena, ret);
 }
 
 RESULT identity_session_emergency(struct identity *i, const uint8_t token_hash[static 32], uint64_t until_ms,
                                   struct arena *arena, struct txn_change *ret)
 {
-    return renew(i, token_hash, EMERGENCY_UNTIL, until_ms, arena, ret);
+    const struct renewal what = {.emergency_ms = until_ms, .emergency = true};
+    return renew(i, token_hash, &what, arena, ret);
 }
 
 /* --- ending sessions */

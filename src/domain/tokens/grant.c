@@ -26,6 +26,7 @@ static const struct field grant_fields[] = {
     FIELD(11, struct grant, source, TEXT, 64),
     FIELD(12, struct grant, user_agent, TEXT, 256),
     FIELD(13, struct grant, auth_ms, TIME, 0),
+    FIELD(14, struct grant, shown, U8, 0),
 };
 const struct entity grant_entity = ENTITY("Grant", 0x0552, 1, struct grant, grant_fields);
 

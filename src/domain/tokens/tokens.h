@@ -43,6 +43,7 @@ struct grant { /* entity Grant, TABLE_GRANT, key by id */
     uint8_t verifier[32]; /* FIELD_HIDDEN: keyed hash of that token */
     struct view source, user_agent;
     uint64_t auth_ms;
+    uint8_t shown; /* to begin that session: enum shown_bits (identity.h) */
 };
 extern const struct entity grant_entity;
 struct grant_found {

@@ -101,13 +101,14 @@ static void test_a_session_that_is_renewed_goes_on(void **state)
     assert_int_equal(put_user(&someone, NULL), OK);
     sign_in("alice", now, token, hash);
     assert_int_equal(use(hash, now + 29 * MINUTE), OK);
-    assert_int_equal(identity_renew_session(people, hash, now + 40 * MINUTE, arena, &c), OK);
+    assert_int_equal(identity_renew_session(people, hash, now + 40 * MINUTE, SHOWN_CODE, arena, &c), OK);
     assert_int_equal(commit(&c, 1), OK);
     assert_int_equal(identity_session(people, hash, now + 60 * MINUTE, arena, &s, &u), OK);
     assert_int_equal(s.second_ms, now + 40 * MINUTE);
+    assert_int_equal(s.shown, SHOWN_CODE);
     assert_int_equal(s.expires_ms, now + 8 * HOUR);
     memset(hash, 9, sizeof hash);
-    assert_int_equal(identity_renew_session(people, hash, now, arena, &c), ERR_NOT_FOUND);
+    assert_int_equal(identity_renew_session(people, hash, now, 0, arena, &c), ERR_NOT_FOUND);
 }
 
 /* --- users */
