@@ -62,7 +62,7 @@ static RESULT as_key(struct http_request *req, const struct api_key *key, struct
         return s.broken == RULE_KEY_EXPIRED ? ERR_KEY_EXPIRED : ERR_KEY_DISABLED;
     stand(&s, &ret->caller);
     ret->caller.key_id = key->id;
-    if (!api_key_allows(key, &from, view_str(http_method_name(req->method)), req->path))
+    if (!api_key_allows(key, &from, http_request_method(req), req->path))
         return ERR_FORBIDDEN;
     return key_limits_spend(req, key->id, ret);
 }

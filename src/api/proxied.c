@@ -1,23 +1,33 @@
 #include "api/proxied.h"
 
+#include "api/cookie.h"
 #include "base/network.h"
 #include "domain/guard/forwarded.h"
 #include "http/head.h"
 #include "http/target.h"
 
+#include <stdio.h>
+
 #define QUERY_MAX 256 /* parameters */
 
-static const struct dialect {
+struct dialect {
     const char *method, *uri, *address;
     enum forwarded_header header;
     bool few_statuses;
-} dialects[] = {
+};
+static const struct dialect dialects[] = {
     {"X-Original-Method", "X-Original-URI", "X-Real-IP", FORWARDED_REAL_IP, true},
     {"X-Forwarded-Method", "X-Forwarded-Uri", "X-Forwarded-For", FORWARDED_FOR, false},
+};
+static const struct dialect by_kind[] = {
+    [PROXIED_FORWARD_AUTH] = {"X-Forwarded-Method", "X-Forwarded-Uri", "X-Forwarded-For", FORWARDED_FOR, false},
+    [PROXIED_AUTH_REQUEST] = {"X-Original-Method", "X-Original-URL", "X-Forwarded-For", FORWARDED_FOR, true},
+    [PROXIED_EXT_AUTHZ] = {NULL, NULL, "X-Forwarded-For", FORWARDED_FOR, false},
 };
 
 struct said {
     struct view method, uri;
+    bool tls; /* the URI says so itself */
 };
 
 /* --- what was said */
@@ -61,10 +71,57 @@ static RESULT need(const struct http_request *req, const char *name, struct view
     return problem_set(why, ERR_REQUEST_UNNAMED, "", "the proxy must say %s, and once", name);
 }
 
+/* https://desk.example/api?x=1: what stands behind the host is the target. */
+static RESULT cut_url(struct said *said, struct problem *why)
+{
+    static const char *const schemes[] = {"http://", "https://"};
+    for (size_t i = 0; i < ARRAY_LEN(schemes); i++) {
+        if (!view_starts(said->uri, schemes[i]))
+            continue;
+        size_t n = strlen(schemes[i]);
+        while (n < said->uri.len && !strchr("/?#", said->uri.ptr[n]))
+            n++;
+        said->uri = VIEW(said->uri.ptr + n, said->uri.len - n);
+        said->tls = i == 1;
+        return OK;
+    }
+    return problem_set(why, ERR_REQUEST_UNNAMED, "", "X-Original-URL must begin with http:// or https://");
+}
+
+static RESULT cut_prefix(const struct http_request *req, const char *prefix, struct said *ret, struct problem *why)
+{
+    size_t n = strlen(prefix);
+    if (!view_starts(req->target, prefix))
+        return problem_set(why, ERR_REQUEST_UNNAMED, "", "the path must begin with %s as it stands", prefix);
+    ret->uri = VIEW(req->target.ptr + n, req->target.len - n);
+    ret->method = http_request_method(req);
+    return OK;
+}
+
 static RESULT listen_to(const struct http_request *req, const struct dialect *d, struct said *ret, struct problem *why)
 {
+    const struct proxied_way *way = req->route->extra;
+    if (way && way->kind == PROXIED_EXT_AUTHZ)
+        return cut_prefix(req, way->prefix, ret, why);
     TRY(need(req, d->method, &ret->method, why));
-    return need(req, d->uri, &ret->uri, why);
+    TRY(need(req, d->uri, &ret->uri, why));
+    return way && way->kind == PROXIED_AUTH_REQUEST ? cut_url(ret, why) : OK;
+}
+
+/* What Envoy takes from the request before it goes on: credentials, a session of Holdfast's among the cookies, and what
+ * some applications read instead of what was judged. */
+static RESULT take_away(struct http_request *req)
+{
+    static const char names[] = "authorization, x-api-key, x-original-url, x-original-uri, x-original-method, "
+                                "x-rewrite-url, x-http-method, x-http-method-override, x-method-override, x-real-ip, "
+                                "forwarded, remote_user, remote_groups, remote_name, remote_email";
+    static const char cookie_too[] = "cookie, ";
+    struct view cookie;
+    char text[sizeof names + sizeof cookie_too];
+    bool session = http_header(req, "Cookie", &cookie) &&
+                   memmem(cookie.ptr, cookie.len, COOKIE_NAME, sizeof COOKIE_NAME - 1) != NULL;
+    (void)snprintf(text, sizeof text, "%s%s", session ? cookie_too : "", names);
+    return http_answer_header(req, "X-Envoy-Auth-Headers-To-Remove", text);
 }
 
 /* --- what it means */
@@ -157,17 +214,22 @@ static RESULT read_path(struct http_request *req, struct view uri, struct view *
 
 RESULT proxied_read(struct http_request *req, const struct guard *guard, struct proxied *ret, struct problem *why)
 {
-    const struct dialect *d = &dialects[0];
+    const struct proxied_way *way = req->route->extra;
+    const struct dialect *d = way ? &by_kind[way->kind] : &dialects[0];
     struct said said = {0};
     struct proxied p = {0};
-    TRY(find_dialect(req, &d, why));
+    if (!way)
+        TRY(find_dialect(req, &d, why));
+    else if (way->kind == PROXIED_EXT_AUTHZ)
+        TRY(take_away(req));
     p.few_statuses = d->few_statuses;
     *ret = p; /* how to answer is known, whatever comes */
     TRY(listen_to(req, d, &said, why));
     if (!is_method(said.method))
-        return problem_set(why, ERR_REQUEST_UNNAMED, "", "%s is no method", d->method);
+        return problem_set(why, ERR_REQUEST_UNNAMED, "", "%s is no method", d->method ? d->method : "what was asked");
     p.method = said.method;
     TRY(read_peer(req, guard, d, &p.peer, why));
+    p.peer.is_tls |= said.tls;
     TRY(read_path(req, said.uri, &p.path, why));
     *ret = p;
     return OK;
@@ -176,6 +238,7 @@ RESULT proxied_read(struct http_request *req, const struct guard *guard, struct 
 void proxied_stand_for(struct http_request *req, const struct proxied *p)
 {
     req->method = http_method_of(p->method);
+    req->other_method = p->method;
     req->path = p->path;
     req->peer = p->peer;
 }

@@ -1,6 +1,7 @@
 /* One verdict for a request that a proxy asks about (SPEC GRD-1), in a fixed order: may this proxy ask, what is asked
  * about, is its network let in, who asks, may he, how often. Every stage can refuse, and what none allows is refused.
  */
+#include "api/verdict.h"
 #include "api/allowed.h"
 #include "api/behind.h"
 #include "api/cookie.h"
@@ -308,7 +309,7 @@ static enum http_outcome judge(struct asking *a)
     return find_who(a) == OK ? judge_known(a) : refuse_entry(a);
 }
 
-static enum http_outcome verdict(struct http_request *req)
+enum http_outcome verdict_give(struct http_request *req)
 {
     const struct guard *guard = api_of(req)->shared->guard;
     struct asking *a = arena_alloc(req->arena, sizeof *a);
@@ -327,7 +328,7 @@ static enum http_outcome verdict(struct http_request *req)
 }
 
 #define VERDICT(method_, name_)                                                                                        \
-    ROUTE(method_, "/api/v1/guard/verdict", PERMISSION_PUBLIC, verdict, .name = (name_),                               \
+    ROUTE(method_, "/api/v1/guard/verdict", PERMISSION_PUBLIC, verdict_give, .name = (name_),                          \
           .summary = "May this request go on? For a proxy, which says in headers what it is about", .tag = "guard",    \
           .event = EVENT_REQUEST_ALLOWED, .durability = DURABLE_BEHIND, .flags = ROUTE_ANY_QUERY)
 

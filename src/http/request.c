@@ -19,6 +19,11 @@ static bool find(struct http_pairs pairs, const char *name, struct view *ret)
     return false;
 }
 
+struct view http_request_method(const struct http_request *req)
+{
+    return req->method == HTTP_NO_METHOD ? req->other_method : view_str(http_method_name(req->method));
+}
+
 bool http_param(const struct http_request *req, const char *name, struct view *ret)
 {
     return find(req->params, name, ret);

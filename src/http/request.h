@@ -46,6 +46,7 @@ struct http_peer {
 struct http_request {
     const struct route *route; /* NULL in admit() when nothing matched */
     enum http_method method;   /* HEAD is served by the GET route: method is HTTP_HEAD, route->method HTTP_GET */
+    struct view other_method;  /* its name, where method is HTTP_NO_METHOD */
     struct view target;        /* path and query as sent; RFC 3986 characters only */
     struct view path;          /* decoded; no NUL, control character, empty, "." or ".." segment, and no encoded '/' */
     struct http_pairs params;  /* path parameters by name, decoded */
@@ -64,6 +65,8 @@ struct http_request {
 };
 
 /* --- reading */
+
+struct view http_request_method(const struct http_request *req); /* its name, whatever it is */
 
 /* The value of the named thing, or false; *ret untouched then. Header names in any case. A header that appears twice
  * gives its first value; those where that matters (credentials, Host, …) are refused before anybody sees them. */

@@ -16,11 +16,12 @@ enum http_method {
     HTTP_DELETE,
     HTTP_LIST, /* Vault's verb */
     HTTP_OPTIONS,
+    HTTP_ANY, /* of rows alone: every method that no other row of its place names, also one unknown here */
     HTTP_METHOD_COUNT
 };
 
 const char *http_method_name(enum http_method m);
-enum http_method http_method_of(struct view name); /* exact case; HTTP_NO_METHOD if unknown */
+enum http_method http_method_of(struct view name); /* exact case; HTTP_NO_METHOD if unknown, never HTTP_ANY */
 
 /* How somebody may say who he is. Which of them are tried, and how, is the business of the layer above. */
 enum way_in {

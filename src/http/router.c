@@ -20,8 +20,8 @@ struct router {
     size_t count;
 };
 
-static const char *const METHODS[HTTP_METHOD_COUNT] = {"",      "GET",    "HEAD", "POST",   "PUT",
-                                                       "PATCH", "DELETE", "LIST", "OPTIONS"};
+static const char *const METHODS[HTTP_METHOD_COUNT] = {"",      "GET",    "HEAD", "POST",    "PUT",
+                                                       "PATCH", "DELETE", "LIST", "OPTIONS", ""};
 
 const char *http_method_name(enum http_method m)
 {
@@ -30,7 +30,7 @@ const char *http_method_name(enum http_method m)
 
 enum http_method http_method_of(struct view name)
 {
-    for (int m = HTTP_GET; m < HTTP_METHOD_COUNT; m++)
+    for (int m = HTTP_GET; m < HTTP_ANY; m++)
         if (view_is(name, METHODS[m]))
             return (enum http_method)m;
     return HTTP_NO_METHOD;
@@ -254,6 +254,8 @@ RESULT router_match(const struct router *r, enum http_method method, struct view
     const struct route *row = end->rows[method];
     if (method == HTTP_HEAD)
         row = end->rows[HTTP_GET];
+    if (!row)
+        row = end->rows[HTTP_ANY];
     if (!row)
         return ERR_METHOD_NOT_ALLOWED;
     bind(row, path, ret);

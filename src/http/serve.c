@@ -62,6 +62,8 @@ static RESULT check_head(struct exchange *x, const struct http_config *config, c
     x->req.path = target.path;
     x->req.query = target.query;
     x->req.method = http_method_of(in->method);
+    if (x->req.method == HTTP_NO_METHOD && copy_text(x->req.arena, in->method, &x->req.other_method) != OK)
+        return problem_set(why, ERR_NO_MEMORY, "", "The head is too large.");
     return OK;
 }
 
@@ -102,7 +104,7 @@ static void allow_header(struct exchange *x, unsigned allowed)
 {
     char text[80];
     struct writer w = writer_fixed(text, sizeof text - 1);
-    for (int m = HTTP_GET; m < HTTP_METHOD_COUNT; m++)
+    for (int m = HTTP_GET; m < HTTP_ANY; m++)
         if (allowed & 1u << m)
             writer_printf(&w, "%s%s", w.len ? ", " : "", http_method_name((enum http_method)m));
     text[w.len] = 0;

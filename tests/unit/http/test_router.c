@@ -61,6 +61,8 @@ static const struct route ROUTES[] = {
     ROUTE(HTTP_LIST, "/v1/meta/", P_READ, nothing, .name = "meta-root"),
     ROUTE(HTTP_LIST, "/v1/meta/{path...}", P_READ, nothing, .name = "meta-list"),
     ROUTE(HTTP_GET, "/", P_PUBLIC, nothing, .name = "root", .flags = ROUTE_PAGE, .media = "text/html"),
+    ROUTE(HTTP_ANY, "/any/{path...}", P_PUBLIC, nothing, .name = "any", .flags = ROUTE_HIDDEN),
+    ROUTE(HTTP_PUT, "/any/{path...}", P_PUBLIC, nothing, .name = "any-put"),
     ROUTE(HTTP_GET, "/cookie", P_PUBLIC, cookie, .name = "cookie", .flags = ROUTE_HIDDEN),
 };
 
@@ -102,6 +104,10 @@ static void most_specific_wins(void **state)
         {HTTP_GET, "/v1", ERR_NO_ROUTE, NULL, NULL},
         {HTTP_GET, "/V1/items", ERR_NO_ROUTE, NULL, NULL},
         {HTTP_NO_METHOD, "/v1/items", ERR_METHOD_NOT_ALLOWED, NULL, NULL},
+        {HTTP_NO_METHOD, "/any/a/b", OK, "any", "a/b"},
+        {HTTP_HEAD, "/any/a", OK, "any", "a"},
+        {HTTP_OPTIONS, "/any/a", OK, "any", "a"},
+        {HTTP_PUT, "/any/a", OK, "any-put", "a"},
         {HTTP_GET, "*", ERR_NO_ROUTE, NULL, NULL},
     };
     AUTO(router_free) struct router *r = make_router();
@@ -119,6 +125,8 @@ static void most_specific_wins(void **state)
     struct route_match m;
     assert_int_equal(router_match(r, HTTP_PUT, VIEW_STR("/v1/items"), &m), ERR_METHOD_NOT_ALLOWED);
     assert_int_equal(m.allowed, 1u << HTTP_GET | 1u << HTTP_HEAD | 1u << HTTP_POST | 1u << HTTP_OPTIONS);
+    assert_int_equal(http_method_of(VIEW_STR("ANY")), HTTP_NO_METHOD);
+    assert_int_equal(http_method_of(VIEW_STR("")), HTTP_NO_METHOD);
     assert_int_equal(router_match(r, HTTP_DELETE, VIEW_STR("/v1/things/x/7"), &m), OK);
     assert_true(m.params == 2 && view_is(m.names[1], "which") && view_is(m.values[1], "7"));
 }
