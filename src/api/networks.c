@@ -69,13 +69,25 @@ static const struct entity test_entity = ENTITY("NetworkTest", 0x07c3, 1, struct
 struct test {
     struct view address, verdict;
     struct networks_row rule; /* that decides; empty if none does */
+    struct view feed, country;
+    uint8_t why_country;
 };
+/* In the order of enum geo_reason, behind "nobody asked". */
+static const char *const geo_reasons[] = {"not-asked",   "listed",           "not-listed", "unknown",
+                                          "no-database", "database-too-old", NULL};
 static const struct field verdict_fields[] = {
     FIELD(1, struct test, address, TEXT, ADDRESS_TEXT_SIZE - 1, .flags = FIELD_REQUIRED),
     FIELD(2, struct test, verdict, TEXT, 64, .flags = FIELD_REQUIRED,
           .doc = "allowed, or the code with which its requests are refused."),
     FIELD(3, struct test, rule, ENTITY, 0, .nested = &networks_row_entity,
           .doc = "What decides; absent if nothing does."),
+    FIELD(4, struct test, feed, TEXT, 0, .doc = "Whose rule it is, where a feed decides."),
+    FIELD(5, struct test, country, TEXT, 2,
+          .doc = "As the database says, also where something else decides; absent if it says none."),
+    FIELD_AS(
+        6, struct test, why_country, "country_rule", ENUM, 0, .names = geo_reasons,
+        .doc = "What the rule of countries found, where it was asked: the country is on its list or not, unknown, or "
+               "there is no database to rely on."),
 };
 static const struct entity verdict_entity = ENTITY("NetworkVerdict", 0x07c4, 1, struct test, verdict_fields);
 
@@ -126,17 +138,24 @@ static enum http_outcome test_get(struct http_request *req)
     struct query q = {0};
     struct problem why;
     struct address a;
-    struct networks_rule rule;
+    struct guard_answer found;
     char text[PREFIX_TEXT_SIZE];
     if (http_request_query(req, &q, &why) != OK)
         return http_answer_problem(req, &why);
     if (address_parse(q.address, &a) != OK)
         return http_answer_error(req, ERR_BAD_VALUE);
-    enum err e = guard_admits(guard_of(req), &a, people_now(req));
-    struct test answer = {.address = q.address, .verdict = view_str(e == OK ? "allowed" : err_code(e))};
-    networks_look_up(guard_networks(guard_of(req)), &a, people_now(req), &rule);
-    if (rule.action != NETWORKS_UNSAID)
-        answer.rule = networks_row_of(&rule, text);
+    guard_judge(guard_of(req), &a, people_now(req), &found);
+    struct test answer = {.address = q.address,
+                          .verdict = view_str(found.verdict == OK ? "allowed" : err_code(found.verdict))};
+    if (found.rule.action != NETWORKS_UNSAID)
+        answer.rule = networks_row_of(&found.rule, text);
+    if (found.rule.action != NETWORKS_UNSAID && found.rule.origin == NETWORKS_FEED)
+        answer.feed = view_str(found.rule.feed);
+    if (found.asked)
+        answer.why_country = (uint8_t)(found.country.reason + 1);
+    else if (netfiles_ask_countries(guard_netfiles(guard_of(req))))
+        netfiles_judge(guard_netfiles(guard_of(req)), &a, people_now(req), &found.country);
+    answer.country = view_str(found.country.country);
     return http_answer_entity(req, 200, &verdict_entity, &answer);
 }
 

@@ -60,6 +60,6 @@ extern cli_handler server_run, operator_init, operator_unseal, operator_seal, op
     sessions_list, sessions_revoke, audit_tail, audit_search, audit_show, audit_verify, audit_export, audit_checkpoint,
     status_show, completion_run, help_run, help_version;
 extern cli_handler emergency_begin, emergency_end, guard_networks, guard_block, guard_allow, guard_free, guard_test,
-    policy_check, policy_compare;
+    policy_check, policy_compare, guard_status;
 
 #endif

@@ -60,13 +60,52 @@ RESULT guard_free(struct cli *c)
 
 RESULT guard_test(struct cli *c)
 {
-    static const struct column columns[] = {{"address", "Address"},      {"verdict", "Verdict"},
-                                            {"rule.network", "Network"}, {"rule.action", "Action"},
-                                            {"rule.origin", "Said by"},  {"rule.ends", "Ends"}};
+    static const struct column columns[] = {
+        {"address", "Address"},    {"verdict", "Verdict"},     {"rule.network", "Network"},
+        {"rule.action", "Action"}, {"rule.origin", "Said by"}, {"rule.ends", "Ends"},
+        {"feed", "Feed"},          {"country", "Country"},     {"country_rule", "Rule of countries"}};
     AUTO_WRITER address = writer_new(256);
     struct api_answer answer;
 
     TRY(address_with("/api/v1/guard/test", "address", c->args.arguments[0], &address));
     TRY(api_call(c, "GET", (const char *)address.ptr, (struct view){0}, &answer));
     return output_object(c, answer.body, columns, ARRAY_LEN(columns));
+}
+
+RESULT guard_status(struct cli *c)
+{
+    static const struct column all[] = {{"networks.others_let_in", "Of whom nothing is said, let in"},
+                                        {"networks.let_in", "Networks let in at run time"},
+                                        {"networks.kept_out", "Networks kept out at run time"},
+                                        {"networks.automatic", "Kept out by Holdfast itself"},
+                                        {"networks.configured_let_in", "Let in by the configuration"},
+                                        {"networks.configured_kept_out", "Kept out by the configuration"},
+                                        {"networks.feeds", "Kept out by feeds"},
+                                        {"countries.state", "Database of countries"},
+                                        {"countries.file", "Its file"},
+                                        {"countries.type", "Its type"},
+                                        {"countries.built", "Built"},
+                                        {"countries.age_days", "Age (days)"},
+                                        {"countries.max_age_days", "Relied on up to (days)"},
+                                        {"countries.loaded", "Loaded"},
+                                        {"countries.failed", "A file was not taken"},
+                                        {"countries.failure", "Because"},
+                                        {"countries.allow", "Countries let in"},
+                                        {"countries.block", "Countries kept out"},
+                                        {"countries.without", "Without a database"},
+                                        {"record", "Record"}};
+    static const struct column feeds[] = {
+        {"name", "FEED"},       {"state", "STATE"},   {"networks", "NETWORKS"}, {"bad_lines", "BAD LINES"},
+        {"changed", "CHANGED"}, {"loaded", "LOADED"}, {"ends", "ENDS"},         {"failure", "NEWEST FILE NOT TAKEN"}};
+    static const struct column limits[] = {{"name", "LIMIT"},        {"path", "ENDPOINT"},   {"by", "BY"},
+                                           {"requests", "REQUESTS"}, {"seconds", "SECONDS"}, {"burst", "BURST"},
+                                           {"taken", "CLIENTS"},     {"room", "ROOM"}};
+    struct api_answer answer;
+
+    TRY(api_call(c, "GET", "/api/v1/guard/status", (struct view){0}, &answer));
+    TRY(output_object(c, answer.body, all, ARRAY_LEN(all)));
+    if (c->json)
+        return OK;
+    TRY(output_list(c, answer.body, "feeds", feeds, ARRAY_LEN(feeds), "There are no feeds."));
+    return output_list(c, answer.body, "limits", limits, ARRAY_LEN(limits), "There are no limits.");
 }

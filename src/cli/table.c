@@ -507,6 +507,11 @@ const struct cli_command command_table[] = {
     COMMAND("mapping delete", mappings_delete, CHANGES | COMMAND_ASKS, "end a mapping",
             "It counts from the next request on, also on connections that are open.", NULL,
             ARGUMENTS(ARGUMENT("ID", "as 'mapping list' shows it")), NULL),
+    COMMAND(
+        "guard status", guard_status, COMMAND_API, "what the guard knows of networks, and how full its limits are",
+        "Networks by who said something of them, the database of countries, feeds with their files, limits with the "
+        "clients that have spent something of theirs.",
+        NULL, NO_ARGUMENTS, NULL),
     COMMAND("guard networks", guard_networks, CHANGES, "networks that the guard lets in or keeps out", NULL, NULL,
             NO_ARGUMENTS, NULL),
     COMMAND("guard block", guard_block, CHANGES, "keep a network out, from the next request on",

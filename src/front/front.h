@@ -13,6 +13,7 @@
 struct front;
 struct feed;
 struct life;
+struct loader;
 struct rewrap;
 struct firewall;
 
@@ -49,6 +50,7 @@ struct front {
     struct feed *feed;
     struct rewrap *rewrap;
     struct firewall *firewall; /* NULL: none is configured */
+    struct loader *loader;
     struct loop_timer *stop_timer;
     struct {
         uint16_t event; /* 0: none */
@@ -143,6 +145,14 @@ RESULT firewall_new(struct front *f);          /* before the other threads run *
 void firewall_free(struct firewall *w);        /* when they have ended, before thread 0's loop goes */
 RESULT firewall_open(struct front *f, int fd); /* a channel to the warden; takes fd */
 void firewall_loaded(struct front *f);         /* the guard has its rules: those in force go to the warden */
+
+/* --- loader.c: the files of the guard, by number (config_guard_file in ipc/config.h). ERR_MALFORMED: there is no such
+ * number; ERR_NO_MEMORY. */
+RESULT loader_new(struct front *f);
+void loader_end(struct loader *d); /* before the mailbox goes: finishes the file that it is at, and ends its thread */
+void loader_free(struct loader *d);
+RESULT loader_take(struct front *f, uint8_t which, uint32_t number, int fd); /* takes fd */
+RESULT loader_missing(struct front *f, uint8_t which, struct view why);
 
 /* --- records.c: a record of the front's own doing, on thread 0. Retried until it is logged. */
 void record_own(struct front *f, uint16_t type, enum outcome outcome, const char *resource, const char *detail);

@@ -20,6 +20,7 @@
 #define STEP_MS      20   /* between looks at what has to finish first */
 #define AGAIN_MS     1000 /* after something failed */
 #define SEALED_MS    3000 /* for what is under way when the keeper is sealed */
+#define FILES_MS     5000 /* at most, for the files of the guard: without them no stranger is let in, but others are */
 #define FINDINGS_MAX 64   /* with more than that the store as a whole is not to be trusted */
 
 enum step { STEP_WAIT, STEP_HELLO, STEP_FEED, STEP_PENDING, STEP_LOAD, STEP_SERVE };
@@ -31,7 +32,8 @@ struct life {
     bool refused;         /* for good: only a person can mend it */
     atomic_uint findings; /* of the background check */
     struct loop_timer *timer;
-    int logged; /* enum api_log that was logged last */
+    uint64_t files_by_ms; /* monotonic; 0: not waited for yet */
+    int logged;           /* enum api_log that was logged last */
 };
 
 static void set_state(struct front *f, enum api_state state)
@@ -419,6 +421,17 @@ static void serve(struct front *f)
     rewrap_start(f);
 }
 
+/* Requests wait meanwhile; so that a start anew refuses nobody whom those files let in. */
+static bool waits_for_files(struct front *f)
+{
+    const struct clock *c = f->shared.clock;
+    uint64_t now = c->mono_ms(c);
+
+    if (f->life->files_by_ms == 0)
+        f->life->files_by_ms = now + FILES_MS;
+    return !netfiles_ready(guard_netfiles(f->shared.guard)) && now < f->life->files_by_ms;
+}
+
 /* Records of a former keeper must be in its log before it is asked what is pending, for that closes its book on them.
  */
 static void on_step(void *context)
@@ -439,7 +452,10 @@ static void on_step(void *context)
         }
         break;
     case STEP_LOAD:
-        serve(f);
+        if (waits_for_files(f))
+            again(f, STEP_MS);
+        else
+            serve(f);
         break;
     default:
         break;

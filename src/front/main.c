@@ -60,6 +60,7 @@ static RESULT make_threads(struct front *f, struct problem *why)
     TRY(feed_new(f));
     TRY(rewrap_new(f));
     TRY(firewall_new(f));
+    TRY(loader_new(f));
     return supervisor_open(f);
 }
 
@@ -85,6 +86,7 @@ static void end(struct front *f)
     f->shared.ledger = NULL;
     feed_free(f->feed);
     firewall_free(f->firewall);
+    loader_end(f->loader);
     for (size_t i = 0; i < f->thread_count; i++)
         thread_done(&f->threads[i]);
     life_free(f->life);
@@ -96,6 +98,8 @@ static void end(struct front *f)
     gate_free(f->shared.gate);
     passkey_site_free(f->shared.passkeys);
     writer_free(&f->shared.openapi);
+    loader_free(f->loader);
+    guard_free(f->shared.guard);
     arena_free(f->arena);
 }
 

@@ -20,6 +20,26 @@ static RESULT on_new_channel(struct front *f, struct frame *frame, struct arena 
     return peer_hand(f, q.kind, q.which, fd);
 }
 
+static RESULT on_file(struct front *f, struct frame *frame, struct arena *arena)
+{
+    struct supervisor_file q = {0};
+    int fd = frame->fd;
+
+    TRY(entity_decode(&supervisor_file_entity, frame->body, arena, &q));
+    if (fd < 0)
+        return ERR_MALFORMED;
+    frame->fd = -1;
+    return loader_take(f, q.which, q.number, fd);
+}
+
+static RESULT on_file_missing(struct front *f, struct frame *frame, struct arena *arena)
+{
+    struct supervisor_file_missing q = {0};
+
+    TRY(entity_decode(&supervisor_file_missing_entity, frame->body, arena, &q));
+    return loader_missing(f, q.which, q.why);
+}
+
 static RESULT on_shutdown(struct front *f, struct frame *frame, struct arena *arena)
 {
     struct supervisor_shutdown q = {0};
@@ -50,6 +70,10 @@ static RESULT on_frame(void *context, struct channel *c, struct frame *frame)
     switch (frame->type) {
     case SUPERVISOR_NEW_CHANNEL:
         return on_new_channel(context, frame, arena);
+    case SUPERVISOR_FILE:
+        return on_file(context, frame, arena);
+    case SUPERVISOR_FILE_MISSING:
+        return on_file_missing(context, frame, arena);
     case SUPERVISOR_SHUTDOWN:
         return on_shutdown(context, frame, arena);
     case SUPERVISOR_CONFIG:

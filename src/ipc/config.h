@@ -108,6 +108,20 @@ struct config_guard_firewall {
     struct view table;      /* holdfast */
     uint8_t at_stop;        /* enum config_firewall_stop: remove */
 };
+/* What becomes of requests while no database can be relied on: none is there, or it is damaged, or too old. */
+enum config_without { CONFIG_CLOSED = 1, CONFIG_OPEN };
+extern const char *const config_without_names[];
+struct config_guard_countries {
+    struct view database;          /* empty: countries are not asked about */
+    struct text_list allow, block; /* one of the two */
+    uint8_t without;               /* enum config_without: closed */
+    uint32_t max_age_days;         /* since it was built; 0: any age */
+};
+#define CONFIG_GUARD_FEEDS_MAX 31
+struct config_guard_feed {
+    struct view name, file;
+    uint32_t hours; /* since the file was changed; 0: without an end */
+};
 enum config_guard_record { CONFIG_GUARD_DURABLE = 1, CONFIG_GUARD_BEHIND };
 struct config_guard {
     struct text_list proxies; /* who may ask: networks, "unix"; nobody if left out */
@@ -116,6 +130,8 @@ struct config_guard {
     struct entity_list endpoints; /* config_guard_endpoint */
     struct entity_list rates;     /* config_guard_rate */
     struct config_guard_firewall firewall;
+    struct config_guard_countries countries;
+    struct entity_list feeds; /* config_guard_feed */
 };
 
 struct config {
@@ -145,7 +161,8 @@ struct config {
 extern const struct entity config_entity, config_tls_entity, config_http_entity, config_argon2_entity,
     config_sessions_entity, config_mfa_entity, config_passkeys_entity, config_tokens_entity, config_passwords_entity,
     config_guard_entity, config_guard_networks_entity, config_guard_endpoint_entity, config_guard_rate_entity,
-    config_guard_endpoint_rate_entity, config_guard_firewall_entity;
+    config_guard_endpoint_rate_entity, config_guard_firewall_entity, config_guard_countries_entity,
+    config_guard_feed_entity;
 
 struct yaml_node;
 /* file: a path, or NULL for CONFIG_FILE if it exists and defaults otherwise. data_dir: overrides the file's, or NULL.
@@ -178,6 +195,19 @@ RESULT config_guard_check(const struct config_guard *g, const struct yaml_node *
 RESULT config_guard_hash(const struct config_guard *g, uint8_t ret[static CONFIG_POLICY_HASH]);
 /* config_policy.c: what the limits can count (domain/guard/rates.h), and no name twice. */
 RESULT config_rates_check(const struct config_guard *g, const struct yaml_node *root, struct problem *why);
+/* config_networks.c: the files that say something of networks, which the supervisor opens and the front reads; by
+ * number, the database of countries first, if there is one. */
+#define CONFIG_GUARD_FILES_MAX (1 + CONFIG_GUARD_FEEDS_MAX)
+struct config_guard_file {
+    struct view setting, path;
+    const struct config_guard_feed *feed; /* NULL: the database */
+};
+size_t config_guard_files(const struct config_guard *g);
+struct config_guard_file config_guard_file(const struct config_guard *g, size_t which);
+/* Countries and feeds that contradict themselves, or decide nothing, are refused; guard: its place in the file, or
+ * NULL.
+ */
+RESULT config_networks_check(const struct config_guard *g, const struct yaml_node *guard, struct problem *why);
 /* What --dev means: any free port, small Argon2, two threads, files below data_dir. */
 RESULT config_dev(struct config *c, const char *data_dir, struct arena *arena, struct problem *why);
 /* "address:port" to what bind takes; port 0 means any. ERR_BAD_VALUE. */

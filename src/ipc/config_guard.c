@@ -126,6 +126,9 @@ static const struct field guard_fields[] = {
     FIELD(5, struct config_guard, rates, LIST, CONFIG_GUARD_RATES_MAX, .nested = &config_guard_rate_entity,
           .doc = "all hold at once"),
     FIELD(6, struct config_guard, firewall, ENTITY, 0, .nested = &config_guard_firewall_entity),
+    FIELD(7, struct config_guard, countries, ENTITY, 0, .nested = &config_guard_countries_entity),
+    FIELD(8, struct config_guard, feeds, LIST, CONFIG_GUARD_FEEDS_MAX, .nested = &config_guard_feed_entity,
+          .doc = "files of networks that are kept out"),
 };
 const struct entity config_guard_entity = ENTITY("ConfigGuard", 0x081b, 1, struct config_guard, guard_fields);
 
@@ -146,6 +149,7 @@ void config_guard_complete(struct config_guard *g)
         rows[i].rate.seconds = rows[i].rate.requests && rows[i].rate.seconds == 0 ? 60 : rows[i].rate.seconds;
     g->record = g->record ? g->record : CONFIG_GUARD_DURABLE;
     config_firewall_complete(&g->firewall);
+    g->countries.without = g->countries.without ? g->countries.without : CONFIG_CLOSED;
 }
 
 /* --- what fits together */
@@ -198,6 +202,7 @@ RESULT config_guard_check(const struct config_guard *g, const struct yaml_node *
     TRY(check_networks(&g->networks, root, why));
     TRY(config_rates_check(g, root, why));
     TRY(config_firewall_check(&g->firewall, root, why));
+    TRY(config_networks_check(g, yaml_get(root, "guard"), why));
     const struct config_guard_endpoint *rows = g->endpoints.items;
     for (size_t i = 1; i < g->endpoints.count; i++)
         for (size_t k = 0; k < i; k++)

@@ -56,6 +56,27 @@ static const struct field config_fields[] = {
 const struct entity supervisor_config_entity = ENTITY("SupervisorConfig", 0x0808, 1, struct supervisor_config,
                                                       config_fields);
 
+static const struct field file_fields[] = {
+    FIELD(1, struct supervisor_file, which, U8, 0),
+    FIELD(2, struct supervisor_file, number, U32, 0),
+};
+const struct entity supervisor_file_entity = ENTITY("SupervisorFile", 0x080b, 1, struct supervisor_file, file_fields);
+
+static const struct field file_missing_fields[] = {
+    FIELD(1, struct supervisor_file_missing, which, U8, 0),
+    FIELD(2, struct supervisor_file_missing, why, TEXT, 200),
+};
+const struct entity supervisor_file_missing_entity = ENTITY("SupervisorFileMissing", 0x080c, 1,
+                                                            struct supervisor_file_missing, file_missing_fields);
+
+static const struct field file_read_fields[] = {
+    FIELD(1, struct supervisor_file_read, which, U8, 0),
+    FIELD(2, struct supervisor_file_read, number, U32, 0),
+    FIELD(3, struct supervisor_file_read, taken, BOOL, 0),
+};
+const struct entity supervisor_file_read_entity = ENTITY("SupervisorFileRead", 0x080d, 1, struct supervisor_file_read,
+                                                         file_read_fields);
+
 const struct supervisor_message supervisor_messages[] = {
     {SUPERVISOR_READY, "ready", false, false, &supervisor_ready_entity},
     {SUPERVISOR_STATUS, "status", false, false, &supervisor_status_entity},
@@ -64,6 +85,9 @@ const struct supervisor_message supervisor_messages[] = {
     {SUPERVISOR_HANDOVER, "handover", true, true, &supervisor_handover_entity},
     {SUPERVISOR_HANDED_OVER, "handed-over", false, false, &supervisor_handed_over_entity},
     {SUPERVISOR_CONFIG, "config", true, false, &supervisor_config_entity},
+    {SUPERVISOR_FILE, "file", true, true, &supervisor_file_entity},
+    {SUPERVISOR_FILE_MISSING, "file-missing", true, false, &supervisor_file_missing_entity},
+    {SUPERVISOR_FILE_READ, "file-read", false, false, &supervisor_file_read_entity},
 };
 const size_t supervisor_message_count = ARRAY_LEN(supervisor_messages);
 

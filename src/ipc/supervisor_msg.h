@@ -14,6 +14,10 @@ enum supervisor_type {
     SUPERVISOR_HANDOVER,    /* supervisor to two keepers, a descriptor along: one gives its unsealed state, one takes */
     SUPERVISOR_HANDED_OVER, /* keeper: how that ended, from both */
     SUPERVISOR_CONFIG,      /* supervisor to the front: what became of the last reload */
+    SUPERVISOR_FILE, /* supervisor to the front: a file of the guard, open for reading, comes along; after each start,
+                        and when it was replaced */
+    SUPERVISOR_FILE_MISSING, /* supervisor to the front: one that can't be opened */
+    SUPERVISOR_FILE_READ,    /* front: what came of a SUPERVISOR_FILE */
 };
 
 #define SUPERVISOR_REFUSED_MAX 300 /* bytes */
@@ -51,6 +55,19 @@ struct supervisor_config {
     struct view refused;                /* why the file is not in force; empty: it is */
     bool again;                         /* a front was told that before */
 };
+struct supervisor_file {
+    uint8_t which;   /* config_guard_file in ipc/config.h */
+    uint32_t number; /* rises with each */
+};
+struct supervisor_file_missing {
+    uint8_t which;
+    struct view why; /* at most 200 bytes */
+};
+struct supervisor_file_read {
+    uint8_t which;
+    uint32_t number;
+    bool taken; /* it is in force */
+};
 
 struct supervisor_message {
     uint16_t type;
@@ -63,6 +80,7 @@ extern const struct supervisor_message supervisor_messages[];
 extern const size_t supervisor_message_count;
 const struct supervisor_message *supervisor_message_find(uint16_t type); /* NULL if there is none */
 extern const struct entity supervisor_ready_entity, supervisor_status_entity, supervisor_new_channel_entity,
-    supervisor_shutdown_entity, supervisor_handover_entity, supervisor_handed_over_entity, supervisor_config_entity;
+    supervisor_shutdown_entity, supervisor_handover_entity, supervisor_handed_over_entity, supervisor_config_entity,
+    supervisor_file_entity, supervisor_file_missing_entity, supervisor_file_read_entity;
 
 #endif

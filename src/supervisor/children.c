@@ -82,6 +82,7 @@ static enum err on_frame(void *context, struct channel *channel, struct frame *f
         struct supervisor_ready ready;
         struct supervisor_status status;
         struct supervisor_handed_over handed_over;
+        struct supervisor_file_read file_read;
     } body;
     (void)channel;
     if (!m || m->to_child)
@@ -93,6 +94,10 @@ static enum err on_frame(void *context, struct channel *channel, struct frame *f
         return on_ready(c, &body.ready);
     case SUPERVISOR_HANDED_OVER:
         return on_handed_over(c, &body.handed_over);
+    case SUPERVISOR_FILE_READ:
+        if (c == &c->s->children[ROLE_FRONT] && c->state != CHILD_STOPPING)
+            watched_read(c->s, &body.file_read);
+        return OK;
     default:
         notify("STATUS=%s: %.*s", name_of(c), (int)body.status.text.len, (const char *)body.status.text.ptr);
         return OK;
@@ -208,6 +213,8 @@ static enum err start_child(struct child *c, struct problem *why)
     add_own_fds(c, &start);
     int breached = -1;
     if (e == OK && c->role == ROLE_FRONT)
+        e = watched_follow(c->s);
+    if (e == OK && c->role == ROLE_FRONT)
         e = files_breached(&c->s->config, &breached, why);
     if (breached >= 0)
         add_fd(&start, START_FD_BREACHED, breached);
@@ -262,6 +269,8 @@ static void try_start(struct child *c)
     if (e == OK) {
         c->state = CHILD_STARTING;
         c->due_ms = now_of(c->s) + START_MS;
+        if (c->role == ROLE_FRONT)
+            watched_offer(c->s);
         return;
     }
     log_error("%s: %s%s%s", name_of(c), why.where, *why.where ? ": " : "", *why.detail ? why.detail : err_sentence(e));

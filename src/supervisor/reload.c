@@ -48,6 +48,7 @@ RESULT reload_check_files(const struct supervisor *s, struct problem *why)
         TRY(files_of_role(s, r, &w, why));
     }
     int fd;
+    TRY(watched_check(&s->config, why));
     TRY(files_breached(&s->config, &fd, why));
     if (fd >= 0)
         close(fd);

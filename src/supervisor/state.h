@@ -59,6 +59,7 @@ struct supervisor {
     struct child children[ROLE_COUNT];
     struct child old_keeper; /* during an upgrade, until its state is handed over */
     bool handing_over;
+    struct watched *watched;
     struct sealed sealed; /* why the next keeper begins without the root key */
     struct link links[LINKS_MAX];
     size_t link_count;
@@ -88,6 +89,15 @@ RESULT listen_all(struct supervisor *s, struct problem *why);
 RESULT files_of_role(const struct supervisor *s, enum start_role role, struct writer *w, struct problem *why);
 /* The list of breached passwords, open for reading; -1 if none is configured. The caller closes it. */
 RESULT files_breached(const struct config *c, int *ret, struct problem *why);
+/* watched.c: the files of the guard. ERR_BAD_CONFIG where a path leads to something that is no file; a missing one is
+ * told to the front, and decided there. */
+RESULT watched_check(const struct config *c, struct problem *why);
+RESULT watched_start(struct supervisor *s); /* looks at them each second from then on */
+void watched_done(struct supervisor *s);
+RESULT watched_follow(struct supervisor *s); /* those of the configuration in force, for a front that is to start */
+void watched_offer(struct supervisor *s);    /* to that front */
+struct supervisor_file_read;
+void watched_read(struct supervisor *s, const struct supervisor_file_read *r);
 /* notify.c */
 void notify(const char *format, ...) __attribute__((format(printf, 1, 2)));
 uint64_t notify_watchdog_ms(void); /* 0: none is wanted */

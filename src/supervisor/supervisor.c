@@ -182,6 +182,7 @@ static enum err prepare(struct supervisor *s, struct problem *why)
     TRY(prepare_certificate(&s->config, why));
     TRY(reload_check_files(s, why));
     TRY(make_loop(s));
+    TRY(watched_start(s));
     s->sealed = (struct sealed){.cause = SEALED_AT_START, .since_ms = clock_system()->wall_ms(clock_system())};
     if (s->upgraded)
         upgrade_adopt_keeper(s);
@@ -204,6 +205,7 @@ static void end(struct supervisor *s)
         (void)kill(s->helper, SIGTERM);
     if (s->loop)
         children_done(s);
+    watched_done(s);
     loop_timer_free(s->timer);
     loop_free(s->loop);
     const int fds[] = {s->signals, s->lock, s->anchor, s->listeners.https, s->listeners.api, s->listeners.operator};

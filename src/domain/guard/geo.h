@@ -12,19 +12,15 @@ struct geo;
 RESULT geo_new(struct geo **ret); /* without a database */
 void geo_free(struct geo *g);     /* nobody uses it any more */
 
-/* Takes the file's contents, copied, unless mmdb_open refuses them: then the database before stays in force. */
-RESULT geo_load(struct geo *g, struct view file, uint64_t now_ms, struct problem *why);
-/* The same for the file at path, if it is another one, or was changed, since the last call: else it does nothing and is
- * OK. To be called every few seconds, not in a loop's thread. Also ERR_NOT_FOUND, ERR_IO, ERR_TOO_LONG, and ERR_BUSY
- * when it is being written. A failure is in the status, and is not tried again before the file changes anew. */
-RESULT geo_refresh(struct geo *g, const char *path, uint64_t now_ms, struct problem *why);
+/* Puts the database in force that a file holds, unless mmdb_open refuses it: then the one before stays. bytes are from
+ * malloc, and taken, also on failure. */
+RESULT geo_load(struct geo *g, uint8_t *bytes, size_t len, uint64_t now_ms, struct problem *why);
 
 struct geo_status {
     bool loaded;                  /* a database is in force */
-    uint64_t built_ms, loaded_ms; /* milliseconds since 1970; of the one in force */
+    uint64_t built_ms, loaded_ms; /* milliseconds since 1970 */
     size_t bytes;
     char type[MMDB_TYPE_MAX + 1]; /* such as GeoLite2-Country */
-    struct problem failed;        /* why the last file was not taken; code OK: it was */
 };
 void geo_status(struct geo *g, struct geo_status *ret);
 
@@ -54,7 +50,9 @@ struct geo_answer {
     enum geo_reason reason;
     char country[MMDB_COUNTRY_SIZE]; /* empty where it is not known */
 };
-/* now_ms: wall clock. A clock that was set back makes no database old. */
+/* A clock that was set back makes no database old. */
+bool geo_is_old(const struct geo_rule *rule, uint64_t built_ms, uint64_t now_ms);
+/* now_ms: wall clock. */
 void geo_judge(struct geo *g, const struct geo_rule *rule, const struct address *a, uint64_t now_ms,
                struct geo_answer *ret);
 

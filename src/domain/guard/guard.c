@@ -10,6 +10,7 @@ struct guard {
     struct often *often;
     struct networks *networks;
     struct blocks *blocks;
+    struct netfiles *files;
     pthread_mutex_t refreshing;
     bool others; /* are let in */
     size_t proxy_count;
@@ -56,6 +57,8 @@ RESULT guard_new(const struct config_guard *config, const struct random *random,
     if (e == OK)
         e = blocks_new(&g->blocks);
     if (e == OK)
+        e = netfiles_new(config, g->networks, &g->files);
+    if (e == OK)
         e = endpoints_new(config, &g->endpoints);
     if (e == OK)
         e = often_new(config, random, &g->often, why);
@@ -72,6 +75,7 @@ void guard_free(struct guard *g)
         return;
     endpoints_free(g->endpoints);
     often_free(g->often);
+    netfiles_free(g->files);
     networks_free(g->networks);
     blocks_free(g->blocks);
     pthread_mutex_destroy(&g->refreshing);
@@ -145,16 +149,46 @@ RESULT guard_refresh(struct guard *g, struct store *reader, const struct row_key
     return e;
 }
 
+static enum err judge_country(const struct guard *g, const struct address *from, uint64_t now_ms,
+                              struct guard_answer *a)
+{
+    if (!netfiles_ready(g->files))
+        return ERR_UNAVAILABLE;
+    a->asked = netfiles_ask_countries(g->files);
+    if (!a->asked)
+        return OK;
+    netfiles_judge(g->files, from, now_ms, &a->country);
+    if (a->country.let_in)
+        return OK;
+    bool known = a->country.reason == GEO_LISTED || a->country.reason == GEO_UNLISTED;
+    return known ? ERR_COUNTRY_BLOCKED : ERR_COUNTRY_UNKNOWN;
+}
+
+void guard_judge(const struct guard *g, const struct address *from, uint64_t now_ms, struct guard_answer *ret)
+{
+    ret->asked = false;
+    ret->country = (struct geo_answer){0};
+    networks_look_up(g->networks, from, now_ms, &ret->rule);
+    if (ret->rule.action == NETWORKS_BLOCK)
+        ret->verdict = ERR_ADDRESS_BLOCKED;
+    else if (ret->rule.action == NETWORKS_ALLOW)
+        ret->verdict = OK;
+    else
+        ret->verdict = g->others ? judge_country(g, from, now_ms, ret) : ERR_ADDRESS_NOT_ALLOWED;
+}
+
 RESULT guard_admits(const struct guard *g, const struct address *from, uint64_t now_ms)
 {
-    struct networks_rule rule;
-    networks_look_up(g->networks, from, now_ms, &rule);
-    if (rule.action == NETWORKS_BLOCK) {
-        if (rule.origin != NETWORKS_FEED)
-            blocks_hit(g->blocks, &rule.network);
-        return ERR_ADDRESS_BLOCKED;
-    }
-    return rule.action == NETWORKS_ALLOW || g->others ? OK : ERR_ADDRESS_NOT_ALLOWED;
+    struct guard_answer a;
+    guard_judge(g, from, now_ms, &a);
+    if (a.verdict == ERR_ADDRESS_BLOCKED && a.rule.origin != NETWORKS_FEED)
+        blocks_hit(g->blocks, &a.rule.network);
+    return a.verdict;
+}
+
+struct netfiles *guard_netfiles(const struct guard *g)
+{
+    return g->files;
 }
 
 const struct endpoints *guard_endpoints(const struct guard *g)

@@ -7,6 +7,7 @@
 #include "domain/guard/blocks.h"
 #include "domain/guard/endpoints.h"
 #include "domain/guard/kept.h"
+#include "domain/guard/netfiles.h"
 #include "domain/guard/often.h"
 
 struct guard;
@@ -26,8 +27,21 @@ RESULT guard_load(struct guard *g, struct store *reader, const struct row_keys *
  * Any thread: the newest row wins. ret: the row; version 0 if there is none. */
 RESULT guard_refresh(struct guard *g, struct store *reader, const struct row_keys *keys, const struct prefix *network,
                      struct arena *arena, struct kept *ret);
-/* Is it let in at all: ERR_ADDRESS_BLOCKED, ERR_ADDRESS_NOT_ALLOWED. now_ms: since 1970. */
+/* Why an address is let in, or is not. */
+struct guard_answer {
+    enum err verdict; /* as of guard_admits */
+    struct networks_rule
+        rule;   /* that decides; its action is NETWORKS_UNSAID, and nothing else is there, if none does */
+    bool asked; /* its country was asked about: */
+    struct geo_answer country;
+};
+/* By the networks first: what the operator says of it decides, then automatic blocks and feeds, then, unless none but
+ * those are let in of whom the operator says so, its country. now_ms: since 1970. */
+void guard_judge(const struct guard *g, const struct address *from, uint64_t now_ms, struct guard_answer *ret);
+/* Is it let in at all: ERR_ADDRESS_BLOCKED, ERR_ADDRESS_NOT_ALLOWED, ERR_COUNTRY_BLOCKED, ERR_COUNTRY_UNKNOWN;
+ * ERR_UNAVAILABLE until the files that could say so were read once. */
 RESULT guard_admits(const struct guard *g, const struct address *from, uint64_t now_ms);
+struct netfiles *guard_netfiles(const struct guard *g);
 const struct endpoints *guard_endpoints(const struct guard *g);
 struct often *guard_often(const struct guard *g);
 

@@ -101,3 +101,18 @@ bool often_take(struct often *o, const struct often_ask *ask, struct writer *ret
     *ret_retry = rates_retry_after(states, n);
     return good;
 }
+
+void often_each(const struct often *o, uint64_t now_ns, void (*visit)(void *context, const struct often_limit *limit),
+                void *context)
+{
+    for (size_t i = 0; i < o->limit_count; i++)
+        visit(context, &(struct often_limit){.limit = rates_limit_of(o->limits[i].rates),
+                                             .by = o->limits[i].by,
+                                             .taken = rates_live(o->limits[i].rates, now_ns)});
+    for (size_t i = 0; i < o->row_count; i++)
+        if (o->of_rows[i])
+            visit(context, &(struct often_limit){.limit = rates_limit_of(o->of_rows[i]),
+                                                 .by = CONFIG_BY_IDENTITY,
+                                                 .row = &o->rows[i],
+                                                 .taken = rates_live(o->of_rows[i], now_ns)});
+}

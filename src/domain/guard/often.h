@@ -24,4 +24,15 @@ struct often_ask {
 bool often_take(struct often *o, const struct often_ask *ask, struct writer *ret_policy, struct writer *ret_state,
                 uint64_t *ret_retry);
 
+/* One of them, and how many clients have spent something of it (rates_live). */
+struct often_limit {
+    const struct rates_limit *limit;
+    uint8_t by;                              /* enum config_guard_by */
+    const struct config_guard_endpoint *row; /* whose limit it is; NULL: everybody's */
+    size_t taken;
+};
+/* Takes a millisecond for each at most. */
+void often_each(const struct often *o, uint64_t now_ns, void (*visit)(void *context, const struct often_limit *limit),
+                void *context);
+
 #endif

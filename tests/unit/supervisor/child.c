@@ -94,6 +94,19 @@ static enum err hand_over(struct me *me, bool gives, int fd)
                &(struct supervisor_handed_over){.unsealed = whole});
 }
 
+static enum err take_file(struct me *me, const struct supervisor_file *file, int fd)
+{
+    char text[32] = {0};
+    if (pread(fd, text, sizeof text - 1, 0) < 0)
+        return ERR_IO;
+    close(fd);
+    text[strcspn(text, "\n")] = '\0';
+    child_event(me->data_dir, "%s reads file %u: %s", me->role, file->which, text);
+    return say(me, SUPERVISOR_FILE_READ, &supervisor_file_read_entity,
+               &(struct supervisor_file_read){
+                   .which = file->which, .number = file->number, .taken = strncmp(text, "good", 4) == 0});
+}
+
 static enum err on_supervisor(void *context, struct channel *c, struct frame *f)
 {
     struct me *me = context;
@@ -103,6 +116,8 @@ static enum err on_supervisor(void *context, struct channel *c, struct frame *f)
         struct supervisor_shutdown shutdown;
         struct supervisor_handover handover;
         struct supervisor_config config;
+        struct supervisor_file file;
+        struct supervisor_file_missing missing;
     } body;
     const struct supervisor_message *m = supervisor_message_find(f->type);
     (void)c;
@@ -119,6 +134,13 @@ static enum err on_supervisor(void *context, struct channel *c, struct frame *f)
     if (f->type == SUPERVISOR_CONFIG) {
         child_event(me->data_dir, "%s is told reloaded=%d again=%d %.*s", me->role, body.config.reloaded,
                     body.config.again, (int)body.config.refused.len, (const char *)body.config.refused.ptr);
+        return OK;
+    }
+    if (f->type == SUPERVISOR_FILE)
+        return take_file(me, &body.file, fd);
+    if (f->type == SUPERVISOR_FILE_MISSING) {
+        child_event(me->data_dir, "%s has no file %u: %.*s", me->role, body.missing.which, (int)body.missing.why.len,
+                    (const char *)body.missing.why.ptr);
         return OK;
     }
     child_event(me->data_dir, "%s stops", me->role);

@@ -6,7 +6,8 @@
 #include <stddef.h>
 
 /* argv0 is "holdfast-<role>". With a file <data_dir>/fail-<role> it ends before it serves; with unsealed in
- * <data_dir>/unsealed at its first start, a keeper counts as unsealed and has a state to hand over. */
+ * <data_dir>/unsealed at its first start, a keeper counts as unsealed and has a state to hand over. A front takes those
+ * files that begin with "good". */
 int child_main(const char *argv0);
 void child_event(const char *data_dir, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

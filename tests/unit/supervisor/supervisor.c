@@ -434,6 +434,67 @@ static void a_dev_server_leaves_nothing_behind(void **state)
     place_done(&p);
 }
 
+/* --- files of the guard */
+
+static void put_list(struct place *p, const char *text)
+{
+    char path[160], next[160];
+    (void)snprintf(path, sizeof path, "%s/list", p->root);
+    (void)snprintf(next, sizeof next, "%s/next", p->root);
+    place_put(next, text);
+    assert_ok(rename(next, path));
+}
+
+/* A front that is started anew gets what the one before took last, and then what lies there now. */
+static void the_front_gets_files_and_their_successors(void **state)
+{
+    (void)state;
+    struct place p;
+    char more[512], path[160];
+    place_open(&p, "");
+    (void)snprintf(path, sizeof path, "%s/list", p.root);
+    (void)snprintf(more, sizeof more,
+                   "guard: {networks: {others: allow}, feeds: [{name: a, file: %s/none}, {name: b, file: %s}]}\n",
+                   p.root, path);
+    place_config(&p, more);
+    put_list(&p, "good 1\n");
+    place_start(&p, NULL, -1);
+    assert_true(place_ready(&p));
+    place_wait(&p, "front has no file 0: The file can't be opened: No such file or directory", 1);
+    place_wait(&p, "front reads file 1: good 1", 1);
+    put_list(&p, "good 2\n");
+    place_wait(&p, "front reads file 1: good 2", 1);
+    put_list(&p, "bad 3\n");
+    place_wait(&p, "front reads file 1: bad 3", 1);
+    kill(place_pid(&p, "front"), SIGKILL);
+    place_wait(&p, "front serves", 2);
+    place_wait(&p, "front reads file 1: good 2", 2);
+    place_wait(&p, "front reads file 1: bad 3", 2);
+    place_wait(&p, "front has no file 0", 2);
+    assert_ok(unlink(path));
+    place_wait(&p, "front has no file 1", 1);
+    kill(place_pid(&p, "front"), SIGKILL);
+    place_wait(&p, "front reads file 1: good 2", 3);
+    put_list(&p, "good 4\n");
+    place_wait(&p, "front reads file 1: good 4", 1);
+    /* Another configuration keeps what is known of the same file. */
+    (void)snprintf(more, sizeof more, "guard: {networks: {others: allow}, feeds: [{name: c, file: %s}]}\n", path);
+    place_config(&p, more);
+    put_list(&p, "bad 5\n");
+    kill(p.server, SIGHUP);
+    place_wait(&p, "front reads file 0: good 4", 1);
+    place_wait(&p, "front reads file 0: bad 5", 1);
+    assert_int_equal(place_events(&p, "front reads file 1: good 1"), 1);
+    /* What is no file is refused, and the configuration before stays in force. */
+    (void)snprintf(more, sizeof more, "guard: {networks: {others: allow}, feeds: [{name: c, file: %s}]}\n", p.data);
+    place_config(&p, more);
+    kill(p.server, SIGHUP);
+    for (int i = 0; i < 500 && !place_logged(&p, "is not a file"); i++)
+        poll(NULL, 0, 10);
+    assert_true(place_logged(&p, "is not a file"));
+    place_done(&p);
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 0 && strncmp(argv[0], "holdfast-", 9) == 0)
@@ -458,6 +519,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(an_upgrade_hands_the_state_over),
         cmocka_unit_test(an_upgrade_without_state_ends_sealed),
         cmocka_unit_test(a_dev_server_leaves_nothing_behind),
+        cmocka_unit_test(the_front_gets_files_and_their_successors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
