@@ -6,6 +6,8 @@ verdict_async_vs_nginx         verdicts with an API key, over TLS 1.3 with 128 c
 verdict_durable_vs_nginx       the same with the record durable before the answer.
 verdict_auth_request_vs_nginx  requests through nginx with auth_request to the guard over its Unix socket, records behind, beside
                                the same nginx with auth_request to a static location.
+verdict_auth_request_vs_ceiling  the same requests beside an nginx that asks a second nginx over a Unix socket, which answers a
+                               static 204: no guard behind auth_request can be faster.
 """
 import json
 import pathlib
@@ -27,13 +29,29 @@ GUARD = """guard:
 ASKED = ("X-Forwarded-Method: GET", "X-Forwarded-Uri: /api/v1/opportunities?chain=1", "X-Forwarded-For: 192.0.2.7")
 
 
-def servers(home, port, guarded, static):
-    """A static 204 over TLS; the same answer behind the guard, and behind a location that allows all."""
+def ceiling_of(home):
+    """docs/proxies/nginx.conf as it stands, but for whom it asks: a second nginx, which allows all and looks at nothing."""
+    text = (ROOT / "docs/proxies/nginx.conf").read_text()
+    if text.count("http://holdfast") != 1:
+        sys.exit("bench: docs/proxies/nginx.conf asks Holdfast in another way than this benchmark knows")
+    (home / "ceiling.conf").write_text(text.replace("http://holdfast", "http://judge"))
+    return home / "ceiling.conf"
+
+
+def judge(home):
+    (home / "judge").mkdir()
+    return web_server(home / "judge", f"server {{ listen unix:{home}/judge/nginx.sock; location / {{ return 204; }} }}")
+
+
+def servers(home, port, guarded, static, ceiling):
+    """A static 204 over TLS; the same answer behind the guard, behind a location that allows all, and behind the judge."""
     return f"""upstream holdfast {{ server unix:{home}/data/run/api.sock; keepalive 64; }}
 upstream application {{ server unix:{home}/nginx.sock; keepalive 64; }}
+upstream judge {{ server unix:{home}/judge/nginx.sock; keepalive 64; }}
 server {{ listen unix:{home}/nginx.sock; location / {{ return 204; }} }}
 server {{ listen 127.0.0.1:{port} ssl; {tls_of(home)} location / {{ return 204; }} }}
 server {{ listen 127.0.0.1:{guarded}; include {ROOT}/docs/proxies/nginx.conf; }}
+server {{ listen 127.0.0.1:{ceiling}; include {ceiling_of(home)}; }}
 server {{ listen 127.0.0.1:{static}; auth_request /_allow; location = /_allow {{ internal; return 204; }}
 location / {{ proxy_pass http://application; proxy_http_version 1.1; proxy_set_header Connection ""; }} }}"""
 
@@ -53,8 +71,8 @@ def run(record, measured):
 
 
 def measure(server, home, key, rows):
-    port, guarded, static = free_port(), free_port(), free_port()
-    web = web_server(home, servers(home, port, guarded, static))
+    port, guarded, static, ceiling = free_port(), free_port(), free_port(), free_port()
+    webs = [judge(home), web_server(home, servers(home, port, guarded, static, ceiling))]
     bearer = f"Authorization: Bearer {key}"
     try:
         for number in range(ROUNDS):
@@ -63,21 +81,25 @@ def measure(server, home, key, rows):
             if "guarded" in rows:
                 rows["guarded"].append(wrk(guarded, "/api/v1/opportunities", SECONDS, bearer, scheme="http"))
                 rows["static"].append(wrk(static, "/api/v1/opportunities", SECONDS, bearer, scheme="http"))
+                rows["ceiling"].append(wrk(ceiling, "/api/v1/opportunities", SECONDS, bearer, scheme="http"))
             print(f"round {number + 1}: " + ", ".join(f"{k} {v[-1]:.0f}" for k, v in rows.items()), file=sys.stderr)
     finally:
-        web.terminate()
-        web.wait()
+        for web in webs:
+            web.terminate()
+            web.wait()
     return {k: statistics.median(v) for k, v in rows.items()}
 
 
 def main():
-    behind = run("behind", lambda *a: measure(*a, {"verdict": [], "nginx": [], "guarded": [], "static": []}))
+    behind = run("behind", lambda *a: measure(*a, {"verdict": [], "nginx": [], "guarded": [], "static": [], "ceiling": []}))
     durable = run("durable", lambda *a: measure(*a, {"verdict": [], "nginx": []}))
     print(json.dumps({
         "verdict_async_vs_nginx": result(behind["verdict"], behind["nginx"], "verdicts/s"),
         "verdict_durable_vs_nginx": result(durable["verdict"], durable["nginx"], "verdicts/s"),
         "verdict_auth_request_vs_nginx": result(behind["guarded"], behind["static"], "requests/s"),
+        "verdict_auth_request_vs_ceiling": result(behind["guarded"], behind["ceiling"], "requests/s"),
     }))
 
 
-main()
+if __name__ == "__main__":
+    main()
