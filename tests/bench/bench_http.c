@@ -1,7 +1,8 @@
-/* A load generator over a Unix socket: bench_http SOCKET REQUEST_FILE CONNECTIONS SECONDS. Each connection sends the
- * same request again as soon as it has the whole answer; "@@" in it becomes the connection's number. Prints
- * {"rate":…,"median_us":…,"p99_us":…}; an answer other than 200 ends it. The same program drives both sides of a
- * comparison. */
+/* A load generator over a Unix socket: bench_http SOCKET REQUEST_FILE CONNECTIONS SECONDS [LINES_FILE]. Each connection
+ * sends the same request again as soon as it has the whole answer; "@@" in it becomes the connection's number. With a
+ * file of lines, all of one length, each request gets another line, from all over the file, in place of as many "#".
+ * Prints {"rate":…,"median_us":…,"p99_us":…,"p999_us":…}; an answer other than 200 ends it. The same program drives
+ * both sides of a comparison. */
 #include "bench.h"
 
 #include "base/json.h"
@@ -16,9 +17,12 @@
 #define ANSWER_MAX  65536
 #define SAMPLES_MAX 4000000
 
+#define STRIDE 611953 /* a prime: all lines come in turn, and no two that lie near each other */
+
 struct connection {
     int fd;
     struct view request;
+    uint8_t *line; /* in it; NULL: it stays as it is */
     double sent;
     size_t have;
     char answer[ANSWER_MAX + 1];
@@ -26,6 +30,8 @@ struct connection {
 
 struct load {
     const char *socket;
+    uint8_t *lines;
+    size_t line_len, line_count, line; /* the next one's number */
     int epoll;
     double *samples;
     size_t count;
@@ -54,8 +60,12 @@ static void join(struct load *l, struct connection *c)
         bench_must(ERR_IO, "epoll");
 }
 
-static void send_request(struct connection *c)
+static void send_request(struct load *l, struct connection *c)
 {
+    if (c->line) {
+        memcpy(c->line, l->lines + l->line * (l->line_len + 1), l->line_len);
+        l->line = (l->line + STRIDE) % l->line_count;
+    }
     c->have = 0;
     c->sent = bench_now();
     if (send(c->fd, c->request.ptr, c->request.len, MSG_NOSIGNAL) != (ssize_t)c->request.len)
@@ -97,7 +107,7 @@ static void readable(struct load *l, struct connection *c)
         close(c->fd);
         join(l, c);
     }
-    send_request(c);
+    send_request(l, c);
 }
 
 static void run(struct load *l, struct connection *connections, size_t count)
@@ -105,7 +115,7 @@ static void run(struct load *l, struct connection *connections, size_t count)
     struct epoll_event events[256];
 
     for (size_t i = 0; i < count; i++)
-        send_request(&connections[i]);
+        send_request(l, &connections[i]);
     while (bench_now() < l->until) {
         int n = epoll_wait(l->epoll, events, ARRAY_LEN(events), 100);
         for (int i = 0; i < n; i++)
@@ -124,6 +134,33 @@ static struct view read_request(const char *path)
     n = fread(bytes, 1, sizeof bytes, f);
     fclose(f);
     return VIEW(bytes, n);
+}
+
+static void read_lines(struct load *l, const char *path)
+{
+    FILE *f = fopen(path, "rb");
+    bench_must(f && fseek(f, 0, SEEK_END) == 0 ? OK : ERR_IO, path);
+    long size = ftell(f);
+    rewind(f);
+    l->lines = size > 0 ? malloc((size_t)size + 1) : NULL;
+    bench_must(l->lines && fread(l->lines, 1, (size_t)size, f) == (size_t)size ? OK : ERR_IO, path);
+    fclose(f);
+    l->lines[size] = '\0';
+    l->line_len = strcspn((const char *)l->lines, "\n");
+    l->line_count = (size_t)size / (l->line_len + 1);
+    bench_must(l->line_len && l->line_count ? OK : ERR_MALFORMED, "lines of one length, each with its end");
+}
+
+/* Where the line of a file goes. */
+static uint8_t *line_in(const struct load *l, struct view request)
+{
+    uint8_t *marks = malloc(l->line_len);
+    bench_must(marks ? OK : ERR_NO_MEMORY, "marks");
+    memset(marks, '#', l->line_len);
+    uint8_t *at = memmem((void *)(uintptr_t)request.ptr, request.len, marks, l->line_len);
+    bench_must(at ? OK : ERR_MALFORMED, "no place for a line in the request");
+    free(marks);
+    return at;
 }
 
 /* A copy with the number of the connection, in two digits. */
@@ -149,8 +186,10 @@ int main(int argc, char **argv)
     size_t count;
     double start, took, median;
 
-    if (argc != 5)
-        bench_must(ERR_USAGE, "bench_http SOCKET REQUEST_FILE CONNECTIONS SECONDS");
+    if (argc != 5 && argc != 6)
+        bench_must(ERR_USAGE, "bench_http SOCKET REQUEST_FILE CONNECTIONS SECONDS [LINES_FILE]");
+    if (argc == 6)
+        read_lines(&l, argv[5]);
     count = strtoul(argv[3], NULL, 10);
     l.socket = argv[1];
     l.epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -162,13 +201,14 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < count; i++) {
         join(&l, &connections[i]);
         connections[i].request = numbered(request, i);
+        connections[i].line = l.lines ? line_in(&l, connections[i].request) : NULL;
     }
     start = bench_now();
     l.until = start + strtod(argv[4], NULL);
     run(&l, connections, count);
     took = bench_now() - start;
     median = bench_median(l.samples, l.count);
-    printf("{\"rate\":%.1f,\"median_us\":%.1f,\"p99_us\":%.1f}\n", (double)l.count / took, median * 1e6,
-           l.samples[l.count * 99 / 100] * 1e6);
+    printf("{\"rate\":%.1f,\"median_us\":%.1f,\"p99_us\":%.1f,\"p999_us\":%.1f}\n", (double)l.count / took,
+           median * 1e6, l.samples[l.count * 99 / 100] * 1e6, l.samples[l.count * 999 / 1000] * 1e6);
     return 0;
 }

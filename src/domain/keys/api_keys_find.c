@@ -73,13 +73,14 @@ static RESULT take(struct known *k, uint64_t now_ms, struct arena *arena, struct
  * would take as long as all the hashing. */
 static RESULT read_shown(struct api_keys *k, const struct api_key_shown *shown)
 {
-    struct api_key_parts *p = shown->parts;
-    TRY(api_key_split(shown->text, p));
-    uint64_t hash = table_hash(k->keys, view_str(p->id));
+    struct api_key_parts p;
+    TRY(api_key_split(shown->text, &p));
+    uint64_t hash = table_hash(k->keys, view_str(p.id));
     table_fetch_place(k->keys, hash);
     TRY(api_key_check(shown->text));
     table_fetch_value(k->keys, hash);
-    sha256(shown->text, p->hash);
+    sha256(shown->text, p.hash);
+    *shown->parts = p;
     return OK;
 }
 
