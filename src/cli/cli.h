@@ -61,5 +61,6 @@ extern cli_handler server_run, operator_init, operator_unseal, operator_seal, op
     status_show, completion_run, help_run, help_version;
 extern cli_handler emergency_begin, emergency_end, guard_networks, guard_block, guard_allow, guard_free, guard_test,
     policy_check, policy_compare, guard_status;
+extern cli_handler keys_verify, tokens_refresh, mfa_rename;
 
 #endif

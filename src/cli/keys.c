@@ -320,3 +320,56 @@ RESULT keys_revoke(struct cli *c)
     TRY(ask_confirm(c, cli_text(c, "Revoke the key %s? That is final.", c->args.arguments[0])));
     return change(c, "DELETE", "", "Revoked.");
 }
+
+/* --- as other programs ask */
+
+/* "GET /api/v1/secrets": the method and the path. */
+static RESULT put_endpoint(struct cli *c, struct writer *body)
+{
+    const char *text = args_text(&c->args, "endpoint"), *space = text ? strchr(text, ' ') : NULL;
+
+    if (!text)
+        return OK;
+    if (!space || space == text || space[1] != '/')
+        return cli_fail(c, ERR_BAD_VALUE, "--endpoint", "a method, a space and a path, such as 'GET /api/v1/secrets'");
+    json_text(body, "method", VIEW(text, space - text));
+    json_text(body, "path", view_str(space + 1));
+    return OK;
+}
+
+RESULT keys_verify(struct cli *c)
+{
+    static const struct column verdict[] = {
+        {"valid", "Valid"},
+        {"reason", "Reason"},
+        {"id", "Id"},
+        {"name", "Name"},
+        {"owner", "Owner"},
+        {"environment", "Environment"},
+        {"usage", "Usage"},
+        {"roles", "Roles"},
+        {"permissions", "Permissions"},
+        {"expires", "Expires"},
+        {"left_hour", "Left this hour"},
+        {"left_day", "Left today"},
+    };
+    AUTO(secret_free) struct secret *key = NULL;
+    AUTO_WRITER body = writer_new(8192);
+    struct api_answer answer;
+    struct view reason;
+
+    TRY(ask_secret(c, "key-file", "API key", &key));
+    json_open(&body, '{');
+    json_text(&body, "key", secret_view(key));
+    fields_json_text(&body, &c->args, "permission", "permission");
+    fields_json_text(&body, &c->args, "source", "source");
+    TRY(put_endpoint(c, &body));
+    json_close(&body, '}');
+    TRY(writer_done(&body));
+    TRY(api_call(c, "POST", KEYS "/verify", writer_view_of(&body), &answer));
+    TRY(output_object(c, answer.body, verdict, ARRAY_LEN(verdict)));
+    TRY(fields_json_get(c, answer.body, "reason", &reason));
+    return view_is(reason, "VALID") ? OK
+                                    : cli_fail(c, ERR_FORBIDDEN, "", "the key is not valid: %.*s", (int)reason.len,
+                                               (const char *)reason.ptr);
+}

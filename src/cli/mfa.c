@@ -145,6 +145,22 @@ RESULT mfa_passkeys(struct cli *c)
     return output_list(c, answer.body, "passkeys", columns, ARRAY_LEN(columns), "There are none.");
 }
 
+RESULT mfa_rename(struct cli *c)
+{
+    const char *path = api_path(c, "/api/v1/me/mfa/passkeys/", c->args.arguments[0]);
+    AUTO_WRITER body = writer_new(1024);
+    struct api_answer answer;
+
+    if (!path)
+        return ERR_NO_MEMORY;
+    json_open(&body, '{');
+    json_text(&body, "name", view_str(c->args.arguments[1]));
+    json_close(&body, '}');
+    TRY(writer_done(&body));
+    TRY(api_call(c, "PATCH", path, writer_view_of(&body), &answer));
+    return output_done(c, (struct view){0}, "Renamed.");
+}
+
 RESULT mfa_remove(struct cli *c)
 {
     const char *what = c->args.arguments[0];

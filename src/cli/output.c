@@ -266,6 +266,7 @@ static RESULT list(struct cli *c, struct view body, const struct listing *l, boo
     next = json_object_get(root, "next");
     if (json_array_size(rows) == 0) {
         cli_note(c, "%s", l->if_empty);
+        note_next(c, next);
         return OK;
     }
     TRY(table_new(c, l->columns, l->count, &t));

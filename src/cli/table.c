@@ -1,42 +1,5 @@
 /* The table of commands. */
-#include "cli/cli.h"
-
-#define FLAG(n, l, h)                                                                                                  \
-    {                                                                                                                  \
-        .name = (n), .letter = (l), .kind = OPTION_FLAG, .help = (h)                                                   \
-    }
-#define VALUE(n, k, v, h)                                                                                              \
-    {                                                                                                                  \
-        .name = (n), .kind = OPTION_##k, .value = (v), .help = (h)                                                     \
-    }
-#define CHOICE(n, v, c, h)                                                                                             \
-    {                                                                                                                  \
-        .name = (n), .kind = OPTION_CHOICE, .value = (v), .choices = (c), .help = (h)                                  \
-    }
-#define OPTIONS(...)                                                                                                   \
-    (const struct cli_option[])                                                                                        \
-    {                                                                                                                  \
-        __VA_ARGS__,                                                                                                   \
-        {                                                                                                              \
-            0                                                                                                          \
-        }                                                                                                              \
-    }
-#define ARGUMENT(n, h)                                                                                                 \
-    {                                                                                                                  \
-        .name = (n), .help = (h)                                                                                       \
-    }
-#define ARGUMENT_OPTIONAL(n, h)                                                                                        \
-    {                                                                                                                  \
-        .name = (n), .optional = true, .help = (h)                                                                     \
-    }
-#define ARGUMENT_FILE(n, h)                                                                                            \
-    {                                                                                                                  \
-        .name = (n), .file = true, .help = (h)                                                                         \
-    }
-#define ARGUMENT_FILE_OPTIONAL(n, h)                                                                                   \
-    {                                                                                                                  \
-        .name = (n), .optional = true, .file = true, .help = (h)                                                       \
-    }
+#include "cli/table.h"
 
 static const char *const outputs[] = {"table", "json", NULL};
 static const char *const sign_outputs[] = {"json", "headers", "curl", NULL};
@@ -145,22 +108,6 @@ const size_t command_common_count = ARRAY_LEN(command_common);
     "The change is shown, then signed with the administrator's key; keeper and signer take nothing without that "      \
     "signature. The server is asked for a signed checkpoint that covers the change; it is verified and kept in the "   \
     "profile. " SECOND_HELP
-
-#define ARGUMENTS(...)                                                                                                 \
-    {                                                                                                                  \
-        __VA_ARGS__                                                                                                    \
-    }
-#define NO_ARGUMENTS                                                                                                   \
-    {                                                                                                                  \
-        {                                                                                                              \
-            0                                                                                                          \
-        }                                                                                                              \
-    }
-/* Verbs, handler, flags, summary, help, options, arguments, example. */
-#define COMMAND(...)                                                                                                   \
-    {                                                                                                                  \
-        __VA_ARGS__                                                                                                    \
-    }
 
 const struct cli_command command_table[] = {
     COMMAND(
@@ -304,6 +251,8 @@ const struct cli_command command_table[] = {
     COMMAND("mfa list", mfa_list, COMMAND_API, "your second factors", NULL, NULL, NO_ARGUMENTS, NULL),
     COMMAND("mfa passkeys", mfa_passkeys, COMMAND_API, "your passkeys",
             "They are made in a browser, on the server's page /account.", NULL, NO_ARGUMENTS, NULL),
+    COMMAND("mfa rename", mfa_rename, COMMAND_API, "call a passkey something else", NULL, NULL,
+            ARGUMENTS(ARGUMENT("ID", "the passkey's id"), ARGUMENT("NAME", "what you call it from now on")), NULL),
     COMMAND("mfa remove", mfa_remove, COMMAND_API | COMMAND_ASKS, "give a second factor up", NULL, NULL,
             ARGUMENTS(ARGUMENT("WHAT", "totp, or a passkey's id")), NULL),
     COMMAND("mfa verify", mfa_verify, COMMAND_API, "show a second factor anew",
@@ -415,6 +364,11 @@ const struct cli_command command_table[] = {
             ARGUMENTS(ARGUMENT("ID", "the key's id")), NULL),
     COMMAND("key rotate", keys_rotate, CHANGES, "replace a key; the old one stays good for a while",
             "The new key is shown once.", OPTIONS(GRACE), ARGUMENTS(ARGUMENT("ID", "the key's id")), NULL),
+    COMMAND("key verify", keys_verify, COMMAND_API, "is this API key good, whose is it, and what may it do",
+            "As other programs of the desk ask; it counts as one request of the key. Exits with 4 if it is not valid.",
+            OPTIONS(VALUE("key-file", FILE, "FILE", "the key; - is standard input"),
+                    VALUE("permission", TEXT, "NAME", "that is needed, such as market:read"), KEY_REQUEST),
+            NO_ARGUMENTS, "holdfast key verify --key-file - --permission market:read"),
     COMMAND("key renew", keys_renew, CHANGES, "put off the end of a renewable key that expires within 7 days", NULL,
             NULL, ARGUMENTS(ARGUMENT("ID", "the key's id")), NULL),
     COMMAND("key unlock", keys_unlock, CHANGES, "let a key work that demands your second factor",
@@ -433,6 +387,12 @@ const struct cli_command command_table[] = {
                     VALUE("audience", TEXT, "NAME", "for whom, if not for Holdfast"),
                     VALUE("life", DURATION, "TIME", "how long, if shorter than the longest that is configured")),
             NO_ARGUMENTS, "holdfast token create --client grafana --life 10m"),
+    COMMAND("token refresh", tokens_refresh, COMMAND_API, "the next access token and refresh token",
+            "The refresh token is used up. Shown again it ends all that came from it.",
+            OPTIONS(VALUE("refresh-file", FILE, "FILE", "the refresh token; - is standard input"),
+                    VALUE("audience", TEXT, "NAME", "for whom, if not for Holdfast"),
+                    VALUE("life", DURATION, "TIME", "how long, if shorter than the longest that is configured")),
+            NO_ARGUMENTS, NULL),
     COMMAND("token list", tokens_list, COMMAND_API, "what refresh tokens stand for", NULL,
             OPTIONS(VALUE("user", TEXT, "NAME", "of this user"), FLAG("all", 0, "of everybody"), PAGE), NO_ARGUMENTS,
             NULL),

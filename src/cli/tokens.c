@@ -51,16 +51,17 @@ RESULT tokens_rotate(struct cli *c)
 
 #define TOKENS "/api/v1/tokens"
 
+static const struct column made[] = {
+    {"access_token", "Token"},
+    {"expires", "Until"},
+    {"id", "Id"},
+    {"grant", "Grant"},
+    {"refresh_token", "Refresh by"},
+    {"refresh_expires", "Refresh until"},
+};
+
 RESULT tokens_create(struct cli *c)
 {
-    static const struct column columns[] = {
-        {"access_token", "Token"},
-        {"expires", "Until"},
-        {"id", "Id"},
-        {"grant", "Grant"},
-        {"refresh_token", "Refresh by"},
-        {"refresh_expires", "Refresh until"},
-    };
     AUTO_WRITER body = writer_new(4096);
     struct api_answer answer;
 
@@ -71,7 +72,27 @@ RESULT tokens_create(struct cli *c)
     json_close(&body, '}');
     TRY(writer_done(&body));
     TRY(api_call(c, "POST", TOKENS, writer_view_of(&body), &answer));
-    return output_object(c, answer.body, columns, ARRAY_LEN(columns));
+    return output_object(c, answer.body, made, ARRAY_LEN(made));
+}
+
+/* Without the session: what is shown says who. */
+RESULT tokens_refresh(struct cli *c)
+{
+    AUTO(secret_free) struct secret *token = NULL;
+    AUTO_WRITER body = writer_new(4096);
+    struct api_answer answer;
+
+    TRY(ask_secret(c, "refresh-file", "Refresh token", &token));
+    json_open(&body, '{');
+    json_text(&body, "refresh_token", secret_view(token));
+    fields_json_text(&body, &c->args, "audience", "audience");
+    fields_json_number(&body, &c->args, "life", "seconds");
+    json_close(&body, '}');
+    TRY(writer_done(&body));
+    TRY(api_call_open(c, "POST", TOKENS "/refresh", writer_view_of(&body), &answer));
+    if (answer.status != 200)
+        return api_problem(c, &answer);
+    return output_object(c, answer.body, made, ARRAY_LEN(made));
 }
 
 RESULT tokens_list(struct cli *c)

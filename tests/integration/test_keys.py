@@ -254,3 +254,20 @@ def test_explain_looks_at_a_keys_limits_and_rules(desk):
         asked = {"subject": {"type": "key", "id": made["id"]}, "action": {"name": "mev:view"},
                  "resource": {"type": "thing", "id": "x"}}
         assert desk.admin.ok("POST", "/access/v1/evaluation", asked)["decision"] is False
+
+
+def test_the_command_line_says_whether_a_key_is_good(desk):
+    made = desk.cli_json("key", "create", "looked at", "--role", "viewer", "--block-endpoint", "DELETE /api/v1/keys")
+    def verdict(*more, code=0, key=made["key"]):
+        return json.loads(desk.cli("key", "verify", "--key-file", "-", *more, "-o", "json", stdin=key + "\n", code=code).stdout)
+    asked = ("--source", "192.0.2.7", "--endpoint", "GET /api/v1/session")
+    good = verdict(*asked, "--permission", "mev:view")
+    assert good["valid"] and good["reason"] == "VALID" and good["id"] == made["id"] and good["permissions"] == ["mev:view"]
+    assert verdict(*asked, "--permission", "audit:view", code=4)["reason"] == "INSUFFICIENT_PERMISSIONS"
+    assert verdict("--endpoint", "DELETE /api/v1/keys/1", code=4)["reason"] == "FORBIDDEN"
+    assert verdict(key=another_secret(made["key"]), code=4)["reason"] == "NOT_FOUND"
+    desk.cli("key", "verify", "--key-file", "-", "--endpoint", "/api/v1/keys", stdin=made["key"] + "\n", code=2)
+    desk.cli("key", "revoke", made["id"], "--yes")
+    assert verdict(*asked, code=4)["reason"] == "DISABLED"
+    # whoever of the first ones may not, there may be some behind them
+    assert "go on with --after" in desk.cli("who-can", "funds:manage", "--limit", "1").stderr

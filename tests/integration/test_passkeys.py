@@ -168,6 +168,8 @@ def test_several_each_with_a_name(desk, person, key):
     mine, his = (f"/api/v1/me/mfa/passkeys/{p['id']}" for p in listed)
     api.ok("PATCH", mine, {"name": "old laptop"})
     assert api.ok("GET", "/api/v1/me/mfa/passkeys")["passkeys"][0]["name"] == "old laptop"
+    desk.cli("mfa", "rename", mine.rpartition("/")[2], "older laptop", env={"HOLDFAST_TOKEN": api.token})
+    assert "older laptop" in desk.cli("mfa", "passkeys", env={"HOLDFAST_TOKEN": api.token}).stdout
     api.refused("exists", "POST", "/api/v1/me/mfa/passkeys",
                 other.created(api.ok("POST", "/api/v1/me/mfa/passkeys/begin", {"password": PASSWORD})))
     api.ok("DELETE", mine)

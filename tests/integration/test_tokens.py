@@ -418,6 +418,10 @@ def test_the_command_line(desk):
     listed = desk.cli_json("token", "list")["tokens"]
     assert got["grant"] in [g["grant"] for g in listed]
     assert json.loads(desk.cli("token", "jwks").stdout)["keys"]
+    fresh = json.loads(desk.cli("token", "refresh", "--refresh-file", "-", "-o", "json", stdin=got["refresh_token"] + "\n").stdout)
+    assert fresh["grant"] == got["grant"] and fresh["refresh_token"] != got["refresh_token"]
+    assert desk.api(fresh["access_token"]).ok("GET", "/api/v1/session")["actor"] == "user:admin"
+    desk.cli("token", "refresh", "--refresh-file", "-", stdin="hfr_nothing\n", code=3)
     desk.cli("token", "revoke", "--ended-file", "-", stdin=got["access_token"] + "\n")
     refused(desk, got["access_token"], "token-revoked")
     got = desk.cli_json("token", "create")
