@@ -1,10 +1,13 @@
 /* What is over leaves the store: sessions and grants, also those of people who never sign in again, and requests for
- * approval.
- * Thread 0, a look a minute; what can't be committed now is found again at a later look. */
+ * approval, and what was said of networks.
+ * Thread 0, a look a minute, at networks a small one each second; what can't be committed now is found again at a later
+ * look. */
 #include "api/inside.h"
+#include "api/networks_over.h"
 #include "domain/approvals/requests.h"
 
-#define LOOK_MS   (60ull * 1000)
+#define MINUTE_MS (60ull * 1000)
+#define SECOND_MS 900ull /* sweep_look comes each second */
 #define ARENA_MAX (1u << 20)
 #define AT_ONCE   16 /* requests in one transaction */
 
@@ -20,23 +23,28 @@ struct job {
 struct kind {
     enum err (*fill)(struct job *j, uint64_t now_ms);
     size_t most;                    /* so many changes: there may be more */
+    uint64_t rest_ms;               /* between looks */
     void (*applied)(struct job *j); /* NULL: no table in memory */
 };
 
 static RESULT fill_sessions(struct job *j, uint64_t now_ms);
 static RESULT fill_grants(struct job *j, uint64_t now_ms);
 static RESULT fill_requests(struct job *j, uint64_t now_ms);
+static RESULT fill_networks(struct job *j, uint64_t now_ms);
+static void networks_applied(struct job *j);
 static void sessions_applied(struct job *j);
 static void grants_applied(struct job *j);
 static const struct kind kinds[] = {
-    {fill_sessions, IDENTITY_ENDED_MAX, sessions_applied},
-    {fill_grants, TOKENS_ENDED_MAX, grants_applied},
-    {fill_requests, AT_ONCE, NULL},
+    {fill_sessions, IDENTITY_ENDED_MAX, MINUTE_MS, sessions_applied},
+    {fill_grants, TOKENS_ENDED_MAX, MINUTE_MS, grants_applied},
+    {fill_requests, AT_ONCE, MINUTE_MS, NULL},
+    {fill_networks, NETWORKS_OVER_MAX, SECOND_MS, networks_applied},
 };
 
 struct sweep {
     struct api_thread *first;
     struct job jobs[ARRAY_LEN(kinds)];
+    struct networks_over networks;
 };
 
 static struct record *new_record(struct job *j, uint16_t type)
@@ -141,7 +149,21 @@ static RESULT fill_requests(struct job *j, uint64_t now_ms)
     return t->change_count ? OK : ERR_NOT_FOUND;
 }
 
-/* --- both */
+/* --- networks */
+
+static RESULT fill_networks(struct job *j, uint64_t now_ms)
+{
+    (void)now_ms; /* a clock that jumped ahead is not believed */
+    TRY(networks_over_fill(&j->sweep->networks, j->sweep->first, &j->txn));
+    return record_over(j, EVENT_NETWORK_FREED, "networks");
+}
+
+static void networks_applied(struct job *j)
+{
+    networks_over_applied(&j->sweep->networks, j->sweep->first);
+}
+
+/* --- all of them */
 
 static void on_done(void *context, struct txn *t)
 {
@@ -172,9 +194,9 @@ static RESULT submit(struct job *j, uint64_t now_ms)
 /* A clock that was set back must not stop the looks. */
 static bool is_due(struct job *j, uint64_t now_ms)
 {
-    if (now_ms < j->next_ms && j->next_ms - now_ms <= LOOK_MS)
+    if (now_ms < j->next_ms && j->next_ms - now_ms <= j->kind->rest_ms)
         return false;
-    j->next_ms = now_ms + LOOK_MS;
+    j->next_ms = now_ms + j->kind->rest_ms;
     return true;
 }
 

@@ -195,6 +195,8 @@ struct rig *rig_new(const struct route_table *routes)
     assert_int_equal(api_keys_new(&r->shared.api_keys), OK);
     assert_int_equal(usages_new(&r->shared.usages), OK);
     assert_int_equal(tokens_new(&r->shared.tokens), OK);
+    config_guard_complete(&r->config.guard);
+    assert_int_equal(guard_new(&r->config.guard, r->shared.random, &r->shared.guard, NULL), OK);
     assert_int_equal(loop_new(clock_system(), &r->thread.loop), OK);
     assert_int_equal(mailbox_new(r->thread.loop, &r->thread.mailbox), OK);
     assert_int_equal(api_thread_start(&r->thread), OK);
@@ -241,6 +243,7 @@ void rig_free(struct rig *r)
     api_keys_free(r->shared.api_keys);
     usages_free(r->shared.usages);
     tokens_free(r->shared.tokens);
+    guard_free(r->shared.guard);
     row_keys_free(atomic_load(&r->shared.keys));
     remove_files(r);
     free(r);
