@@ -156,7 +156,7 @@ static enum http_outcome create_post(struct http_request *req)
     const char *refused = forbidden(w);
     if (refused)
         return people_refuse(req, "key:", w->key.name, refused);
-    if (!key_op_fresh(req, w->key.owner))
+    if (!key_op_fresh_for(req, &w->key))
         return second_demand(req);
     if (check_create(w, &why) != OK)
         return http_answer_problem(req, &why);
@@ -239,6 +239,8 @@ static enum http_outcome rotate_post(struct http_request *req)
     struct rights mine = api_rights_of(req);
     if (!key_op_may(req, &f.key, MAY_SELF) && !key_is_within(api_of(req)->shared->identity, &f.key, &mine))
         return people_refuse(req, "key:", f.key.id, "the key may do more than you: its owner has to rotate it");
+    if (!key_op_fresh_for(req, &f.key))
+        return second_demand(req);
     uint8_t status = api_key_status_at(&f.key, people_now(req));
     if (status != KEY_ACTIVE)
         return not_active(req, status);
@@ -303,6 +305,8 @@ static enum http_outcome renew_post(struct http_request *req)
     enum http_outcome answered;
     if (!key_op_find_to_change(req, MAY_MANAGE | MAY_OWN, &f, &answered))
         return answered;
+    if (!key_op_fresh_for(req, &f.key))
+        return second_demand(req);
     uint8_t status = api_key_status_at(&f.key, people_now(req));
     if (status != KEY_ACTIVE)
         return not_active(req, status);

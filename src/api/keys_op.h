@@ -28,6 +28,9 @@ bool key_op_may(const struct http_request *req, const struct api_key *k, unsigne
 bool key_op_find(struct http_request *req, unsigned who, struct api_key_found *ret, enum http_outcome *ret_outcome);
 /* Somebody else's key is made or changed by who has shown a second factor a short while ago, or has none (second.h). */
 bool key_op_fresh(const struct http_request *req, struct view owner);
+/* So is a key, also one's own, that manages users or configures: keys are not asked for a second factor, so whoever has
+ * a session that was left open could do by such a key what he is not let do himself. */
+bool key_op_fresh_for(const struct http_request *req, const struct api_key *k);
 /* key_op_find and key_op_fresh. */
 bool key_op_find_to_change(struct http_request *req, unsigned who, struct api_key_found *ret,
                            enum http_outcome *ret_outcome);

@@ -459,6 +459,8 @@ def test_keys_of_others_need_a_fresh_one(new_server):
     hers, shut, spare = (admin.ok("POST", "/api/v1/keys", {**a_key, "owner": "eve", "renewable": True, "expires_days": 2})["id"] for _ in range(3))
     admin.ok("POST", f"/api/v1/keys/{shut}/suspend")
     tool = admin.ok("POST", "/api/v1/keys", {**a_key, "usage": "full_access", "roles": ["admin"]})["key"]
+    strong = admin.ok("POST", "/api/v1/keys", {**a_key, "usage": "full_access", "roles": ["system_admin"], "renewable": True,
+                                               "expires_days": 2})["id"]
     clock.shift("front", 6 * 60 * 1000)
     for method, path in (("POST", f"/{hers}/rotate"), ("POST", f"/{hers}/renew"), ("POST", f"/{hers}/suspend"),
                          ("POST", f"/{shut}/reactivate"), ("DELETE", f"/{hers}")):
@@ -466,6 +468,11 @@ def test_keys_of_others_need_a_fresh_one(new_server):
     admin.refused("step-up-required", "POST", "/api/v1/keys", {**a_key, "owner": "eve"})
     assert admin.ok("GET", f"/api/v1/keys/{hers}")["status"] == "active"
     admin.ok("POST", "/api/v1/keys", {**a_key, "owner": "admin"})
+    # but for one that could do what the session can't: it would be asked for nothing
+    admin.refused("step-up-required", "POST", "/api/v1/keys", {**a_key, "usage": "full_access", "roles": ["admin"]})
+    for step in ("rotate", "renew"):
+        admin.refused("step-up-required", "POST", f"/api/v1/keys/{strong}/{step}")
+    admin.ok("POST", f"/api/v1/keys/{strong}/suspend")  # to stop one is never put off
     for step in ("rotate", "suspend"):
         admin.ok("POST", f"/api/v1/keys/{mine}/{step}")
     admin.ok("DELETE", f"/api/v1/keys/{mine}")
