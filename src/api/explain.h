@@ -7,10 +7,12 @@
 struct explain_subject {
     struct standing standing;
     struct text_list roles;
+    struct view sessions_of; /* the user whose emergency access counts, in whatever session it is; empty: it does not */
     bool is_key;
     struct api_key key; /* with is_key: its rules */
 };
-/* identity: "user:alice" or "key:<id>", of somebody or of nobody. ERR_BAD_VALUE: another form. */
+/* identity: "user:alice" or "key:<id>", of somebody or of nobody. ERR_BAD_VALUE: another form. Emergency access is left
+ * out: it is one session's, and who is asked about may be in another. */
 RESULT explain_subject(struct http_request *req, struct view identity, struct explain_subject *ret);
 /* Fills permission (which may be given) and resource into ret: "", "secret:<path>", "credential:<path>", or any other
  * text, which the permission alone decides. What who asks may not know of counts as not there. level: of a secret;

@@ -1,5 +1,6 @@
 """Four eyes with real processes: what one administrator asks and another one approves, each with a profile of his own."""
 import json
+from urllib.parse import urlencode
 
 import pytest
 
@@ -320,8 +321,8 @@ def test_without_four_eyes_it_needs_a_reason_alone_and_a_denial_beats_it(new_ser
         s.serving()
         s.enrol()
         s.admin = s.api(s.login())
-        s.admin.ok("POST", "/api/v1/users", {"name": "sue", "password": holdfast.PASSWORD, "roles": ["trader", "system_admin"],
-                                             "environments": ["production"]})
+        s.admin.ok("POST", "/api/v1/users", {"name": "sue", "password": holdfast.PASSWORD, "environments": ["production"],
+                                             "roles": ["trader", "system_admin", "service-account"]})
         s.api(s.login("sue")).ok("POST", "/api/v1/secrets", {"path": SECRET, "kind": "password", "environment": "production",
                                                              "value": "hunter2", "reason": "test"})
         s.admin.ok("POST", "/api/v1/roles", {"name": "no-secrets", "grants": ["market:read"], "denies": ["secrets:access"]})
@@ -330,9 +331,27 @@ def test_without_four_eyes_it_needs_a_reason_alone_and_a_denial_beats_it(new_ser
         why = {"X-Holdfast-Reason": "exchange down"}
         api = {name: s.api(s.login(name)) for name in ("eve", "dan", "tom")}
         api["tom"].refused("forbidden", "POST", "/api/v1/emergency", {"seconds": 60, "reason": "exchange down"})
+        sue = s.api(s.login("sue"))  # may know of the secret
+        asked = urlencode({"permission": "secrets:access", "resource": f"secret:{SECRET}", "level": "write"})
+
+        def explained(name, who=sue):
+            x = who.ok("GET", f"/api/v1/explain?identity=user:{name}&{asked}")
+            return x["allowed"], x["rule"]
+
+        def able():
+            page = sue.ok("GET", f"/api/v1/who-can?{asked}")["identities"]
+            return {x["identity"]: x["rule"] for x in page}
+        assert explained("eve") == (False, "not-granted") and "user:eve" not in able()
+        assert explained("eve", api["eve"]) == (False, "not-granted")
         for name in ("eve", "dan"):
             api[name].refused("out-of-range", "POST", "/api/v1/emergency", {"seconds": 14401, "reason": "exchange down"})
             api[name].ok("POST", "/api/v1/emergency", {"seconds": 60, "reason": "exchange down"})
+        assert explained("eve") == explained("eve", api["eve"]) == (True, "emergency-access")
+        assert explained("dan") == (False, "role-denies")
+        assert able()["user:eve"] == "emergency-access" and "user:dan" not in able()
+        authzen = {"subject": {"type": "user", "id": "eve"}, "action": {"name": "secrets:access"},
+                   "resource": {"type": "secret", "id": SECRET}}
+        assert sue.ok("POST", "/access/v1/evaluation", authzen)["decision"] is False  # it can't say in which session
         api["dan"].refused("forbidden", "GET", f"/api/v1/secrets/data/{SECRET}", headers=why)
         assert api["eve"].ok("GET", f"/api/v1/secrets/data/{SECRET}", headers=why)["value"] == "hunter2"
         s.admin.ok("PATCH", "/api/v1/users/eve", {"roles": ["viewer"]})  # what he began goes with the right to begin it
@@ -342,5 +361,6 @@ def test_without_four_eyes_it_needs_a_reason_alone_and_a_denial_beats_it(new_ser
         for role in holdfast.ROLES:
             clock.shift(role, 61000)
         api["eve"].refused("forbidden", "GET", f"/api/v1/secrets/data/{SECRET}", headers=why)
+        assert explained("eve") == (False, "not-granted")
     finally:
         clock.remove()

@@ -28,6 +28,7 @@ static const struct {
     [RULE_NOT_NAMED] = {"credential-not-named", "the API key does not name the credential"},
     [RULE_SIGN_ENVIRONMENT] = {"credential-environment",
                                "the credential's environment is not granted, or not the key's"},
+    [RULE_EMERGENCY] = {"emergency-access", "emergency access lets it, in one of his sessions, until it ends"},
 };
 
 const char *decide_code(enum decide_rule r)

@@ -28,6 +28,7 @@ enum decide_rule { /* in the order in which they are asked */
                    RULE_SIGN_ENVIRONMENT,
                    RULE_KEY_NETWORK,  /* a rule of the key refuses where the request comes from, … */
                    RULE_KEY_ENDPOINT, /* … or what it is for */
+                   RULE_EMERGENCY,    /* no role grants it, but emergency access does, in one of his sessions */
                    RULE_COUNT
 };
 const char *decide_code(enum decide_rule r); /* "role-denies": stable */

@@ -162,6 +162,14 @@ RESULT identity_renew_session(struct identity *i, const uint8_t token_hash[stati
 /* The session again, with emergency access until then; 0: with none. ERR_NOT_FOUND. */
 RESULT identity_session_emergency(struct identity *i, const uint8_t token_hash[static 32], uint64_t until_ms,
                                   struct arena *arena, struct txn_change *ret);
+/* Has a session of this user, one that is not over, emergency access now that ends by latest_ms? Looks at every
+ * session.
+ */
+struct sessions_emergency {
+    struct view user;
+    uint64_t now_ms, latest_ms;
+};
+RESULT identity_in_emergency(struct identity *i, const struct sessions_emergency *of, struct arena *arena, bool *ret);
 RESULT identity_remove_session(struct identity *i, const struct row_keys *keys, const uint8_t token_hash[static 32],
                                struct arena *arena, struct txn_change *ret);
 /* What ends a user's sessions: all that are over, and the oldest, until at most keep are left. Not more than fit one

@@ -8,14 +8,20 @@ struct paging {
     size_t count;
 };
 
-static bool is_wanted(const struct paging *p, const struct known *k, struct view hash)
+static bool is_over(struct identity *i, const struct known *k, uint64_t now_ms)
 {
     const struct session lasts = {.expires_ms = k->expires_ms, .idle_ms = k->idle_ms};
+
+    return session_over(&lasts, tables_used_at(i, k, now_ms), now_ms);
+}
+
+static bool is_wanted(const struct paging *p, const struct known *k, struct view hash)
+{
     const struct sessions_range *r = p->range;
 
     return (r->user.len == 0 || view_eq(k->name, r->user)) &&
            view_cmp(VIEW(hash.ptr, SESSION_ID_SIZE), VIEW(r->after, SESSION_ID_SIZE)) > 0 &&
-           !session_over(&lasts, tables_used_at(p->i, k, r->now_ms), r->now_ms);
+           !is_over(p->i, k, r->now_ms);
 }
 
 static bool page_session(void *context, void *value)
@@ -93,5 +99,38 @@ RESULT identity_session_by_id(struct identity *i, const uint8_t id[static SESSIO
     table_leave();
     TRY(s.error);
     *ret = found;
+    return OK;
+}
+
+struct emergency {
+    struct identity *i;
+    const struct sessions_emergency *of;
+    struct arena *arena;
+    bool found;
+    enum err error;
+};
+
+static bool look_for_emergency(void *context, void *value)
+{
+    struct emergency *e = context;
+    const struct known *k = value;
+    struct session s = {0};
+
+    if (!view_eq(k->name, e->of->user) || is_over(e->i, k, e->of->now_ms))
+        return true;
+    e->error = tables_copy(k, &session_entity, e->arena, &s);
+    e->found = e->error == OK && s.emergency_ms > e->of->now_ms && s.emergency_ms <= e->of->latest_ms;
+    return e->error == OK && !e->found;
+}
+
+RESULT identity_in_emergency(struct identity *i, const struct sessions_emergency *of, struct arena *arena, bool *ret)
+{
+    struct emergency e = {.i = i, .of = of, .arena = arena};
+
+    table_enter();
+    table_visit(i->sessions, look_for_emergency, &e);
+    table_leave();
+    TRY(e.error);
+    *ret = e.found;
     return OK;
 }
