@@ -59,7 +59,7 @@ extern cli_handler server_run, operator_init, operator_unseal, operator_seal, op
     users_search, profile_show, mfa_totp, mfa_recovery, mfa_list, mfa_passkeys, mfa_remove, mfa_verify, mfa_reset,
     sessions_list, sessions_revoke, audit_tail, audit_search, audit_show, audit_verify, audit_export, audit_checkpoint,
     status_show, completion_run, help_run, help_version;
-extern cli_handler emergency_begin, emergency_end, guard_networks, guard_block, guard_allow, guard_free, guard_test,
+extern cli_handler emergency_begin, emergency_end, guard_list, guard_block, guard_allow, guard_unblock, guard_test,
     policy_check, policy_compare, guard_status;
 extern cli_handler keys_verify, tokens_refresh, mfa_rename;
 

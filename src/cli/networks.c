@@ -5,7 +5,7 @@
 
 #define NETWORKS "/api/v1/guard/networks"
 
-RESULT guard_networks(struct cli *c)
+RESULT guard_list(struct cli *c)
 {
     static const struct column columns[] = {
         {"network", "NETWORK"}, {"action", "ACTION"}, {"origin", "SAID BY"}, {"ends", "ENDS"}};
@@ -48,7 +48,7 @@ static RESULT address_with(const char *path, const char *name, const char *value
     return writer_done(ret);
 }
 
-RESULT guard_free(struct cli *c)
+RESULT guard_unblock(struct cli *c)
 {
     AUTO_WRITER address = writer_new(256);
     struct api_answer answer;

@@ -472,7 +472,7 @@ const struct cli_command command_table[] = {
         "Networks by who said something of them, the database of countries, feeds with their files, limits with the "
         "clients that have spent something of theirs.",
         NULL, NO_ARGUMENTS, NULL),
-    COMMAND("guard networks", guard_networks, CHANGES, "networks that the guard lets in or keeps out", NULL, NULL,
+    COMMAND("guard networks", guard_list, CHANGES, "networks that the guard lets in or keeps out", NULL, NULL,
             NO_ARGUMENTS, NULL),
     COMMAND("guard block", guard_block, CHANGES, "keep a network out, from the next request on",
             "For a day, if nothing else is said. It ends by itself, and survives a restart until then.",
@@ -482,7 +482,7 @@ const struct cli_command command_table[] = {
     COMMAND("guard allow", guard_allow, CHANGES, "let a network in, from the next request on", NULL,
             OPTIONS(VALUE("minutes", NUMBER, "N", "how long; for good if left out")),
             ARGUMENTS(ARGUMENT("NETWORK", "an address, or a network such as 192.0.2.0/24")), NULL),
-    COMMAND("guard unblock", guard_free, CHANGES, "take back what was said of a network",
+    COMMAND("guard unblock", guard_unblock, CHANGES, "take back what was said of a network",
             "What the configuration says of it holds again.", NULL,
             ARGUMENTS(ARGUMENT("NETWORK", "as 'guard networks' shows it")), NULL),
     COMMAND("guard test", guard_test, CHANGES, "what becomes of requests from an address, and by which rule", NULL,
