@@ -10,6 +10,7 @@
 #define CHANGED_MAX 512
 #define CALL_MS     20000u
 #define SOON_MS     100u  /* changes of who is let in come together */
+#define RECOUNT_MS  5000u /* a block was left out, or one that was is none any more */
 #define AGAIN_MS    1500u /* after a failure: twice as long each time … */
 #define AGAIN_MAX   48000u
 
@@ -37,11 +38,6 @@ static uint64_t wall_of(const struct firewall *w)
 static void show(struct firewall *w, enum api_firewall state)
 {
     atomic_store(&w->front->shared.health.firewall, state);
-}
-
-static void left_out(struct firewall *w, uint32_t more)
-{
-    atomic_fetch_add(&w->front->shared.health.firewall_left_out, more);
 }
 
 /* --- what goes wrong */
@@ -81,9 +77,11 @@ static void on_told(void *context, enum err error, struct view entity, const str
 {
     struct firewall *w = context;
     (void)entity;
+    if (error == OK || !w->ready)
+        return; /* of several that fail together the first one says it */
     if (error == ERR_FORBIDDEN || error == ERR_LIMIT_REACHED)
-        left_out(w, 1);
-    else if (error != OK)
+        loop_timer_arm(w->timer, RECOUNT_MS);
+    else
         failed(w, error, why);
 }
 
@@ -104,9 +102,13 @@ static struct warden_block block_of(const struct firewall_block *b, uint64_t now
 
 static void tell(struct firewall *w, const struct prefix *network)
 {
+    struct networks *networks = guard_networks(w->front->shared.guard);
+    struct networks_rule said[2];
     struct firewall_block b = {.network = *network};
     uint64_t now = wall_of(w);
-    bool wanted = firewall_plan_wants(&w->plan, guard_networks(w->front->shared.guard), network, now, &b);
+    bool wanted = firewall_plan_wants(&w->plan, networks, network, now, &b);
+    if (!wanted && networks_said(networks, network, now, said) > 0)
+        loop_timer_arm(w->timer, RECOUNT_MS);
     const struct warden_block q = block_of(&b, now);
     enum err e = caller_call(w->warden, wanted ? WARDEN_BLOCK : WARDEN_UNBLOCK, &warden_block_entity, &q, CALL_MS,
                              on_told, w);
@@ -175,12 +177,14 @@ static void restored(struct firewall *w, const struct warden_restored *r)
 {
     struct api_health *h = &w->front->shared.health;
     uint64_t out = (uint64_t)w->plan.left_out + r->refused + r->beyond;
+    bool again = atomic_load(&h->firewall) == API_FIREWALL_WORKING;
     w->ready = true;
     w->failures = 0;
     atomic_store(&h->firewall_left_out, out < UINT32_MAX ? (uint32_t)out : UINT32_MAX);
     show(w, API_FIREWALL_WORKING);
-    log_info("the firewall drops what is blocked: %u blocks, %u are left to the guard alone", (unsigned)r->taken,
-             (unsigned)out);
+    if (!again)
+        log_info("the firewall drops what is blocked: %u blocks; %u are left to the guard alone", (unsigned)r->taken,
+                 (unsigned)out);
     if (w->failing)
         record(w, EVENT_FIREWALL_RESTORED, OUTCOME_DONE, "");
     w->failing = false;

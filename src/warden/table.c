@@ -189,8 +189,7 @@ RESULT table_fill(struct table *t, enum sets_which set, struct view elements, st
 RESULT table_add(struct table *t, enum sets_which set, struct view element, const char *address, struct problem *why)
 {
     AUTO_WRITER w = writer_new(COMMAND_MAX);
-    /* An element that is there keeps its time when it is added again; so it goes first, and for that it must be there.
-     */
+    /* Older kernels leave an element that is there its time. So it goes first, and for that it must be there. */
     put_element(t, "add", set, view_str(address), &w);
     put_element(t, "delete", set, view_str(address), &w);
     put_element(t, "add", set, element, &w);

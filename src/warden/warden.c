@@ -175,27 +175,33 @@ static RESULT collect(struct warden *w, const struct sets_block *one)
     return OK;
 }
 
-static RESULT on_part(struct warden *w, struct view body, struct writer *ret, struct problem *why)
+static RESULT collect_part(struct warden *w, struct view body)
 {
     struct warden_part part = {0};
     struct restore *r = &w->restore;
-    (void)ret, (void)why;
     TRY(entity_decode(&warden_part_entity, body, w->arena, &part));
-    if (!r->begun)
-        return ERR_CONFLICT;
     const struct warden_block *blocks = part.blocks.items;
     for (size_t i = 0; i < part.blocks.count; i++) {
         struct sets_block one;
         enum err e = read_block(w, &blocks[i], &one);
         if (e == OK)
             e = collect(w, &one);
-        if (e == ERR_NO_MEMORY || e == ERR_TOO_LONG) {
-            forget(r); /* half of it must not come into force */
+        if (e == ERR_NO_MEMORY || e == ERR_TOO_LONG)
             return e;
-        }
         *(e == OK ? &r->told.taken : e == ERR_LIMIT_REACHED ? &r->told.beyond : &r->told.refused) += 1;
     }
     return OK;
+}
+
+static RESULT on_part(struct warden *w, struct view body, struct writer *ret, struct problem *why)
+{
+    (void)ret, (void)why;
+    if (!w->restore.begun)
+        return ERR_CONFLICT;
+    enum err e = collect_part(w, body);
+    if (e != OK)
+        forget(&w->restore); /* half of it must not come into force */
+    return e;
 }
 
 static RESULT replace(struct warden *w, struct problem *why)

@@ -17,7 +17,7 @@ static void *grow(void **items, size_t count, size_t *room, size_t size)
 {
     if (count == *room) {
         size_t wanted = *room ? 2 * *room : 64;
-        void *more = reallocarray(*items, wanted, size);
+        void *more = realloc(*items, wanted * size); /* of what is in memory already */
         if (!more)
             return NULL;
         *items = more;

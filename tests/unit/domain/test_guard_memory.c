@@ -1,5 +1,5 @@
 /* Without memory nothing is lost that was said before, nothing is half there, and nothing leaks. */
-#include "domain/guard/networks.h"
+#include "domain/guard/firewall.h"
 
 #include "../failing_alloc.h"
 
@@ -127,6 +127,28 @@ static void test_networks_without_memory(void **state)
     }
 }
 
+/* A plan that lacks a network that is let in would have the kernel drop it. */
+static void test_no_half_of_a_plan(void **state)
+{
+    bool failed = true;
+    (void)state;
+    struct networks *n = with_some();
+    struct networks_rule let_in = rule("198.51.100.7", NETWORKS_ALLOW);
+    assert_int_equal(networks_put(n, &let_in), OK);
+    for (size_t nth = 1; failed; nth++) {
+        struct firewall_plan p = {.left_out = 77};
+        failing_alloc_begin(nth, FAILING_ONE);
+        enum err e = firewall_plan_new(n, 1, 100, &p);
+        failed = failing_alloc_end() > 0;
+        assert_int_equal(e, failed ? ERR_NO_MEMORY : OK);
+        assert_int_equal(p.left_out, failed ? 77 : 2);
+        if (!failed)
+            firewall_plan_free(&p);
+        assert_true(nth < 10);
+    }
+    networks_free(n);
+}
+
 static void test_no_networks_without_memory(void **state)
 {
     (void)state;
@@ -143,6 +165,7 @@ static void test_no_networks_without_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_no_half_of_a_plan),
         cmocka_unit_test(test_no_networks_without_memory),
         cmocka_unit_test(test_networks_without_memory),
     };

@@ -230,6 +230,12 @@ static void a_restore_is_all_or_nothing(void **state)
     assert_false(has(SETS_HOSTS4, "elements"));
     assert_int_equal(say(WARDEN_RESTORE_END, NULL, NULL, &r), ERR_CONFLICT);
     assert_int_equal(part(first, 2), ERR_CONFLICT);
+    /* So does one of which a part can't be read. */
+    assert_int_equal(say(WARDEN_RESTORE_BEGIN, NULL, NULL, NULL), OK);
+    assert_int_equal(part(first, 2), OK);
+    assert_int_equal(say(WARDEN_RESTORE_PART, &warden_block_entity, &first[0], NULL), ERR_MALFORMED);
+    assert_int_equal(say(WARDEN_RESTORE_END, NULL, NULL, &r), ERR_CONFLICT);
+    assert_false(has(SETS_HOSTS4, "elements"));
 }
 
 static void a_prefix_in_another_one_comes_into_force_after_it(void **state)
