@@ -418,8 +418,9 @@ const struct cli_command command_table[] = {
             ARGUMENTS(ARGUMENT("TEXT", "beginning of a name or an address")), NULL),
     COMMAND(
         "user invite", users_invite, CHANGES, "let a person set his password himself",
-        "Prints a one-time token. With it and 'holdfast enrol' he sets his password and is signed in. Who is not there "
-        "yet is added; who is, keeps his password until the token is used.",
+        "Prints a one-time token, and a link with it to the log-in page if --address is https. With either (in a "
+        "terminal by 'holdfast enrol') he sets his password and is signed in. Who is not there yet is added; who is, "
+        "keeps his password until the token is used.",
         OPTIONS(ROLE, VALUE("email", TEXT, "ADDRESS", "for people"),
                 VALUE("environment", TEXTS, "NAME", "where he may touch secrets and sign; may be repeated")),
         ARGUMENTS(ARGUMENT("NAME", "user name")), "holdfast user invite bob --role trader --environment production"),

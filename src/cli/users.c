@@ -1,4 +1,6 @@
 /* holdfast user … */
+#include "base/json.h"
+#include "base/text.h"
 #include "cli/api.h"
 #include "cli/ask.h"
 #include "cli/fields_json.h"
@@ -118,16 +120,47 @@ RESULT users_change(struct cli *c)
 
 /* --- invitations, removal, lists from elsewhere */
 
+/* The page that takes the token, at the address that was asked; what follows # never leaves the browser. Through a Unix
+ * socket it is not known by which address people reach the server: then there is none. */
+static RESULT add_link(struct cli *c, struct view body, struct view *ret)
+{
+    AUTO(json_decref) json_t *root = json_loadb((const char *)body.ptr, body.len, 0, NULL);
+    const json_t *token = json_object_get(root, "invite");
+    const char *address = NULL;
+
+    *ret = body;
+    TRY(api_address(c, &address));
+    if (strncmp(address, "https://", 8) != 0 || !json_is_string(token))
+        return OK;
+    AUTO_WRITER link = writer_new(8192);
+    size_t len = strlen(address);
+    writer_view(&link, VIEW(address, len - (address[len - 1] == '/')));
+    writer_str(&link, "/login#name=");
+    percent_put(&link, view_str(c->args.arguments[0]));
+    writer_str(&link, "&token=");
+    percent_put(&link, view_str(json_string_value(token)));
+    TRY(writer_done(&link));
+    AUTO_WRITER out = writer_new(body.len + 16384);
+    writer_view(&out, VIEW(body.ptr, body.len - 1)); /* an object, as json_loadb has found */
+    json_text(&out, "link", writer_view_of(&link));
+    json_close(&out, '}');
+    TRY(writer_done(&out));
+    return arena_copy(c->arena, writer_view_of(&out), ret);
+}
+
 static RESULT show_invitation(struct cli *c, struct view body)
 {
     static const struct column columns[] = {
         {"name", "Name"},
         {"invite", "One-time token"},
+        {"link", "Link"},
         {"invited_until", "Good until"},
     };
 
+    TRY(add_link(c, body, &body));
     TRY(output_object(c, body, columns, ARRAY_LEN(columns)));
-    cli_note(c, "The token is shown once. It is used with: holdfast enrol %s", c->args.arguments[0]);
+    cli_note(c, "Token and link are shown once. In a terminal the token is used with: holdfast enrol %s",
+             c->args.arguments[0]);
     return OK;
 }
 

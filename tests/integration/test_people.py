@@ -126,6 +126,9 @@ def test_invite_and_enrol(desk, tmp_path):
     desk.cli("enrol", "ines", "--enrolment-file", token, "--password-file", password, "--address", address, "--yes",
              profile=profile, code=4)
     assert [u["name"] for u in desk.cli_json("user", "search", "INES@")["users"]] == ["ines"]
+    assert invited["link"] == f"{address}/login#name=ines&token={invited['invite']}"
+    # By which name people reach the server is not known there.
+    assert "link" not in desk.cli_json("user", "invite", "ines", "--address", f"unix:{desk.unix_socket}")
     assert len(desk.cli_json("session", "list", "--user", "ines")["sessions"]) == 1
     desk.cli("session", "revoke", "--user", "ines")
     desk.cli("profile", "--address", address, profile=profile, code=3)
