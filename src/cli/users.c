@@ -130,7 +130,7 @@ static RESULT add_link(struct cli *c, struct view body, struct view *ret)
 
     *ret = body;
     TRY(api_address(c, &address));
-    if (strncmp(address, "https://", 8) != 0 || !json_is_string(token))
+    if (!view_starts(view_str(address), "https://") || !json_is_string(token))
         return OK;
     AUTO_WRITER link = writer_new(8192);
     size_t len = strlen(address);
