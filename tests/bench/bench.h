@@ -7,6 +7,7 @@
 #define BENCH_ROUNDS 5
 
 double bench_now(void); /* seconds, monotonic */
+double bench_cpu(void); /* seconds of this thread alone, so that what else the machine does does not count */
 double bench_median(double *values, size_t n);
 /* Exits with a message unless e is OK. */
 void bench_must(enum err e, const char *what);

@@ -3,6 +3,7 @@
  * against three keyed hashes of the same keys. How both grow goes to standard error; docs/performance.md has the table.
  */
 #include "bench.h"
+#include "prefixes.h"
 
 #include "base/clock.h"
 #include "base/json.h"
@@ -16,30 +17,6 @@
 #define LARGEST 1000000u
 #define TURN    50u /* look-ups in one section */
 
-static uint64_t dice_state = 11;
-
-static uint64_t dice(void)
-{
-    dice_state ^= dice_state << 13;
-    dice_state ^= dice_state >> 7;
-    dice_state ^= dice_state << 17;
-    return dice_state;
-}
-
-/* As feeds have them: mostly single addresses, some networks; IPv6 in 2000::/3, mostly a subscriber's. */
-static struct prefix random_prefix(bool six)
-{
-    uint64_t r = dice(), more = dice();
-    struct address a = {{[10] = 0xff, [11] = 0xff}};
-    if (six)
-        memset(a.b, 0, sizeof a.b);
-    memcpy(a.b + (six ? 0 : 12), &r, six ? 8 : 4);
-    if (six)
-        a.b[0] = 0x20 | (a.b[0] & 0x1f);
-    unsigned whole = six ? 64 : 128;
-    return prefix_around(&a, more % 10 ? whole : whole - (unsigned)(more >> 8) % 12);
-}
-
 static int by_base(const void *x, const void *y)
 {
     return memcmp(((const struct prefix *)x)->base.b, ((const struct prefix *)y)->base.b, 16);
@@ -50,25 +27,25 @@ static struct prefix *sorted(size_t count, bool six)
     struct prefix *all = calloc(count, sizeof *all);
     bench_must(all ? OK : ERR_NO_MEMORY, "prefixes");
     for (size_t i = 0; i < count; i++)
-        all[i] = random_prefix(six);
+        all[i] = prefixes_random(six);
     qsort(all, count, sizeof *all, by_base);
     return all;
 }
 
 /* Half of them are listed. */
-static struct address *addresses(const struct prefix *all, size_t count, bool six)
+static struct address *addresses(const struct prefix *all, size_t count)
 {
     struct address *a = calloc(LOOKUPS, sizeof *a);
     bench_must(a ? OK : ERR_NO_MEMORY, "addresses");
     for (size_t i = 0; i < LOOKUPS; i++)
-        a[i] = i % 2 ? all[dice() % count].base : random_prefix(six).base;
+        a[i] = prefixes_address(all, count, i % 2);
     return a;
 }
 
 static double search_round(const struct prefix *all, size_t count, const struct address *a)
 {
     size_t found = 0;
-    double start = bench_now();
+    double start = bench_cpu();
     for (size_t i = 0; i < LOOKUPS; i++) {
         size_t low = 0, high = count;
         while (low < high) {
@@ -81,14 +58,14 @@ static double search_round(const struct prefix *all, size_t count, const struct 
         found += low && prefix_holds(&all[low - 1], &a[i]);
     }
     bench_must(found >= LOOKUPS / 3 ? OK : ERR_INTERNAL, "the search");
-    return (bench_now() - start) * 1e9 / LOOKUPS;
+    return (bench_cpu() - start) * 1e9 / LOOKUPS;
 }
 
 static double lookup_round(struct networks *n, const struct address *a)
 {
     size_t found = 0;
     struct networks_rule r;
-    double start = bench_now();
+    double start = bench_cpu();
     for (size_t i = 0; i < LOOKUPS; i++) {
         if (i % TURN == 0) /* a section for each look-up would cost some 40 ns more */
             rcu_enter();
@@ -98,34 +75,18 @@ static double lookup_round(struct networks *n, const struct address *a)
             rcu_leave();
     }
     bench_must(found >= LOOKUPS / 3 ? OK : ERR_INTERNAL, "the look-up");
-    return (bench_now() - start) * 1e9 / LOOKUPS;
-}
-
-static double load_feed(struct networks *n, const struct prefix *all, size_t count)
-{
-    AUTO_WRITER text = writer_new((size_t)64 << 20);
-    struct networks_feed_report report;
-    for (size_t i = 0; i < count; i++) {
-        char line[PREFIX_TEXT_SIZE];
-        prefix_format(&all[i], line);
-        writer_str(&text, line);
-        writer_u8(&text, '\n');
-    }
-    bench_must(writer_done(&text), "a feed");
-    double start = bench_now();
-    bench_must(networks_feed_load(n, "bench", writer_view_of(&text), 0, &report, NULL), "the feed");
-    return bench_now() - start;
+    return (bench_cpu() - start) * 1e9 / LOOKUPS;
 }
 
 static double change_round(struct networks *n)
 {
     struct networks_rule r = {.action = NETWORKS_BLOCK, .origin = NETWORKS_AUTOMATIC, .ends_ms = NOW + 1};
-    double start = bench_now();
+    double start = bench_cpu();
     for (unsigned i = 0; i < 20000; i++) {
-        r.network = random_prefix(false);
+        r.network = prefixes_random(false);
         bench_must(networks_put(n, &r), "a block");
     }
-    double ns = (bench_now() - start) * 1e9 / 20000;
+    double ns = (bench_cpu() - start) * 1e9 / 20000;
     while (networks_count(n).automatic) {
         struct networks_rule ended[512];
         size_t found = networks_ended(n, NOW + 1, 1u << 20, ended, ARRAY_LEN(ended));
@@ -139,10 +100,10 @@ static void networks_at(size_t count, bool six, struct writer *json)
 {
     double ours[BENCH_ROUNDS], theirs[BENCH_ROUNDS];
     struct prefix *all = sorted(count, six);
-    struct address *a = addresses(all, count, six);
+    struct address *a = addresses(all, count);
     struct networks *n = NULL;
     bench_must(networks_new(&n), "networks");
-    double seconds = load_feed(n, all, count);
+    double seconds = prefixes_load(n, all, count);
     const struct networks_count c = networks_count(n);
     for (size_t i = 0; i < BENCH_ROUNDS; i++) {
         ours[i] = lookup_round(n, a);
@@ -175,7 +136,7 @@ static struct rates *limit(const char *name, uint32_t quota, uint32_t room)
 static double check_round(struct rates *const r[3], size_t clients, uint64_t *now)
 {
     struct rates_state s[3];
-    double start = bench_now();
+    double start = bench_cpu();
     for (size_t i = 0; i < LOOKUPS; i++) {
         uint64_t client[2] = {i * UINT64_C(0x9e3779b97f4a7c15) % clients, 0}, key = client[0] % 1000;
         const struct rates_ask asks[] = {{r[0], VIEW(client, sizeof client), false},
@@ -183,21 +144,21 @@ static double check_round(struct rates *const r[3], size_t clients, uint64_t *no
                                          {r[2], VIEW_STR("/api/v1/execute"), true}};
         (void)rates_take(asks, 3, *now += 1000, s);
     }
-    return (bench_now() - start) * 1e9 / LOOKUPS;
+    return (bench_cpu() - start) * 1e9 / LOOKUPS;
 }
 
 static double hash_round(size_t clients)
 {
     const struct sip_seed seed = {{1, 2}};
     uint64_t sum = 0;
-    double start = bench_now();
+    double start = bench_cpu();
     for (size_t i = 0; i < LOOKUPS; i++) {
         uint64_t client[2] = {i * UINT64_C(0x9e3779b97f4a7c15) % clients, 0}, key = client[0] % 1000;
         sum += sip_hash(&seed, VIEW(client, sizeof client)) + sip_hash(&seed, VIEW(&key, sizeof key)) +
                sip_hash(&seed, VIEW_STR("/api/v1/execute"));
     }
     bench_must(sum ? OK : ERR_INTERNAL, "the hash");
-    return (bench_now() - start) * 1e9 / LOOKUPS;
+    return (bench_cpu() - start) * 1e9 / LOOKUPS;
 }
 
 static void rates_at(size_t clients, struct writer *json)

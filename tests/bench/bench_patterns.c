@@ -7,14 +7,9 @@
  * is what tests/bench/patterns_corpus.py writes; HOLDFAST_SOURCE names the source folder. */
 #include "bench.h"
 #include "crs.h"
-
-#include "domain/guard/patterns/rule_file.h"
-
-#include <dirent.h>
-#include <unistd.h>
+#include "source.h"
 
 #define REQUESTS_MAX 8192
-#define FILES_MAX    32
 #define HEADERS_MAX  24
 #define LABELS       8
 
@@ -29,58 +24,6 @@ static struct record *records;
 static size_t record_count;
 static const char *const labels[LABELS] = {"sqli",   "xss",    "traversal", "command",
                                            "header", "padded", "ordinary",  "lookalike"};
-
-/* --- files */
-
-static const char *source_path(const char *below)
-{
-    static char path[4096];
-    const char *root = getenv("HOLDFAST_SOURCE");
-    (void)snprintf(path, sizeof path, "%s/%s", root ? root : ".", below);
-    return path;
-}
-
-static struct view read_file(const char *path)
-{
-    FILE *f = fopen(path, "rb");
-    uint8_t *bytes;
-    long size = 0;
-    bench_must(f ? OK : ERR_IO, path);
-    bench_must(fseek(f, 0, SEEK_END) == 0 && (size = ftell(f)) >= 0 && fseek(f, 0, SEEK_SET) == 0 ? OK : ERR_IO, path);
-    bytes = malloc((size_t)size + 1);
-    bench_must(bytes && fread(bytes, 1, (size_t)size, f) == (size_t)size ? OK : ERR_IO, path);
-    bytes[size] = '\0'; /* for strtoul */
-    fclose(f);
-    return VIEW(bytes, (size_t)size);
-}
-
-static struct patterns *load_rules(void)
-{
-    struct patterns_file files[FILES_MAX];
-    struct patterns *p = NULL;
-    struct problem why = {0};
-    char folder[4096];
-    struct dirent *entry;
-    size_t count = 0;
-    DIR *d;
-    (void)snprintf(folder, sizeof folder, "%s", source_path("spec/patterns"));
-    d = opendir(folder);
-    bench_must(d ? OK : ERR_IO, folder);
-    while (count < FILES_MAX && (entry = readdir(d)) != NULL) {
-        char path[8192];
-        if (entry->d_name[0] == '.')
-            continue;
-        (void)snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
-        files[count].name = strdup(path);
-        files[count++].text = read_file(path);
-    }
-    closedir(d);
-    if (patterns_new(files, count, NULL, &p, &why) != OK) {
-        fprintf(stderr, "%s: %s\n", why.where, why.detail);
-        exit(1);
-    }
-    return p;
-}
 
 /* --- the corpus */
 
@@ -131,7 +74,7 @@ static const char *read_record(const char *at, struct record *r)
 
 static void read_corpus(const char *path)
 {
-    struct view v = read_file(path);
+    struct view v = source_read(path);
     const char *at = (const char *)v.ptr, *end = at + v.len;
     records = calloc(REQUESTS_MAX, sizeof *records);
     bench_must(records ? OK : ERR_NO_MEMORY, "records");
@@ -234,7 +177,7 @@ static void compare(const struct patterns *p, struct patterns_scratch *s, struct
 
 int main(int argc, char **argv)
 {
-    AUTO(patterns_free) struct patterns *p = load_rules();
+    AUTO(patterns_free) struct patterns *p = source_patterns();
     AUTO(patterns_scratch_free) struct patterns_scratch *s = NULL;
     char corpus[4096];
     bench_must(argc >= 2 ? OK : ERR_USAGE, "bench_patterns DIR [rates CORPUS | misses CORPUS HALF]");
