@@ -166,6 +166,8 @@ static const struct {
     {"guard.proxies", "may ask for verdicts now", "may ask for verdicts no longer"},
     {"guard.networks.allow", "is let in now", "is let in no longer"},
     {"guard.networks.block", "is kept out now", "is kept out no longer"},
+    {"guard.countries.allow", "is let in now", "is let in no longer"},
+    {"guard.countries.block", "is kept out now", "is kept out no longer"},
 };
 
 static bool has_text(const json_t *list, const char *text)
@@ -305,10 +307,29 @@ static void compare_limits(struct comparison *d, const json_t *before, const jso
         say(d, "limit %s: removed, was by %s, %s", text_of(item, "name"), text_of(item, "by"), rate_text(d->c, item));
 }
 
+static void compare_feeds(struct comparison *d, const json_t *before, const json_t *after)
+{
+    static const char *const said[] = {"name", NULL};
+    size_t i;
+    json_t *item;
+
+    json_array_foreach(after, i, item)
+    {
+        const json_t *was = find_named(before, text_of(item, "name"));
+        const char *what = cli_text(d->c, "feed %s", text_of(item, "name"));
+        if (was)
+            compare_rest(d, what, was, item, said);
+        else
+            say(d, "%s: added, from %s", what, text_of(item, "file"));
+    }
+    json_array_foreach(before, i, item) if (!find_named(after, text_of(item, "name")))
+        say(d, "feed %s: removed, was from %s", text_of(item, "name"), text_of(item, "file"));
+}
+
 static const struct {
     const char *name;
     void (*compare)(struct comparison *d, const json_t *before, const json_t *after);
-} special[] = {{"guard.endpoints", compare_endpoints}, {"guard.rates", compare_limits}};
+} special[] = {{"guard.endpoints", compare_endpoints}, {"guard.rates", compare_limits}, {"guard.feeds", compare_feeds}};
 
 static void compare(struct comparison *d, const char *name, const json_t *before, const json_t *after)
 {

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Benchmarks of the guard: verdict.py BUILD DIRECTORY. Prints one JSON object.
 
-verdict_async_vs_nginx         verdicts with an API key, over TLS 1.3 with 128 connections of wrk, the record written behind,
-                               beside nginx answering a static 204 with as many workers and the same certificate.
+verdict_async_vs_nginx         verdicts with an API key, three limits, a feed of 100,000 networks and a database of countries, over TLS 1.3
+                               with 128 connections of wrk, the record written behind, beside nginx answering a static 204 with as
+                               many workers and the same certificate.
 verdict_durable_vs_nginx       the same with the record durable before the answer.
 verdict_auth_request_vs_nginx  requests through nginx with auth_request to the guard over its Unix socket, records behind, beside
                                the same nginx with auth_request to a static location.
@@ -16,6 +17,7 @@ import statistics
 import sys
 import tempfile
 
+import netfiles
 from desk import QUICK, ROOT, Server, free_port, result, tls_of, web_server, wrk
 
 BUILD, DIRECTORY = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve()
@@ -24,7 +26,13 @@ GUARD = """guard:
   proxies: [unix, 127.0.0.1]
   networks: {{others: allow}}
   record: {record}
-  endpoints: [{{path: /api/v1/opportunities, methods: [GET], permission: mev:view}}]
+  rates:
+    - {{name: address, by: address, requests: 1000000, seconds: 1}}
+    - {{name: desk, by: identity, requests: 1000000, seconds: 1}}
+  countries: {{database: {home}/countries.mmdb, block: [KP], without: closed}}
+  feeds: [{{name: feed, file: {home}/feed.txt}}]
+  endpoints:
+    - {{path: /api/v1/opportunities, methods: [GET], permission: mev:view, rate: {{requests: 1000000, seconds: 1}}}}
 """
 ASKED = ("X-Forwarded-Method: GET", "X-Forwarded-Uri: /api/v1/opportunities?chain=1", "X-Forwarded-For: 192.0.2.7")
 
@@ -59,7 +67,9 @@ location / {{ proxy_pass http://application; proxy_http_version 1.1; proxy_set_h
 def run(record, measured):
     """Calls measured(server, home, key) with a server that records so."""
     home = pathlib.Path(tempfile.mkdtemp(prefix="verdict-", dir=DIRECTORY))
-    server = Server(BUILD, home, config=QUICK + GUARD.format(record=record), port=free_port())
+    netfiles.database(home / "countries.mmdb")
+    netfiles.feed(home / "feed.txt", 100_000)
+    server = Server(BUILD, home, config=QUICK + GUARD.format(record=record, home=home), port=free_port())
     home.chmod(0o755)
     try:
         server.start()

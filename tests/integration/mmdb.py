@@ -30,19 +30,19 @@ def write(path, networks, built=None, kind="GeoLite2-Country"):
     for code in sorted(set(networks.values())):
         places[code] = len(data)
         data += _map(country=_map(iso_code=_text(code)))
+    way, before = [0], 0  # nodes by depth on the way to the network before, which most have in common with it
     for text, code in networks.items():
         n = ipaddress.ip_network(text)
-        bits = n.prefixlen + (96 if n.version == 4 else 0)
-        key, at = int(n.network_address), 0
-        for depth in range(bits):
-            bit = key >> (127 - depth) & 1
-            if depth == bits - 1:
-                nodes[at][bit] = ~places[code]
-            else:
-                if nodes[at][bit] == 0:
-                    nodes.append([0, 0])
-                    nodes[at][bit] = len(nodes) - 1
-                at = nodes[at][bit]
+        bits, key = n.prefixlen + (96 if n.version == 4 else 0), int(n.network_address)
+        del way[min(128 - (key ^ before).bit_length(), bits - 1) + 1:]
+        for depth in range(len(way) - 1, bits - 1):
+            node, bit = nodes[way[-1]], key >> (127 - depth) & 1
+            if node[bit] == 0:
+                nodes.append([0, 0])
+                node[bit] = len(nodes) - 1
+            way.append(node[bit])
+        nodes[way[-1]][key >> (128 - bits) & 1] = ~places[code]
+        before = key
     count = len(nodes)
 
     def record(v):  # a node; nothing; or data, behind 16 bytes of zeros

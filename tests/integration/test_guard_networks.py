@@ -248,8 +248,14 @@ def test_another_configuration_brings_other_files(desk):
     more.write_text("203.0.113.77\n")
     feeds = desk.config["guard"]["feeds"]
     front = desk.child("front")
-    desk.config["guard"]["feeds"] = f"[{{name: more, file: {more}}}, {feeds[1:]}"
+    countries = desk.config["guard"]["countries"]
+    desk.config["guard"]["feeds"] = f"[{{name: more, file: {more}}}, {feeds[1:]}".replace("hours: 2", "hours: 3")
+    desk.config["guard"]["countries"] = countries.replace("[SE, KP]", "[SE, IR]")
     desk.write_config()
+    said = desk.cli("policy", "diff", desk.config_file, code=1).stdout.splitlines()
+    assert sorted(said) == sorted([
+        f"feed more: added, from {more}", "feed short.hours: from 2 to 3", "guard.countries.block: IR is kept out now",
+        "guard.countries.block: KP is kept out no longer"])
     os.kill(desk.pid, 1)
     desk.child("front", other_than=front)
     desk.serving()
@@ -260,7 +266,7 @@ def test_another_configuration_brings_other_files(desk):
     os.kill(desk.pid, 1)
     until("its refusal", lambda: "is not a file" in desk.log(50))
     assert desk.verdict("203.0.113.77") == "address-blocked", "the configuration before is in force"
-    desk.config["guard"]["feeds"] = feeds
+    desk.config["guard"].update(feeds=feeds, countries=countries)
 
 
 # --- servers of their own
