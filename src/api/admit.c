@@ -4,6 +4,8 @@
 #include "api/failure_table.h"
 #include "api/inside.h"
 #include "api/second.h"
+#include "api/strikes.h"
+#include "api/tries.h"
 
 #include <string.h>
 
@@ -248,11 +250,15 @@ enum http_outcome admit_now(struct http_request *req)
 
     if (unable(req)) /* the state may have changed while the body came in */
         return HTTP_ANSWER;
-    if (is_public(req) || !serving) /* else a route for all states, which looks at the state itself */
+    if (!serving) /* a route for all states, which looks at the state itself */
         return req->route->handler(req);
+    if (is_public(req))
+        return tries_admit(req, (enum attempts_kind)req->route->rate) ? req->route->handler(req) : HTTP_ANSWER;
     if (is_stale(req) && identify(req) != HTTP_CONTINUE)
         return HTTP_ANSWER;
-    return ((const struct api_entry *)req->caller)->basic ? basic_prove(req) : admit_judge(req);
+    if (!((const struct api_entry *)req->caller)->basic)
+        return admit_judge(req);
+    return tries_admit(req, ATTEMPTS_PROOF) ? basic_prove(req) : HTTP_ANSWER;
 }
 
 enum http_outcome api_admit(struct http_request *req)
@@ -264,10 +270,14 @@ enum http_outcome api_admit(struct http_request *req)
  * does the proof of a password. */
 void api_ended(void *context, const struct http_request *req, const struct http_ended *how)
 {
-    const struct api_entry *entry = req ? req->caller : NULL;
+    if (!req)
+        return;
+    const struct api_entry *entry = req->caller;
     bool known = entry && (entry->known.len || entry->recorded || (entry->basic && entry->error == OK));
 
-    if (!req || known || (req->route && is_public(req)) || how->status < 400 || how->status >= 500)
+    tries_ended(context, req, how);
+    strikes_saw(context, req, how);
+    if (known || (req->route && is_public(req)) || how->status < 400 || how->status >= 500)
         return;
     anonymous_count(context, req, how->code);
 }

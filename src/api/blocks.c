@@ -3,7 +3,7 @@
 struct walk {
     const struct api_shared *shared;
     uint64_t now_ms;
-    bool (*visit)(void *context, const struct prefix *network, uint64_t until_ms);
+    bool (*visit)(void *context, const struct networks_rule *rule);
     void *context;
     const struct prefix *inside; /* only those; NULL: all */
 };
@@ -13,7 +13,7 @@ static uint64_t now_of(const struct api_shared *s)
     return s->clock->wall_ms(s->clock);
 }
 
-static uint64_t until_of(const struct networks_rule *r)
+uint64_t blocks_until(const struct networks_rule *r)
 {
     return r->ends_ms ? r->ends_ms : BLOCKS_FOREVER;
 }
@@ -31,11 +31,11 @@ static bool look(void *context, const struct networks_rule *r)
     const struct walk *w = context;
     if (r->action != NETWORKS_BLOCK || r->origin == NETWORKS_FEED || (r->ends_ms && r->ends_ms <= w->now_ms))
         return true;
-    return !holds(w, r) || w->visit(w->context, &r->network, until_of(r));
+    return !holds(w, r) || w->visit(w->context, r);
 }
 
-void blocks_each(const struct api_shared *s,
-                 bool (*visit)(void *context, const struct prefix *network, uint64_t until_ms), void *context)
+void blocks_each(const struct api_shared *s, bool (*visit)(void *context, const struct networks_rule *rule),
+                 void *context)
 {
     struct walk w = {.shared = s, .now_ms = now_of(s), .visit = visit, .context = context};
     networks_each(guard_networks(s->guard), look, &w);
@@ -77,9 +77,9 @@ RESULT blocks_refresh(struct api_thread *t, const struct prefix *network, struct
         networks_look_up(guard_networks(s->guard), &network->base, now_of(s), &decides);
         bool same = decides.action == NETWORKS_BLOCK && decides.origin != NETWORKS_FEED &&
                     memcmp(&decides.network, network, sizeof *network) == 0;
-        tell(s, network, same ? until_of(&decides) : 0);
+        tell(s, network, same ? blocks_until(&decides) : 0);
     } else if (kept.rule.action == NETWORKS_BLOCK) {
-        tell(s, network, until_of(&kept.rule));
+        tell(s, network, blocks_until(&kept.rule));
     } else {
         tell_let_in(s, network);
     }

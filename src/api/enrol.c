@@ -201,7 +201,7 @@ static enum http_outcome enrol_post(struct http_request *req)
 }
 
 static const struct route routes[] = {
-    ROUTE(HTTP_POST, "/api/v1/enrol", PERMISSION_PUBLIC, enrol_post, .name = "enrol",
+    ROUTE(HTTP_POST, "/api/v1/enrol", PERMISSION_PUBLIC, enrol_post, .name = "enrol", .rate = ATTEMPTS_LOG_IN,
           .summary = "Set an administrator's first password with the one-time token", .tag = "session",
           .event = EVENT_ENROLMENT_USED, .request = &request_entity, .response = &login_answer_entity, .status = 201,
           .body_limit = 8192),

@@ -89,6 +89,7 @@ struct api_entry {
     struct view named, detail; /* known is empty, and this was named: recorded behind the answer, with event */
     bool recorded;             /* so it was */
     bool spent;                /* it counts as one of the key's requests */
+    bool tried;                /* it counts as a failed try to sign in, until it is known to be none: tries.h */
 };
 void auth_find(struct http_request *req, struct api_entry *ret);
 /* Somebody who is proven to be this user, by a way in that can't show a second factor: ERR_WAY_REFUSED if he has to.

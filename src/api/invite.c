@@ -100,6 +100,7 @@ static enum http_outcome invitation_post(struct http_request *req)
 
 static const struct route routes[] = {
     ROUTE(HTTP_POST, "/api/v1/invitation", PERMISSION_PUBLIC, invitation_post, .name = "invitation",
+          .rate = ATTEMPTS_LOG_IN,
           .summary = "Set one's password with the one-time token of an invitation, and sign in", .tag = "session",
           .event = EVENT_USER_CHANGED, .request = &request_entity, .response = &login_answer_entity,
           .body_limit = 8192),

@@ -433,7 +433,7 @@ static enum http_outcome login_post(struct http_request *req)
 }
 
 static const struct route routes[] = {
-    ROUTE(HTTP_POST, "/api/v1/login", PERMISSION_PUBLIC, login_post, .name = "login",
+    ROUTE(HTTP_POST, "/api/v1/login", PERMISSION_PUBLIC, login_post, .name = "login", .rate = ATTEMPTS_LOG_IN,
           .summary = "Sign in with a name and a password", .tag = "session", .event = EVENT_AUTHENTICATION_SUCCESS,
           .request = &request_entity, .response = &login_answer_entity, .body_limit = 8192),
 };

@@ -2,6 +2,7 @@
 #include "api/blocks.h"
 #include "api/people.h"
 #include "api/routes.h"
+#include "api/strikes.h"
 #include "base/fields.h"
 
 #include "domain/guard/guard.h"
@@ -67,7 +68,7 @@ static const struct field test_fields[] = {
 static const struct entity test_entity = ENTITY("NetworkTest", 0x07c3, 1, struct query, test_fields);
 
 struct test {
-    struct view address, verdict;
+    struct view address, verdict, automatic;
     struct networks_row rule; /* that decides; empty if none does */
     struct view feed, country;
     uint8_t why_country;
@@ -88,6 +89,8 @@ static const struct field verdict_fields[] = {
         6, struct test, why_country, "country_rule", ENUM, 0, .names = geo_reasons,
         .doc = "What the rule of countries found, where it was asked: the country is on its list or not, unknown, or "
                "there is no database to rely on."),
+    FIELD(10, struct test, automatic, TEXT, 512,
+          .doc = "How much more would lead to an automatic block of it, or why nothing does."),
 };
 static const struct entity verdict_entity = ENTITY("NetworkVerdict", 0x07c4, 1, struct test, verdict_fields);
 
@@ -156,7 +159,8 @@ static enum http_outcome test_get(struct http_request *req)
     else if (netfiles_ask_countries(guard_netfiles(guard_of(req))))
         netfiles_judge(guard_netfiles(guard_of(req)), &a, people_now(req), &found.country);
     answer.country = view_str(found.country.country);
-    return http_answer_entity(req, 200, &verdict_entity, &answer);
+    enum err e = strikes_explain(api_of(req), &a, req->arena, &answer.automatic);
+    return e == OK ? http_answer_entity(req, 200, &verdict_entity, &answer) : http_answer_error(req, e);
 }
 
 /* --- changes */
@@ -174,6 +178,7 @@ static enum http_outcome edited(struct api_change *c)
     const struct http_request *req = e->req;
     if (c->txn.result != OK)
         return api_change_failed(c);
+    strikes_forget(api_of(req), &e->now.rule.network); /* whoever is let go begins anew */
     enum err error = blocks_refresh(api_of(req), &e->now.rule.network, req->arena);
     return error == OK ? http_answer_empty(e->req, 204) : http_answer_error(e->req, error);
 }

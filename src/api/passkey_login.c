@@ -84,7 +84,8 @@ static const struct route routes[] = {
           .summary = "What a browser needs to sign in with a passkey and no name", .tag = "session",
           .durability = DURABLE_NONE, .response = &passkey_question_entity),
     ROUTE(HTTP_POST, "/api/v1/login/passkey", PERMISSION_PUBLIC, login_post, .name = "login-passkey",
-          .summary = "Sign in with a passkey and no name", .tag = "session", .event = EVENT_AUTHENTICATION_SUCCESS,
-          .request = &request_entity, .response = &login_answer_entity, .body_limit = 32768),
+          .rate = ATTEMPTS_LOG_IN, .summary = "Sign in with a passkey and no name", .tag = "session",
+          .event = EVENT_AUTHENTICATION_SUCCESS, .request = &request_entity, .response = &login_answer_entity,
+          .body_limit = 32768),
 };
 const struct route_table passkey_login_routes = {routes, ARRAY_LEN(routes)};

@@ -230,6 +230,7 @@ RESULT proxied_read(struct http_request *req, const struct guard *guard, struct 
     p.method = said.method;
     TRY(read_peer(req, guard, d, &p.peer, why));
     p.peer.is_tls |= said.tls;
+    *ret = p; /* and so is whose request it is, also of one that is refused for its path */
     TRY(read_path(req, said.uri, &p.path, why));
     *ret = p;
     return OK;

@@ -27,8 +27,8 @@ struct proxied_way {
 /* Without such a row there are two ways to say it, of which one must be there in whole and nothing of the other:
  * X-Original-Method, X-Original-URI and X-Real-IP (nginx), or X-Forwarded-Method, X-Forwarded-Uri and X-Forwarded-For
  * (Traefik, Caddy, HAProxy's script), of whose addresses the last one that is no proxy of the guard's counts.
- * X-Forwarded-Proto: https says that TLS protected it. ERR_REQUEST_UNNAMED, ERR_PATH_AMBIGUOUS, ERR_ADDRESS_UNREADABLE;
- * ERR_NO_MEMORY. */
+ * X-Forwarded-Proto: https says that TLS protected it. ERR_REQUEST_UNNAMED, ERR_ADDRESS_UNREADABLE;
+ * ERR_PATH_AMBIGUOUS, and then peer is set; ERR_NO_MEMORY. */
 /* Of PROXIED_EXT_AUTHZ the answer also names what Envoy is to take from the request before it goes on. */
 RESULT proxied_read(struct http_request *req, const struct guard *guard, struct proxied *ret, struct problem *why);
 

@@ -358,7 +358,7 @@ static enum http_outcome step_up_post(struct http_request *req)
 
 static const struct route routes[] = {
     ROUTE(HTTP_POST, "/api/v1/login/second", PERMISSION_PUBLIC, second_post, .name = "login-second",
-          .summary = "Second step of signing in: show the second factor", .tag = "session",
+          .rate = ATTEMPTS_PROOF, .summary = "Second step of signing in: show the second factor", .tag = "session",
           .event = EVENT_AUTHENTICATION_SUCCESS, .request = &second_entity, .response = &login_answer_entity,
           .body_limit = 32768),
     ROUTE(HTTP_POST, "/api/v1/login/second/passkey", PERMISSION_PUBLIC, second_passkey_post,

@@ -415,6 +415,7 @@ static const struct route routes[] = {
           .ways = WAY_SESSION | WAY_API_KEY | WAY_PEER, .event = EVENT_TOKEN_ISSUED, .request = &token_request_entity,
           .response = &token_answer_entity, .status = 201, .body_limit = 4096),
     ROUTE(HTTP_POST, "/api/v1/tokens/refresh", PERMISSION_PUBLIC, refresh_post, .name = "token-refresh",
+          .rate = ATTEMPTS_PROOF,
           .summary = "A new access token and refresh token for a refresh token, which is used up", .tag = "tokens",
           .event = EVENT_TOKEN_ISSUED, .request = &refresh_request_entity, .response = &token_answer_entity,
           .body_limit = 4096),

@@ -9,6 +9,7 @@
 #include "api/people.h"
 #include "api/proxied.h"
 #include "api/routes.h"
+#include "api/tries.h"
 
 #include "base/rcu.h"
 #include "base/text.h"
@@ -152,6 +153,8 @@ static enum http_outcome refuse_entry(struct asking *a)
     struct record_object what = {.resource = e->named, .detail = e->detail, .error = view_str(err_code(e->error))};
     if (e->proven && !e->quiet)
         return refuse_known(a, e->event ? e->event : EVENT_PERMISSION_DENIED, e->error, NULL);
+    if (automatic_reason(e->error) == NETWORKS_CREDENTIALS && !tries_failed(req))
+        return refuse_code(a, ERR_TOO_MANY_ATTEMPTS);
     if (e->named.len && anonymous_budget(api_of(req)))
         behind_refusal(req, e->event, &what);
     return refuse_code(a, e->error);
@@ -324,6 +327,8 @@ enum http_outcome verdict_give(struct http_request *req)
     enum err e = proxied_read(req, guard, &a->proxied, &why);
     if (a->proxied.few_statuses)
         http_answer_few_statuses(req);
+    if (e == ERR_PATH_AMBIGUOUS) /* the client's doing, and no other of these is */
+        req->peer = a->proxied.peer;
     return e == OK ? judge(a) : refuse_stranger(a, &why);
 }
 

@@ -15,6 +15,17 @@ RESULT guard_list(struct cli *c)
     return output_list(c, answer.body, "networks", columns, ARRAY_LEN(columns), "Nothing is said of any network.");
 }
 
+RESULT guard_blocks(struct cli *c)
+{
+    static const struct column columns[] = {{"network", "NETWORK"}, {"origin", "SAID BY"}, {"reason", "REASON"},
+                                            {"times", "TIMES"},     {"since", "SINCE"},    {"ends", "ENDS"},
+                                            {"hits", "REFUSED"}};
+    struct api_answer answer;
+
+    TRY(api_call(c, "GET", "/api/v1/guard/blocks", (struct view){0}, &answer));
+    return output_list(c, answer.body, "blocks", columns, ARRAY_LEN(columns), "Nothing is blocked.");
+}
+
 static RESULT put(struct cli *c, const char *action, const char *done)
 {
     AUTO_WRITER body = writer_new(1024);
@@ -60,10 +71,16 @@ RESULT guard_unblock(struct cli *c)
 
 RESULT guard_test(struct cli *c)
 {
-    static const struct column columns[] = {
-        {"address", "Address"},    {"verdict", "Verdict"},     {"rule.network", "Network"},
-        {"rule.action", "Action"}, {"rule.origin", "Said by"}, {"rule.ends", "Ends"},
-        {"feed", "Feed"},          {"country", "Country"},     {"country_rule", "Rule of countries"}};
+    static const struct column columns[] = {{"address", "Address"},
+                                            {"verdict", "Verdict"},
+                                            {"rule.network", "Network"},
+                                            {"rule.action", "Action"},
+                                            {"rule.origin", "Said by"},
+                                            {"rule.ends", "Ends"},
+                                            {"feed", "Feed"},
+                                            {"country", "Country"},
+                                            {"country_rule", "Rule of countries"},
+                                            {"automatic", "Automatic block"}};
     AUTO_WRITER address = writer_new(256);
     struct api_answer answer;
 

@@ -2,6 +2,7 @@
 #include "api/change_gate.h"
 #include "api/passkey.h"
 #include "api/passwords.h"
+#include "api/strikes.h"
 #include "base/log.h"
 #include "crypto/secmem.h"
 #include "front/front.h"
@@ -44,6 +45,7 @@ static RESULT make_shared(struct front *f, struct problem *why)
     TRY(usages_new(&s->usages));
     TRY(tokens_new(&s->tokens));
     TRY(guard_new(&f->config.guard, s->random, &s->guard, why));
+    TRY(strikes_new(s, &s->strikes));
     TRY(open_breached(f, &breached, why));
     TRY(passwords_new(s->config, breached, &s->passwords));
     TRY(passkey_site_new(s->config, front_file(f, "passkey-roots.pem"), &s->passkeys, why));
@@ -96,6 +98,7 @@ static void end(struct front *f)
     identity_free(f->shared.identity);
     row_keys_free(atomic_load(&f->shared.keys));
     gate_free(f->shared.gate);
+    strikes_free(f->shared.strikes);
     passkey_site_free(f->shared.passkeys);
     writer_free(&f->shared.openapi);
     loader_free(f->loader);

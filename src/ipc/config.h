@@ -123,6 +123,25 @@ struct config_guard_feed {
     uint32_t hours; /* since the file was changed; 0: without an end */
 };
 enum config_guard_record { CONFIG_GUARD_DURABLE = 1, CONFIG_GUARD_BEHIND };
+struct config_guard_allowance { /* of one address */
+    uint32_t requests;          /* so many … */
+    uint32_t seconds;           /* … in each of these */
+};
+struct config_guard_strikes {
+    uint32_t count;   /* so many go by … */
+    uint32_t seconds; /* … in each of these; one more leads to a block */
+};
+enum config_guard_automatic_mode { CONFIG_AUTOMATIC_OFF = 1, CONFIG_AUTOMATIC_BLOCK };
+struct config_guard_automatic {
+    uint8_t mode;                            /* enum config_guard_automatic_mode: off */
+    struct config_guard_strikes credentials; /* 20 in 300 */
+    struct config_guard_strikes attacks;     /* 5 in 300 */
+    struct config_guard_strikes limits;      /* 500 in 60 */
+    struct config_guard_strikes hosts;       /* 8 in 3600 */
+    uint32_t block_seconds;                  /* 900: the first; each one after it twice as long … */
+    uint32_t longest_seconds;                /* … and 86400 at most */
+    uint8_t prefix4, prefix6;                /* 24, 48: bits of the network that `hosts` counts in */
+};
 struct config_guard {
     struct text_list proxies; /* who may ask: networks, "unix"; nobody if left out */
     struct config_guard_networks networks;
@@ -132,6 +151,10 @@ struct config_guard {
     struct config_guard_firewall firewall;
     struct config_guard_countries countries;
     struct entity_list feeds; /* config_guard_feed */
+    struct text_list trusted; /* 127.0.0.0/8, ::1: neither limited in signing in nor ever blocked by itself */
+    struct config_guard_allowance authentication; /* 5 in 300: log-ins */
+    struct config_guard_allowance failures;       /* 3 in 900: log-ins and credentials that were refused */
+    struct config_guard_automatic automatic;
 };
 
 struct config {
@@ -162,7 +185,7 @@ extern const struct entity config_entity, config_tls_entity, config_http_entity,
     config_sessions_entity, config_mfa_entity, config_passkeys_entity, config_tokens_entity, config_passwords_entity,
     config_guard_entity, config_guard_networks_entity, config_guard_endpoint_entity, config_guard_rate_entity,
     config_guard_endpoint_rate_entity, config_guard_firewall_entity, config_guard_countries_entity,
-    config_guard_feed_entity;
+    config_guard_feed_entity, config_guard_allowance_entity, config_guard_strikes_entity, config_guard_automatic_entity;
 
 struct yaml_node;
 /* file: a path, or NULL for CONFIG_FILE if it exists and defaults otherwise. data_dir: overrides the file's, or NULL.
@@ -183,7 +206,8 @@ void config_tokens_complete(struct config_tokens *c);
  * would not take, or that does not fit its origins, is ERR_BAD_CONFIG at its place in the file; root may be NULL. */
 RESULT config_passkeys_complete(struct config *c, struct arena *arena);
 RESULT config_passkeys_check(const struct config_passkeys *p, const struct yaml_node *root, struct problem *why);
-void config_guard_complete(struct config_guard *g); /* fills in what is still unset of it */
+void config_guard_complete(struct config_guard *g);     /* fills in what is still unset of it */
+void config_automatic_complete(struct config_guard *g); /* the same, of config_automatic.c */
 /* config_firewall.c */
 bool config_firewall_wanted(const struct config *c);
 void config_firewall_complete(struct config_guard_firewall *f);
@@ -208,6 +232,9 @@ struct config_guard_file config_guard_file(const struct config_guard *g, size_t 
  * NULL.
  */
 RESULT config_networks_check(const struct config_guard *g, const struct yaml_node *guard, struct problem *why);
+/* config_automatic.c: a longest block that is shorter than the first one is refused. */
+RESULT config_automatic_check(const struct config_guard_automatic *a, const struct yaml_node *root,
+                              struct problem *why);
 /* What --dev means: any free port, small Argon2, two threads, files below data_dir. */
 RESULT config_dev(struct config *c, const char *data_dir, struct arena *arena, struct problem *why);
 /* "address:port" to what bind takes; port 0 means any. ERR_BAD_VALUE. */

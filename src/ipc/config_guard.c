@@ -129,6 +129,14 @@ static const struct field guard_fields[] = {
     FIELD(7, struct config_guard, countries, ENTITY, 0, .nested = &config_guard_countries_entity),
     FIELD(8, struct config_guard, feeds, LIST, CONFIG_GUARD_FEEDS_MAX, .nested = &config_guard_feed_entity,
           .doc = "files of networks that are kept out"),
+    FIELD(10, struct config_guard, trusted, TEXTS, 256, .check = is_prefix, .rule = PREFIX_RULE,
+          .doc = "instead of loopback: neither limited in signing in nor ever blocked automatically"),
+    FIELD(11, struct config_guard, authentication, ENTITY, 0, .nested = &config_guard_allowance_entity,
+          .doc = "how often one address may sign in"),
+    FIELD(12, struct config_guard, failures, ENTITY, 0, .nested = &config_guard_allowance_entity,
+          .doc = "how often it may be wrong about that"),
+    FIELD(13, struct config_guard, automatic, ENTITY, 0, .nested = &config_guard_automatic_entity,
+          .doc = "when an address is blocked without anybody's doing"),
 };
 const struct entity config_guard_entity = ENTITY("ConfigGuard", 0x081b, 1, struct config_guard, guard_fields);
 
@@ -150,6 +158,7 @@ void config_guard_complete(struct config_guard *g)
     g->record = g->record ? g->record : CONFIG_GUARD_DURABLE;
     config_firewall_complete(&g->firewall);
     g->countries.without = g->countries.without ? g->countries.without : CONFIG_CLOSED;
+    config_automatic_complete(g);
 }
 
 /* --- what fits together */
@@ -203,6 +212,7 @@ RESULT config_guard_check(const struct config_guard *g, const struct yaml_node *
     TRY(config_rates_check(g, root, why));
     TRY(config_firewall_check(&g->firewall, root, why));
     TRY(config_networks_check(g, yaml_get(root, "guard"), why));
+    TRY(config_automatic_check(&g->automatic, root, why));
     const struct config_guard_endpoint *rows = g->endpoints.items;
     for (size_t i = 1; i < g->endpoints.count; i++)
         for (size_t k = 0; k < i; k++)

@@ -6,8 +6,6 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#define SWEPT_AT_ONCE 256
-
 struct noted {
     struct block said; /* but for its hits */
     _Atomic uint64_t hits;
@@ -96,51 +94,4 @@ bool blocks_find(struct blocks *b, const struct prefix *network, struct block *r
     }
     table_leave();
     return n != NULL;
-}
-
-/* --- the sweep: in rounds, for nothing can be removed while it is looked at */
-
-struct sweep {
-    uint64_t now_ms;
-    size_t count;
-    struct prefix ended[SWEPT_AT_ONCE];
-};
-
-static bool has_ended(const struct noted *n, uint64_t now_ms)
-{
-    return n->said.ends_ms && n->said.ends_ms <= now_ms;
-}
-
-static bool look(void *context, void *value)
-{
-    struct sweep *s = context;
-    if (has_ended(value, s->now_ms))
-        memcpy(&s->ended[s->count++], table_key(value).ptr, sizeof s->ended[0]);
-    return s->count < SWEPT_AT_ONCE;
-}
-
-/* Unless it began anew meanwhile. */
-static void drop_ended(struct blocks *b, const struct prefix *network, uint64_t now_ms)
-{
-    pthread_mutex_lock(&b->writing);
-    table_enter();
-    const struct noted *n = table_find(b->table, key_of(network));
-    bool ended = n && has_ended(n, now_ms);
-    table_leave();
-    if (ended)
-        (void)!table_remove(b->table, key_of(network));
-    pthread_mutex_unlock(&b->writing);
-}
-
-void blocks_sweep(struct blocks *b, uint64_t now_ms)
-{
-    struct sweep s = {.now_ms = now_ms};
-    do {
-        s.count = 0;
-        table_enter();
-        table_visit(b->table, look, &s);
-        table_leave();
-        for (size_t i = 0; i < s.count; i++)
-            drop_ended(b, &s.ended[i], now_ms);
-    } while (s.count == SWEPT_AT_ONCE);
 }

@@ -20,8 +20,6 @@ RESULT blocks_note(struct blocks *b, const struct kept *k);
 void blocks_drop(struct blocks *b, const struct prefix *network);
 void blocks_hit(struct blocks *b, const struct prefix *network);
 bool blocks_find(struct blocks *b, const struct prefix *network, struct block *ret);
-/* Forgets those that have ended. Looks at all. */
-void blocks_sweep(struct blocks *b, uint64_t now_ms);
 
 AUTO_DEFINE(struct blocks *, blocks_free);
 

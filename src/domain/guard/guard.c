@@ -11,6 +11,10 @@ struct guard {
     struct networks *networks;
     struct blocks *blocks;
     struct netfiles *files;
+    struct attempts *attempts;
+    struct automatic *automatic;
+    struct prefix *trusted;
+    size_t trusted_count;
     pthread_mutex_t refreshing;
     bool others; /* are let in */
     size_t proxy_count;
@@ -23,6 +27,28 @@ static RESULT read_proxies(const struct text_list *texts, struct guard *g)
     for (size_t i = 0; i < texts->count; i++)
         TRY(network_parse(texts->items[i], &g->proxies[i]));
     g->proxy_count = texts->count;
+    return OK;
+}
+
+/* Of a proxy that asks over a Unix socket no client has the address. */
+static void trust_proxies(struct guard *g)
+{
+    for (size_t i = 0; i < g->proxy_count; i++) {
+        struct prefix p = {.bits = (uint8_t)g->proxies[i].bits};
+        memcpy(p.base.b, g->proxies[i].address, sizeof p.base.b);
+        if (!g->proxies[i].is_unix)
+            g->trusted[g->trusted_count++] = p;
+    }
+}
+
+static RESULT read_trusted(const struct text_list *texts, struct guard *g)
+{
+    g->trusted = calloc(texts->count + g->proxy_count + 1, sizeof *g->trusted);
+    if (!g->trusted)
+        return ERR_NO_MEMORY;
+    for (; g->trusted_count < texts->count; g->trusted_count++)
+        TRY(prefix_parse(texts->items[g->trusted_count], &g->trusted[g->trusted_count], NULL));
+    trust_proxies(g);
     return OK;
 }
 
@@ -44,6 +70,19 @@ static RESULT read_networks(const struct config_guard_networks *from, struct gua
     return put_all(g->networks, &from->block, NETWORKS_BLOCK);
 }
 
+static RESULT fill(const struct config_guard *config, const struct random *random, struct guard *g, struct problem *why)
+{
+    TRY(read_proxies(&config->proxies, g));
+    TRY(read_trusted(&config->trusted, g));
+    TRY(read_networks(&config->networks, g));
+    TRY(blocks_new(&g->blocks));
+    TRY(netfiles_new(config, g->networks, &g->files));
+    TRY(endpoints_new(config, &g->endpoints));
+    TRY(often_new(config, random, &g->often, why));
+    TRY(attempts_new(config, random, &g->attempts, why));
+    return automatic_new(&config->automatic, random, &g->automatic, why);
+}
+
 RESULT guard_new(const struct config_guard *config, const struct random *random, struct guard **ret,
                  struct problem *why)
 {
@@ -51,17 +90,7 @@ RESULT guard_new(const struct config_guard *config, const struct random *random,
     if (!g)
         return ERR_NO_MEMORY;
     pthread_mutex_init(&g->refreshing, NULL);
-    enum err e = read_proxies(&config->proxies, g);
-    if (e == OK)
-        e = read_networks(&config->networks, g);
-    if (e == OK)
-        e = blocks_new(&g->blocks);
-    if (e == OK)
-        e = netfiles_new(config, g->networks, &g->files);
-    if (e == OK)
-        e = endpoints_new(config, &g->endpoints);
-    if (e == OK)
-        e = often_new(config, random, &g->often, why);
+    enum err e = fill(config, random, g, why);
     if (e == OK)
         *ret = g;
     else
@@ -78,6 +107,9 @@ void guard_free(struct guard *g)
     netfiles_free(g->files);
     networks_free(g->networks);
     blocks_free(g->blocks);
+    attempts_free(g->attempts);
+    automatic_free(g->automatic);
+    free(g->trusted);
     pthread_mutex_destroy(&g->refreshing);
     free(g);
 }
@@ -88,6 +120,32 @@ bool guard_is_proxy(const struct guard *g, const struct network_source *from)
         if (network_holds(&g->proxies[i], from))
             return true;
     return false;
+}
+
+bool guard_trusts(const struct guard *g, const struct address *a)
+{
+    for (size_t i = 0; i < g->trusted_count; i++)
+        if (prefix_holds(&g->trusted[i], a))
+            return true;
+    return false;
+}
+
+bool guard_trusts_in(const struct guard *g, const struct prefix *network)
+{
+    for (size_t i = 0; i < g->trusted_count; i++)
+        if (prefix_holds(network, &g->trusted[i].base))
+            return true;
+    return guard_trusts(g, &network->base);
+}
+
+struct attempts *guard_attempts(const struct guard *g)
+{
+    return g->attempts;
+}
+
+struct automatic *guard_automatic(const struct guard *g)
+{
+    return g->automatic;
 }
 
 struct networks *guard_networks(const struct guard *g)
@@ -189,6 +247,16 @@ RESULT guard_admits(const struct guard *g, const struct address *from, uint64_t 
 struct netfiles *guard_netfiles(const struct guard *g)
 {
     return g->files;
+}
+
+bool guard_keeps_out(const struct guard *g, const struct address *from, uint64_t now_ms)
+{
+    struct networks_rule rule;
+    networks_look_up(g->networks, from, now_ms, &rule);
+    if (rule.action != NETWORKS_BLOCK || rule.origin == NETWORKS_FEED)
+        return false;
+    blocks_hit(g->blocks, &rule.network);
+    return true;
 }
 
 const struct endpoints *guard_endpoints(const struct guard *g)

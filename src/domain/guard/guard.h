@@ -4,6 +4,8 @@
 
 #include "base/address.h"
 #include "base/network.h"
+#include "domain/guard/attempts.h"
+#include "domain/guard/automatic.h"
 #include "domain/guard/blocks.h"
 #include "domain/guard/endpoints.h"
 #include "domain/guard/kept.h"
@@ -42,6 +44,14 @@ void guard_judge(const struct guard *g, const struct address *from, uint64_t now
  * ERR_UNAVAILABLE until the files that could say so were read once. */
 RESULT guard_admits(const struct guard *g, const struct address *from, uint64_t now_ms);
 struct netfiles *guard_netfiles(const struct guard *g);
+/* Is there a block of it, by people or automatic? For Holdfast's own doors; now_ms: since 1970. */
+bool guard_keeps_out(const struct guard *g, const struct address *from, uint64_t now_ms);
+/* Neither limited in signing in nor ever blocked automatically: guard.trusted, and the proxies. */
+bool guard_trusts(const struct guard *g, const struct address *a);
+/* Is a part of this network trusted, or all of it? */
+bool guard_trusts_in(const struct guard *g, const struct prefix *network);
+struct attempts *guard_attempts(const struct guard *g);
+struct automatic *guard_automatic(const struct guard *g);
 const struct endpoints *guard_endpoints(const struct guard *g);
 struct often *guard_often(const struct guard *g);
 

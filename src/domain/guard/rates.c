@@ -35,7 +35,8 @@ struct rates {
     uint64_t step, full; /* nanoseconds between two requests, and of a whole burst */
     struct sip_seed seed;
     size_t sets; /* a power of two */
-    struct set *set;
+    void *memory;
+    struct set *set; /* in memory, where a cache line begins */
     struct stripe stripe[STRIPES];
 };
 
@@ -69,10 +70,11 @@ static RESULT make(const struct rates_limit *limit, const struct random *random,
     for (r->sets = 1; r->sets * 2 < r->limit.room;)
         r->sets *= 2;
     TRY(random->fill(random, &r->seed, sizeof r->seed));
-    r->set = aligned_alloc(sizeof *r->set, r->sets * sizeof *r->set);
-    if (!r->set)
+    r->memory = calloc(r->sets + 1, sizeof *r->set); /* of the kernel, page by page, as clients come */
+    if (!r->memory)
         return ERR_NO_MEMORY;
-    memset(r->set, 0, r->sets * sizeof *r->set);
+    uintptr_t at = (uintptr_t)r->memory, line = sizeof *r->set;
+    r->set = (struct set *)((at + line - 1) / line * line);
     return OK;
 }
 
@@ -106,7 +108,7 @@ void rates_free(struct rates *r)
         return;
     for (size_t i = 0; i < STRIPES; i++)
         pthread_mutex_destroy(&r->stripe[i].lock);
-    free(r->set);
+    free(r->memory);
     free(r);
 }
 
@@ -320,6 +322,18 @@ void rates_give(const struct rates_ask *asks, size_t count, uint64_t now_ns)
             p->due -= p->due < all[i].rates->step ? p->due : all[i].rates->step;
     }
     unlock_all(&h);
+}
+
+void rates_forget(struct rates *r, struct view key, uint64_t now_ns)
+{
+    const struct rates_ask ask = {.rates = r, .key = key};
+    struct asked a;
+    find_all(&ask, 1, now_ns, &a);
+    pthread_mutex_lock(a.lock);
+    struct place *p = own_place(&a);
+    if (p)
+        p->due = now_ns;
+    pthread_mutex_unlock(a.lock);
 }
 
 size_t rates_live(struct rates *r, uint64_t now_ns)

@@ -63,6 +63,9 @@ bool rates_look(const struct rates_ask *asks, size_t count, uint64_t now_ns, str
  * those who share a place nothing is taken back. */
 void rates_give(const struct rates_ask *asks, size_t count, uint64_t now_ns);
 
+/* All that this client has spent is there again; but for those who share a place. */
+void rates_forget(struct rates *r, struct view key, uint64_t now_ns);
+
 /* Clients that have a place of their own at this time. Looks at no more than what 65536 of room take: of more room it
  * is an estimate from that part, which is as good as any since a keyed hash says where clients belong. */
 size_t rates_live(struct rates *r, uint64_t now_ns);

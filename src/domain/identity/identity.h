@@ -199,6 +199,10 @@ struct sessions_range {
 /* Those that are not over, by id. */
 RESULT identity_sessions_page(struct identity *i, const struct sessions_range *range, struct arena *arena,
                               struct session_seen **ret, size_t *ret_count);
+/* Where the sessions that are not over began, of people who may do this: addresses as texts, which live until visit
+ * returns. Looks at every session, and inside of a section, so visit must not block. */
+void identity_session_sources(struct identity *i, enum permission may, uint64_t now_ms, struct arena *scratch,
+                              void (*visit)(void *context, struct view source), void *context);
 RESULT identity_session_by_id(struct identity *i, const uint8_t id[static SESSION_ID_SIZE], struct arena *arena,
                               struct session *ret); /* ERR_NOT_FOUND */
 /* In any order: a change that is older than what the tables hold does nothing. */

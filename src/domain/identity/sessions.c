@@ -134,3 +134,40 @@ RESULT identity_in_emergency(struct identity *i, const struct sessions_emergency
     *ret = e.found;
     return OK;
 }
+
+/* --- where those are who may do something */
+
+struct sources {
+    struct identity *i;
+    struct arena *scratch;
+    enum permission may;
+    uint64_t now_ms;
+    void (*visit)(void *context, struct view source);
+    void *context;
+};
+
+static bool look_where(void *context, void *value)
+{
+    const struct sources *s = context;
+    const struct known *k = value;
+    struct session session;
+    struct rights has;
+
+    if (is_over(s->i, k, s->now_ms) || identity_user_rights(s->i, k->name, &has) != OK ||
+        !permission_has(has.permissions, s->may))
+        return true;
+    if (tables_copy(k, &session_entity, s->scratch, &session) == OK)
+        s->visit(s->context, session.source);
+    arena_reset(s->scratch);
+    return true;
+}
+
+void identity_session_sources(struct identity *i, enum permission may, uint64_t now_ms, struct arena *scratch,
+                              void (*visit)(void *context, struct view source), void *context)
+{
+    struct sources s = {i, scratch, may, now_ms, visit, context};
+
+    table_enter();
+    table_visit(i->sessions, look_where, &s);
+    table_leave();
+}

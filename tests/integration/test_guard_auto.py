@@ -1,0 +1,296 @@
+"""What the guard does without anybody's doing: how often one address may sign in, and when it is blocked."""
+import base64
+import datetime
+import http.client
+import threading
+
+import pytest
+
+import server as holdfast
+from server import PASSWORD, until
+
+HERE, TRUSTED = "127.0.0.7", "127.0.0.1"
+
+
+class From(holdfast.Api):
+    """A client of this host with an address of its own."""
+
+    def __init__(self, server, address, token=None):
+        super().__init__(server, token)
+        self.address = address
+
+    def _connect(self):
+        return http.client.HTTPSConnection("127.0.0.1", self.server.port, timeout=self.timeout, context=self.server.tls(),
+                                           source_address=(self.address, 0))
+
+
+def begin(guard):
+    s = holdfast.Server(config={"mfa": {"required_roles": "[none]"}, "guard": {"trusted": f"[{TRUSTED}]", **guard}})
+    try:
+        s.start()
+        s.init()
+        s.serving()
+        s.enrol()
+        s.admin = s.api(s.login())
+    except BaseException:
+        s.remove()
+        raise
+    return s
+
+
+def log_in(desk, address, name="admin"):
+    return From(desk, address).call("POST", "/api/v1/login", {"name": name, "password": PASSWORD})
+
+
+# --- log-ins
+
+
+@pytest.fixture(scope="module")
+def door():
+    """With the limits that hold where nothing else is said."""
+    s = begin({"proxies": "[unix]", "networks": "{others: allow}", "endpoints": "[{path: /, permission: authenticated}]"})
+    yield s
+    s.remove()
+
+
+def test_wrong_passwords_of_one_address_are_few(door):
+    answers = [log_in(door, "127.0.1.1", "nobody") for _ in range(3)]
+    assert [a.code for a in answers] == ["bad-credentials"] * 3
+    a = log_in(door, "127.0.1.1")
+    assert (a.status, a.code) == (429, "too-many-attempts"), "the right one does not help now"
+    assert 200 < int(a.headers["retry-after"]) <= 300
+    assert a.headers["ratelimit-policy"] == '"failures";q=3;w=900, "authentication";q=5;w=300'
+    assert a.headers["ratelimit"].startswith('"failures";r=0;t=')
+    assert log_in(door, "127.0.1.2").status == 200, "another address"
+
+
+def test_right_ones_are_no_failures_but_log_ins(door):
+    assert [log_in(door, "127.0.1.3").status for _ in range(6)] == [200] * 5 + [429]
+
+
+def test_many_at_once_are_no_way_around_it(door):
+    codes = []
+    threads = [threading.Thread(target=lambda: codes.append(log_in(door, "127.0.1.4", "nobody").code)) for _ in range(12)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert sorted(codes) == ["bad-credentials"] * 3 + ["too-many-attempts"] * 9
+
+
+def test_programs_with_basic_count_only_when_they_are_wrong(door):
+    def ask(name):
+        basic = base64.b64encode(f"{name}:{PASSWORD}".encode()).decode()
+        return From(door, "127.0.1.5").call("GET", "/api/v1/keys", headers={"Authorization": f"Basic {basic}"})
+    assert [ask("admin").status for _ in range(8)] == [200] * 8
+    assert [ask("nobody").status for _ in range(4)] == [401] * 3 + [429]
+    assert ask("admin").code == "too-many-attempts"
+
+
+@pytest.mark.parametrize("address, path, body, code", [
+    ("127.0.1.6", "/api/v1/tokens/refresh", {"refresh_token": "hfr_" + "x" * 60}, "token-invalid"),
+    ("127.0.1.7", "/api/v1/login/second", {"ticket": "x", "totp": "123456"}, "bad-credentials"),
+])
+def test_other_doors_have_the_same_limit(door, address, path, body, code):
+    answers = [From(door, address).call("POST", path, body) for _ in range(4)]
+    assert [a.code for a in answers] == [code] * 3 + ["too-many-attempts"]
+
+
+def test_what_is_no_try_does_not_count(door):
+    for body in ({"name": "admin", "password": PASSWORD, "new_password": "weak"}, {"name": "admin"}):
+        assert [From(door, "127.0.1.8").call("POST", "/api/v1/login", body).status for _ in range(2)] == [400] * 2
+    assert log_in(door, "127.0.1.8").status == 200
+
+
+def test_nobody_locks_out_those_who_are_trusted(door):
+    for api in (From(door, TRUSTED), door.api(unix=True)):
+        a = [api.call("POST", "/api/v1/login", {"name": "nobody", "password": "wrong"}) for _ in range(8)]
+        assert {x.code for x in a} == {"bad-credentials"} and "ratelimit" not in a[0].headers
+    assert log_in(door, TRUSTED).status == 200
+
+
+def verdict(desk, address, token=None, path="/x"):
+    headers = {"X-Forwarded-Method": "GET", "X-Forwarded-Uri": path, "X-Forwarded-For": address}
+    return desk.api(token, unix=True).call("GET", "/api/v1/guard/verdict", headers=headers)
+
+
+def key_of(desk, name, **more):
+    made = desk.admin.ok("POST", "/api/v1/keys", {"name": name, "roles": ["viewer"], "environment": "development",
+                                                   "usage": "read_only", **more})
+    return made["key"]
+
+
+@pytest.mark.parametrize("addresses", [["198.51.100.1"], ["2001:db8:1:1::1", "2001:db8:1:1:ffff::2"]])
+def test_the_guard_answers_wrong_keys_a_few_times(door, addresses):
+    key = key_of(door, f"bot-{addresses[0].replace(':', '-')}")
+    wrong = key[:-7] + ("AAAAAAA" if not key.endswith("AAAAAAA") else "BBBBBBB")
+    answers = [verdict(door, addresses[i % len(addresses)], wrong) for i in range(4)]
+    assert [a.status for a in answers] == [401] * 3 + [429], [a.code for a in answers]
+    assert answers[3].code == "too-many-attempts" and int(answers[3].headers["retry-after"]) > 0
+    assert verdict(door, addresses[0], key).status == 200, "what nobody can guess is let through all the same"
+    assert verdict(door, "198.51.100.77", wrong).status == 401, "other addresses have limits of their own"
+
+
+# --- blocks
+
+
+AUTOMATIC = "{mode: block, credentials: {count: 4, seconds: 60}, attacks: {count: 2, seconds: 60}, " \
+            "limits: {count: 6, seconds: 60}, hosts: {count: 3, seconds: 600}, block_seconds: 2, longest_seconds: 600}"
+GUARD = {"proxies": "[unix]", "networks": "{allow: [192.0.2.0/24], others: allow}", "automatic": AUTOMATIC,
+         "failures": "{requests: 1000, seconds: 60}",
+         "rates": "[{name: address, by: address, requests: 10, seconds: 60}]",
+         "endpoints": "[{path: /open, permission: public}, {path: /, permission: authenticated}]"}
+
+
+@pytest.fixture(scope="module")
+def desk():
+    s = begin(GUARD)
+    yield s
+    s.remove()
+
+
+def wrong_key(desk, address):
+    return verdict(desk, address, "hfk_nonsense")
+
+
+def fail(desk, address, times=5):
+    return [wrong_key(desk, address).code for _ in range(times)]
+
+
+def blocks(desk):
+    return {b["network"]: b for b in desk.admin.ok("GET", "/api/v1/guard/blocks")["blocks"]}
+
+
+def blocked(desk, network):
+    return until(f"a block of {network}", lambda: blocks(desk).get(network))
+
+
+def seconds(time):
+    return datetime.datetime.fromisoformat(time.replace("Z", "+00:00")).timestamp()
+
+
+def block_records(desk):
+    return desk.admin.ok("GET", "/api/v1/audit/records?type=ADDRESS_BLOCKED&limit=100")["records"]
+
+
+@pytest.mark.parametrize("address, network", [("198.51.1.1", "198.51.1.1"), ("2001:db8:1::5", "2001:db8:1::/64")])
+def test_who_is_wrong_too_often_is_blocked_for_a_while(desk, address, network):
+    assert set(fail(desk, address, 4)) == {"key-malformed"}
+    assert network not in blocks(desk)
+    wrong_key(desk, address)
+    b = blocked(desk, network)
+    assert (b["origin"], b["reason"], b["times"]) == ("automatic", "credentials", 1)
+    assert verdict(desk, address).code == "address-blocked"
+    r = next(r for r in block_records(desk) if r["what"]["resource"] == f"network:{network}")
+    assert r["what"]["detail"].startswith("automatic: credentials, until 2")
+    until("it to end", lambda: verdict(desk, address).code == "unauthenticated", 6)
+    assert network not in blocks(desk)
+
+
+def test_the_next_block_lasts_twice_as_long(desk):
+    lasts = []
+    for n in (1, 2, 3):
+        fail(desk, "198.51.2.1")
+        b = blocked(desk, "198.51.2.1")
+        assert b["times"] == n
+        lasts.append(round(seconds(b["ends"]) - seconds(b["since"])))
+        until("it to end", lambda: verdict(desk, "198.51.2.1").code == "unauthenticated", 12)
+    assert lasts == [2, 4, 8]
+
+
+def test_attacks_and_limits_lead_there_too(desk):
+    for _ in range(3):
+        assert verdict(desk, "198.51.3.1", path="/open/..%2fx").code == "path-ambiguous"
+    assert blocked(desk, "198.51.3.1")["reason"] == "attacks"
+    codes = [verdict(desk, "198.51.4.1", path="/open").status for _ in range(17)]
+    assert codes[:10] == [200] * 10 and set(codes[10:]) == {429}
+    assert blocked(desk, "198.51.4.1")["reason"] == "limits"
+
+
+def test_what_is_merely_missing_or_old_counts_as_nothing(desk):
+    for _ in range(8):
+        assert verdict(desk, "198.51.5.1").code == "unauthenticated"
+        assert verdict(desk, "198.51.6.1", "hfs_" + "x" * 43).code == "unauthenticated"
+    desk.admin.ok("GET", "/api/v1/session")
+    assert not {"198.51.5.1", "198.51.6.1"} & set(blocks(desk))
+
+
+def test_who_is_let_in_by_name_and_who_is_trusted_is_never_blocked(desk):
+    for address, why in (("192.0.2.9", "let in by name"), (TRUSTED, "trusted")):
+        fail(desk, address, 12)
+        assert why in desk.admin.ok("GET", f"/api/v1/guard/test?address={address}")["automatic"]
+    fail(desk, "198.51.7.1")
+    blocked(desk, "198.51.7.1")  # what was before it has been looked at
+    assert not {"192.0.2.9", TRUSTED} & set(blocks(desk))
+
+
+def test_who_may_lift_blocks_is_never_locked_out(desk):
+    admin = From(desk, "127.0.2.1", log_in(desk, "127.0.2.1").json["token"])
+    for _ in range(10):
+        From(desk, "127.0.2.1", "hfk_nonsense").call("GET", "/api/v1/session")
+    assert "signed in" in admin.ok("GET", "/api/v1/guard/test?address=127.0.2.1")["automatic"]
+    fail(desk, "198.51.8.1")
+    blocked(desk, "198.51.8.1")
+    assert "127.0.2.1" not in blocks(desk)
+
+
+def test_a_blocked_address_does_not_sign_in_either(desk):
+    for _ in range(5):
+        From(desk, "127.0.2.2", "hfk_nonsense").call("GET", "/api/v1/session")
+    blocked(desk, "127.0.2.2")
+    assert log_in(desk, "127.0.2.2").code == "address-blocked"
+    desk.admin.ok("DELETE", "/api/v1/guard/networks?network=127.0.2.2")
+    assert log_in(desk, "127.0.2.2").status == 200
+
+
+def test_test_says_how_much_more_it_takes(desk):
+    def said():
+        return desk.cli_json("guard", "test", "198.51.9.1")["automatic"]
+    assert said() == ("blocked after more than 4 wrong credentials, 2 requests that look like an attack or 6 requests "
+                      "beyond a limit")
+    fail(desk, "198.51.9.1", 3)
+    assert said().startswith("blocked after more than 1 wrong credentials,")
+
+
+def test_who_is_let_go_begins_anew(desk):
+    fail(desk, "203.0.113.1")
+    blocked(desk, "203.0.113.1")
+    desk.cli("guard", "unblock", "203.0.113.1")
+    assert set(fail(desk, "203.0.113.1", 4)) == {"key-malformed"}
+    assert "203.0.113.1" not in blocks(desk)
+
+
+def test_many_blocked_hosts_block_their_network(desk):
+    for n in range(1, 5):
+        fail(desk, f"203.0.114.{n}")
+        blocked(desk, f"203.0.114.{n}")
+    b = blocked(desk, "203.0.114.0/24")
+    assert b["reason"] == "hosts"
+    assert verdict(desk, "203.0.114.200").code == "address-blocked"
+    assert verdict(desk, "203.0.115.1").code == "unauthenticated"
+
+
+def test_a_network_with_somebody_trusted_in_it_is_not_blocked_as_a_whole(desk):
+    for n in range(11, 16):  # 127.0.0.0/24 holds the trusted address
+        for _ in range(5):
+            From(desk, f"127.0.0.{n}", "hfk_nonsense").call("GET", "/api/v1/session")
+        blocked(desk, f"127.0.0.{n}")
+    fail(desk, "198.51.10.1")
+    blocked(desk, "198.51.10.1")
+    assert "127.0.0.0/24" not in blocks(desk)
+
+
+def test_blocks_survive_a_crash(new_server):
+    s = new_server(config={"mfa": {"required_roles": "[none]"}, "guard": {
+        **GUARD, "automatic": AUTOMATIC.replace("block_seconds: 2", "block_seconds: 300")}})
+    s.start(), s.init(), s.serving(), s.enrol()
+    s.admin = s.api(s.login())
+    fail(s, "198.51.1.1")
+    before = blocked(s, "198.51.1.1")
+    s.crash()
+    s.start(), s.unseal(), s.serving()
+    s.admin = s.api(s.login())
+    assert verdict(s, "198.51.1.1").code == "address-blocked"
+    after = blocks(s)["198.51.1.1"]
+    assert {k: after[k] for k in ("since", "ends", "reason", "times")} == {
+        k: before[k] for k in ("since", "ends", "reason", "times")}
