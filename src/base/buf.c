@@ -4,21 +4,6 @@
 
 #define WRITER_FIRST 256
 
-struct view view_str(const char *s)
-{
-    return s ? VIEW(s, strlen(s)) : (struct view){0};
-}
-
-bool view_eq(struct view a, struct view b)
-{
-    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
-}
-
-bool view_is(struct view a, const char *s)
-{
-    return view_eq(a, view_str(s));
-}
-
 bool view_starts(struct view a, const char *prefix)
 {
     struct view p = view_str(prefix);
@@ -205,11 +190,6 @@ static void write_number(struct writer *w, uint64_t v, size_t width)
     w->len += width;
 }
 
-void writer_u8(struct writer *w, uint8_t v)
-{
-    write_number(w, v, 1);
-}
-
 void writer_u16(struct writer *w, uint16_t v)
 {
     write_number(w, v, 2);
@@ -225,7 +205,7 @@ void writer_u64(struct writer *w, uint64_t v)
     write_number(w, v, 8);
 }
 
-void writer_bytes(struct writer *w, const void *p, size_t n)
+void writer_bytes_growing(struct writer *w, const void *p, size_t n)
 {
     if (n == 0)
         return;
@@ -237,11 +217,6 @@ void writer_bytes(struct writer *w, const void *p, size_t n)
     w->len += n;
 }
 
-void writer_view(struct writer *w, struct view v)
-{
-    writer_bytes(w, v.ptr, v.len);
-}
-
 void writer_var(struct writer *w, struct view v)
 {
     if (v.len > UINT32_MAX) {
@@ -250,11 +225,6 @@ void writer_var(struct writer *w, struct view v)
     }
     writer_u32(w, (uint32_t)v.len);
     writer_view(w, v);
-}
-
-void writer_str(struct writer *w, const char *s)
-{
-    writer_view(w, view_str(s));
 }
 
 void writer_decimal(struct writer *w, uint64_t v)

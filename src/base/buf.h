@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 /* Borrowed bytes: whoever made the view keeps the memory alive. {NULL, 0} is the empty view. */
 struct view {
@@ -17,9 +18,19 @@ struct view {
 #define VIEW(p, n)        ((struct view){(const uint8_t *)(p), (n)})
 #define VIEW_OF(array)    VIEW((array), sizeof(array))
 #define VIEW_STR(literal) VIEW((literal), sizeof(literal) - 1)
-struct view view_str(const char *s);        /* without the NUL; NULL gives the empty view */
-bool view_eq(struct view a, struct view b); /* not for secrets */
-bool view_is(struct view a, const char *s); /* not for secrets */
+/* Here, as writer_bytes is, because every request asks hundreds of times, mostly for constants. */
+static inline struct view view_str(const char *s) /* without the NUL; NULL gives the empty view */
+{
+    return s ? VIEW(s, strlen(s)) : (struct view){0};
+}
+static inline bool view_eq(struct view a, struct view b) /* not for secrets */
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+}
+static inline bool view_is(struct view a, const char *s) /* not for secrets */
+{
+    return view_eq(a, view_str(s));
+}
 bool view_starts(struct view a, const char *prefix);
 int view_cmp(struct view a, struct view b); /* bytewise, shorter first; for sorting, not for secrets */
 /* Copies into a NUL-terminated text of capacity cap. ERR_TOO_LONG, or ERR_NUL_BYTE if a NUL byte is inside. */
@@ -55,14 +66,32 @@ struct writer writer_fixed(void *memory, size_t cap);
 struct writer writer_new(size_t max);
 void writer_free(struct writer *w); /* wipes and releases what it owns; fine on a zeroed writer */
 void writer_reset(struct writer *w);
-void writer_u8(struct writer *w, uint8_t v);
+void writer_bytes_growing(struct writer *w, const void *p, size_t n); /* writer_bytes, where more room is needed */
+static inline void writer_bytes(struct writer *w, const void *p, size_t n)
+{
+    if (w->failed != OK || n == 0 || n > w->cap - w->len) {
+        writer_bytes_growing(w, p, n);
+        return;
+    }
+    memcpy(w->ptr + w->len, p, n);
+    w->len += n;
+}
+static inline void writer_u8(struct writer *w, uint8_t v)
+{
+    writer_bytes(w, &v, 1);
+}
 void writer_u16(struct writer *w, uint16_t v);
 void writer_u32(struct writer *w, uint32_t v);
 void writer_u64(struct writer *w, uint64_t v);
-void writer_bytes(struct writer *w, const void *p, size_t n);
-void writer_view(struct writer *w, struct view v);
-void writer_var(struct writer *w, struct view v); /* u32 length, then the bytes */
-void writer_str(struct writer *w, const char *s); /* the characters, no length and no NUL */
+static inline void writer_view(struct writer *w, struct view v)
+{
+    writer_bytes(w, v.ptr, v.len);
+}
+void writer_var(struct writer *w, struct view v);              /* u32 length, then the bytes */
+static inline void writer_str(struct writer *w, const char *s) /* the characters, no length and no NUL */
+{
+    writer_view(w, view_str(s));
+}
 void writer_decimal(struct writer *w, uint64_t v);
 void writer_printf(struct writer *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
 RESULT writer_done(const struct writer *w);         /* OK, ERR_TOO_LONG or ERR_NO_MEMORY */
