@@ -10,6 +10,7 @@
 
 #define SECONDS_DEFAULT 3600
 #define ASKED_MS        (3600ull * 1000) /* how long an administrator has for an answer */
+#define ASKED_MOST      4                /* that wait, of one person: the others' places are not his */
 
 struct begin {
     struct http_request *req;
@@ -211,20 +212,31 @@ static RESULT fill_asked(struct asked *a, const struct begin *b, struct api_chan
     return api_change_record(c, EVENT_APPROVAL_REQUESTED, OUTCOME_DONE, &what, b->reason);
 }
 
+struct waiting {
+    struct view name;
+    uint64_t now_ms;
+    size_t all, his;
+};
+
 static RESULT count_one(void *context, const struct request_found *found)
 {
-    (void)found;
-    ++*(size_t *)context;
+    struct waiting *w = context;
+    const struct approval_request *r = &found->request;
+
+    w->all++;
+    w->his += r->kind == APPROVE_EMERGENCY && view_eq(r->name, w->name) && !request_over(r, w->now_ms);
     return OK;
 }
 
 /* Whoever may override must not fill the list for everybody. */
 static RESULT check_room(struct http_request *req, struct problem *why)
 {
-    size_t waiting = 0;
+    struct waiting w = {.name = people_caller_name(req), .now_ms = people_now(req)};
 
-    TRY(request_each(api_of(req)->reader, people_keys(req), count_one, &waiting));
-    return waiting < REQUESTS_MAX ? OK : problem_set(why, ERR_LIMIT_REACHED, "", "%d requests wait", REQUESTS_MAX);
+    TRY(request_each(api_of(req)->reader, people_keys(req), count_one, &w));
+    if (w.his >= ASKED_MOST)
+        return problem_set(why, ERR_LIMIT_REACHED, "", "%d requests of yours wait already", ASKED_MOST);
+    return w.all < REQUESTS_MAX ? OK : problem_set(why, ERR_LIMIT_REACHED, "", "%d requests wait", REQUESTS_MAX);
 }
 
 static enum http_outcome ask_post(struct http_request *req)

@@ -313,6 +313,19 @@ def test_nobody_approves_his_own_emergency(pair):
     s.admin.refused("reason-needed", "POST", "/api/v1/emergency", {"reason": " "}, headers={"X-Holdfast-Reason": " "})
 
 
+def test_nobody_takes_all_places_with_his_emergencies(pair, eve):
+    """64 requests may wait, of all kinds: who may override must not keep everybody's changes waiting for an hour."""
+    s, _, _ = pair
+    ask, emergency = "/api/v1/emergency/ask", {"seconds": 60, "reason": "exchange down"}
+    hers = s.api(s.login("eve"))
+    waiting = [r for r in s.admin.ok("GET", "/api/v1/approvals")["requests"] if r["name"] == "eve"]
+    for _ in range(4 - len(waiting)):
+        hers.ok("POST", ask, emergency)
+    hers.refused("limit-reached", "POST", ask, emergency)
+    mine = s.admin.ok("POST", ask, emergency)
+    s.admin.ok("POST", f"/api/v1/approvals/{mine['id']}/reject")
+
+
 def test_without_four_eyes_it_needs_a_reason_alone_and_a_denial_beats_it(new_server):
     clock = holdfast.Clock()
     try:
