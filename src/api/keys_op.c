@@ -56,7 +56,7 @@ static RESULT fill(struct key_work *w, struct api_change *c)
     TRY(api_key_put(people_keys(w->req), &w->key, w->is_new ? NULL : &w->before, w->req->arena, &put));
     TRY(api_change_put(c, &put));
     if (ends_tokens(w))
-        TRY(tokens_end_alone(c, REVOKED_SUBJECT, what.resource));
+        TRY(tokens_end(c, REVOKED_SUBJECT, what.resource));
     return api_change_record(c, w->event, OUTCOME_DONE, &what, (struct view){0});
 }
 

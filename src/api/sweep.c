@@ -29,14 +29,16 @@ struct kind {
 
 static RESULT fill_sessions(struct job *j, uint64_t now_ms);
 static RESULT fill_grants(struct job *j, uint64_t now_ms);
+static RESULT fill_revocations(struct job *j, uint64_t now_ms);
 static RESULT fill_requests(struct job *j, uint64_t now_ms);
 static RESULT fill_networks(struct job *j, uint64_t now_ms);
 static void networks_applied(struct job *j);
 static void sessions_applied(struct job *j);
-static void grants_applied(struct job *j);
+static void tokens_are_applied(struct job *j);
 static const struct kind kinds[] = {
     {fill_sessions, IDENTITY_ENDED_MAX, MINUTE_MS, sessions_applied},
-    {fill_grants, TOKENS_ENDED_MAX, MINUTE_MS, grants_applied},
+    {fill_grants, TOKENS_ENDED_MAX, MINUTE_MS, tokens_are_applied},
+    {fill_revocations, TOKENS_ENDED_MAX, MINUTE_MS, tokens_are_applied},
     {fill_requests, AT_ONCE, MINUTE_MS, NULL},
     {fill_networks, NETWORKS_OVER_MAX, SECOND_MS, networks_applied},
 };
@@ -94,7 +96,7 @@ static void sessions_applied(struct job *j)
         (void)!identity_applied(j->sweep->first->shared->identity, &j->txn.changes[i]);
 }
 
-/* --- grants */
+/* --- grants, and revocations of what has ended by itself */
 
 static RESULT fill_grants(struct job *j, uint64_t now_ms)
 {
@@ -105,8 +107,18 @@ static RESULT fill_grants(struct job *j, uint64_t now_ms)
     return record_over(j, EVENT_TOKEN_GRANTS_OVER, "grants");
 }
 
+/* Here, and not along with the next revocation: of all that come at once each would take the same one out, and all but
+ * one of them would have to try again. */
+static RESULT fill_revocations(struct job *j, uint64_t now_ms)
+{
+    struct txn *t = &j->txn;
+
+    TRY(tokens_sweep(j->sweep->first->shared->tokens, now_ms, t->arena, &t->changes, &t->change_count));
+    return record_over(j, EVENT_TOKEN_GRANTS_OVER, "revocations");
+}
+
 /* As with sessions. */
-static void grants_applied(struct job *j)
+static void tokens_are_applied(struct job *j)
 {
     for (size_t i = 0; i < j->txn.change_count; i++)
         (void)!tokens_applied(j->sweep->first->shared->tokens, &j->txn.changes[i]);

@@ -47,8 +47,5 @@ enum http_outcome tokens_revoke_post(struct http_request *req);
 /* Into this change: everything that this subject ("user:alice"), or this session (64 hex digits), had by tokens ends.
  */
 RESULT tokens_end(struct api_change *c, enum revocation_kind kind, struct view name);
-/* The same without tidying up, for changes that are not tried again after a conflict: two of those would tidy up the
- * same row. */
-RESULT tokens_end_alone(struct api_change *c, enum revocation_kind kind, struct view name);
 
 #endif

@@ -33,24 +33,9 @@ static RESULT end(struct api_change *c, enum revocation_kind kind, struct view n
     return api_change_put(c, &put);
 }
 
-/* One row that says nothing any more goes with each that comes. */
-static RESULT sweep(struct api_change *c)
-{
-    struct txn_change gone;
-    enum err e = tokens_sweep(api_of(c->req)->shared->tokens, people_now(c->req), c->req->arena, &gone);
-
-    return e == OK ? api_change_put(c, &gone) : e == ERR_NOT_FOUND ? OK : e;
-}
-
-RESULT tokens_end_alone(struct api_change *c, enum revocation_kind kind, struct view name)
-{
-    return end(c, kind, name, 0);
-}
-
 RESULT tokens_end(struct api_change *c, enum revocation_kind kind, struct view name)
 {
-    TRY(end(c, kind, name, 0));
-    return sweep(c);
+    return end(c, kind, name, 0);
 }
 
 static RESULT fill(const struct revoking *r, struct api_change *c)
@@ -67,7 +52,6 @@ static RESULT fill(const struct revoking *r, struct api_change *c)
     TRY(end(c, r->kind, r->name, r->since_ms));
     if (r->also.len)
         TRY(end(c, REVOKED_GRANT, r->also, 0));
-    TRY(sweep(c));
     return api_change_record(c, EVENT_TOKEN_REVOKED, OUTCOME_DONE, &what, (struct view){0});
 }
 

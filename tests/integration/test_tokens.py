@@ -340,7 +340,7 @@ def test_ends_outlive_a_restart(new_server):
 
 def test_who_enrols_anew_shakes_off_who_had_his_tokens(new_server, tmp_path):
     """An administrator whose account somebody else has used is helped on the host: then nobody else is he any more."""
-    s = new_server(config={"mfa": {"required_roles": "[]"}}).start()
+    s = new_server(config={"mfa": {"required_roles": "[none]"}}).start()
     s.init()
     s.serving()
     s.enrol()
@@ -384,6 +384,32 @@ def test_grants_leave_the_store_when_they_are_over(new_server):
 
     record = holdfast.until("grants that are over leave", over, seconds=20, every=1)[0]
     assert record["what"]["resource"] == "grants" and record["what"]["detail"] == "over: 3"
+
+
+def test_many_sign_out_at_once_also_when_much_was_revoked_before(new_server):
+    """What was revoked and is over is taken out of the store; that must not come in the way of who ends something now."""
+    clock = holdfast.Clock()
+    s = new_server(clock=clock, config={"mfa": {"required_roles": "[none]"}, "sessions": {"per_user": 100}}).start()
+    s.init()
+    s.serving()
+    s.enrol()
+    for _ in range(40):
+        s.api(s.login()).ok("POST", "/api/v1/logout")
+    s.stop()
+    clock.shift("front", 3 * 86400_000)  # while nothing ran: so it is all there when the next ones come
+    s.start()
+    s.unseal()
+    s.serving()
+    apis = [s.api(s.login()) for _ in range(40)]
+    with concurrent.futures.ThreadPoolExecutor(40) as pool:
+        answers = list(pool.map(lambda api: api.call("POST", "/api/v1/logout"), apis))
+    assert {a.status for a in answers} == {204}, answers
+
+    def over():
+        found = s.api(s.login()).ok("GET", "/api/v1/audit/records?type=TOKEN_GRANTS_OVER").get("records", [])
+        return [r for r in found if r["what"]["resource"] == "revocations"]
+
+    assert holdfast.until("they leave the store", over, seconds=70, every=2)[0]["what"]["detail"] == "over: 40"
 
 
 def test_a_list_goes_on_where_the_page_before_ended(desk):

@@ -359,8 +359,9 @@ RESULT tokens_revoke(struct tokens *t, const struct row_keys *keys, const struct
 
 struct sweeping {
     uint64_t now_ms;
-    struct txn_change *out;
     struct arena *arena;
+    struct txn_change *out;
+    size_t count;
     enum err error;
 };
 
@@ -368,22 +369,31 @@ static bool find_passed(void *context, void *value)
 {
     struct sweeping *s = context;
     const struct known_revocation *k = value;
+    struct txn_change *c = &s->out[s->count];
 
     /* Those of a subject and of all are widened and never removed: a removal could overtake the widening. */
     if (k->kind == REVOKED_SUBJECT || k->kind == REVOKED_ALL || s->now_ms < k->until_ms)
         return true;
-    *s->out = (struct txn_change){.table = TABLE_REVOCATION, .expect = k->version, .remove = true};
-    memcpy(s->out->old_commitment, k->commitment, sizeof s->out->old_commitment);
-    s->error = arena_copy(s->arena, VIEW(k->row_key, k->row_key_len), &s->out->key);
-    return false;
+    if (s->count == TOKENS_ENDED_MAX)
+        return false;
+    *c = (struct txn_change){.table = TABLE_REVOCATION, .expect = k->version, .remove = true};
+    memcpy(c->old_commitment, k->commitment, sizeof c->old_commitment);
+    s->error = arena_copy(s->arena, VIEW(k->row_key, k->row_key_len), &c->key);
+    s->count += s->error == OK;
+    return s->error == OK;
 }
 
-RESULT tokens_sweep(struct tokens *t, uint64_t now_ms, struct arena *arena, struct txn_change *ret)
+RESULT tokens_sweep(struct tokens *t, uint64_t now_ms, struct arena *arena, struct txn_change **ret, size_t *ret_count)
 {
-    struct sweeping s = {.now_ms = now_ms, .out = ret, .arena = arena, .error = ERR_NOT_FOUND};
+    struct sweeping s = {.now_ms = now_ms, .arena = arena, .out = arena_alloc(arena, TOKENS_ENDED_MAX * sizeof *s.out)};
 
+    if (!s.out)
+        return ERR_NO_MEMORY;
     table_enter();
     table_visit(t->revoked, find_passed, &s);
     table_leave();
-    return s.error;
+    TRY(s.error);
+    *ret = s.out;
+    *ret_count = s.count;
+    return s.count ? OK : ERR_NOT_FOUND;
 }

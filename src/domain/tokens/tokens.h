@@ -139,8 +139,8 @@ RESULT tokens_end_over(struct tokens *t, const struct row_keys *keys, uint64_t n
 /* Also widens what is there already: an end is never taken back. */
 RESULT tokens_revoke(struct tokens *t, const struct row_keys *keys, const struct revocation *r, struct arena *arena,
                      struct txn_change *ret);
-/* A row whose purpose has passed, to be removed along with something else; ERR_NOT_FOUND. */
-RESULT tokens_sweep(struct tokens *t, uint64_t now_ms, struct arena *arena, struct txn_change *ret);
+/* Revocations of what has ended by itself; ERR_NOT_FOUND. */
+RESULT tokens_sweep(struct tokens *t, uint64_t now_ms, struct arena *arena, struct txn_change **ret, size_t *ret_count);
 
 AUTO_DEFINE(struct tokens *, tokens_free);
 
