@@ -56,6 +56,18 @@ void api_retry_after(struct http_request *req, unsigned seconds)
     (void)!http_answer_header(req, "Retry-After", text);
 }
 
+static void add_items(struct http_request *req, const char *name, const struct writer *items)
+{
+    if (items->len && writer_done(items) == OK)
+        (void)!http_answer_list(req, name, writer_view_of(items));
+}
+
+void api_rate_limits(struct http_request *req, const struct writer *policy, const struct writer *state)
+{
+    add_items(req, "RateLimit-Policy", policy);
+    add_items(req, "RateLimit", state);
+}
+
 /* --- a thread's part in all this */
 
 static void on_turn(void *context)

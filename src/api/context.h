@@ -163,6 +163,9 @@ static inline const struct secret_access *api_secret_access(const struct http_re
 }
 /* A Retry-After of so many seconds with whatever is answered. */
 void api_retry_after(struct http_request *req, unsigned seconds);
+/* What limits say of themselves (draft-ietf-httpapi-ratelimit-headers): beside what others said in this answer. Headers
+ * help, and an answer without them is right too. */
+void api_rate_limits(struct http_request *req, const struct writer *policy, const struct writer *state);
 /* For records: actor, source, user agent, request id, and the reason from the X-Holdfast-Reason header or `reason`. */
 void api_request_context(const struct http_request *req, struct view reason, struct request_context *ret);
 /* The same as canonical bytes for keeper and signer. */

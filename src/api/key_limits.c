@@ -23,11 +23,10 @@ static void policy(struct writer *w, const char *name, uint32_t limit, unsigned 
     writer_decimal(w, seconds);
 }
 
-/* Headers help; an answer without them is right too. */
 static void tell(struct http_request *req, const struct limits *l, const struct limits_state *s)
 {
     char left[128], limits[128];
-    struct writer a = writer_fixed(left, sizeof left - 1), b = writer_fixed(limits, sizeof limits - 1);
+    struct writer a = writer_fixed(left, sizeof left), b = writer_fixed(limits, sizeof limits);
     if (l->per_hour) {
         item(&a, "hour", s->left_hour, s->hour_seconds);
         policy(&b, "hour", l->per_hour, 3600);
@@ -36,11 +35,7 @@ static void tell(struct http_request *req, const struct limits *l, const struct 
         item(&a, "day", s->left_day, s->day_seconds);
         policy(&b, "day", l->per_day, 86400);
     }
-    if (a.len == 0 || writer_done(&a) != OK || writer_done(&b) != OK)
-        return;
-    left[a.len] = limits[b.len] = '\0';
-    (void)!http_answer_header(req, "RateLimit", left);
-    (void)!http_answer_header(req, "RateLimit-Policy", limits);
+    api_rate_limits(req, &b, &a);
 }
 
 uint16_t key_limit_event(const struct limits_state *s)

@@ -23,14 +23,6 @@ static bool is_free(const struct http_request *req)
     return req->peer.is_unix || guard_trusts(api_of(req)->shared->guard, &a);
 }
 
-/* Headers help; an answer without them is right too. */
-static void set_list(struct http_request *req, const char *name, const struct writer *w)
-{
-    const char *text = w->len && w->failed == OK ? arena_str(req->arena, writer_view_of(w)) : NULL;
-    if (text)
-        (void)!http_answer_header(req, name, text);
-}
-
 static bool take(struct http_request *req, enum attempts_kind kind)
 {
     struct api_thread *t = api_of(req);
@@ -38,8 +30,7 @@ static bool take(struct http_request *req, enum attempts_kind kind)
     AUTO_WRITER policy = writer_new(256), state = writer_new(256);
     struct attempts_said said = {&policy, &state, 0};
     bool good = attempts_take(guard_attempts(t->shared->guard), kind, &from, now_ns(t), &said);
-    set_list(req, "RateLimit-Policy", &policy);
-    set_list(req, "RateLimit", &state);
+    api_rate_limits(req, &policy, &state);
     if (!good)
         api_retry_after(req, (unsigned)said.retry);
     return good;

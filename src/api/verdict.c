@@ -39,9 +39,7 @@ static enum permission permission_of(const struct asking *a)
 
 static void set_header(struct http_request *req, const char *name, struct view value)
 {
-    const char *text = arena_str(req->arena, value);
-    if (text)
-        (void)!http_answer_header(req, name, text);
+    (void)!http_answer_text(req, name, value);
 }
 
 /* --- what goes on to the application: always all four, so that none of the client's own gets through */
@@ -55,10 +53,8 @@ static RESULT set_remote(struct asking *a)
                    {"Remote-Groups", a->remote.groups},
                    {"Remote-Name", a->remote.name},
                    {"Remote-Email", a->remote.email}};
-    for (size_t i = 0; i < ARRAY_LEN(headers); i++) {
-        const char *text = arena_str(a->req->arena, headers[i].value);
-        TRY(text ? http_answer_header(a->req, headers[i].name, text) : ERR_NO_MEMORY);
-    }
+    for (size_t i = 0; i < ARRAY_LEN(headers); i++)
+        TRY(http_answer_text(a->req, headers[i].name, headers[i].value));
     return OK;
 }
 
@@ -221,13 +217,6 @@ static enum http_outcome allow(struct asking *a)
 
 /* --- how often */
 
-/* Headers help; an answer without them is right too. */
-static void set_list(struct http_request *req, const char *name, const struct writer *w)
-{
-    if (w->len && w->failed == OK)
-        set_header(req, name, writer_view_of(w));
-}
-
 static bool within_limits(struct asking *a)
 {
     const struct api_shared *s = api_of(a->req)->shared;
@@ -239,8 +228,7 @@ static bool within_limits(struct asking *a)
     uint64_t retry = 0;
     memcpy(ask.from.b, a->req->peer.address, sizeof ask.from.b);
     bool good = often_take(guard_often(s->guard), &ask, &policy, &state, &retry);
-    set_list(a->req, "RateLimit-Policy", &policy);
-    set_list(a->req, "RateLimit", &state);
+    api_rate_limits(a->req, &policy, &state);
     if (!good)
         api_retry_after(a->req, (unsigned)retry);
     return good;

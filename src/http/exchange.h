@@ -8,8 +8,8 @@
 #define ANSWER_HEADERS_MAX 24
 
 struct answer_header {
-    const char *name; /* in the exchange's arena */
-    const char *value;
+    const char *name;  /* a constant */
+    const char *value; /* in the exchange's arena */
 };
 
 struct conn;

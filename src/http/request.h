@@ -100,10 +100,13 @@ enum http_outcome http_answer_static(struct http_request *req, unsigned status, 
 enum http_outcome http_answer_problem(struct http_request *req, const struct problem *why);
 enum http_outcome http_answer_error(struct http_request *req, enum err code); /* no detail */
 /* Adds a header to the answer (before or after setting it): WWW-Authenticate, RateLimit, Set-Cookie, ETag, Retry-After,
- * Location, Cache-Control (replaces the default no-store). Both are copied. Names that the server owns
- * (Content-Length, Transfer-Encoding, Connection, Content-Type, Date, X-Request-Id), or a control character in value,
- * are ERR_BAD_VALUE. At most 24 headers: ERR_TOO_LONG. */
+ * Location, Cache-Control (replaces the default no-store). name is a constant; the value is copied. Names that the
+ * server owns (Content-Length, Transfer-Encoding, Connection, Content-Type, Date, X-Request-Id), or a control character
+ * in value, are ERR_BAD_VALUE. At most 24 headers: ERR_TOO_LONG. */
+RESULT http_answer_text(struct http_request *req, const char *name, struct view value);
 RESULT http_answer_header(struct http_request *req, const char *name, const char *value);
+/* The same for a list (RFC 9110 §5.6.1): behind what is there under this name, in one header. */
+RESULT http_answer_list(struct http_request *req, const char *name, struct view items);
 /* Who asks understands 2xx, 401, 403 and 5xx alone (nginx's auth_request): other 4xx are sent as 403. */
 void http_answer_few_statuses(struct http_request *req);
 /* The connection ends after this answer. */

@@ -73,6 +73,9 @@ static enum http_outcome headers(struct http_request *req)
     assert_int_equal(http_answer_header(req, "Cache-Control", "max-age=60"), OK);
     assert_int_equal(http_answer_header(req, "Content-Length", "7"), ERR_BAD_VALUE);
     assert_int_equal(http_answer_header(req, "X-A", "b\r\nX-C: d"), ERR_BAD_VALUE);
+    assert_int_equal(http_answer_list(req, "RateLimit", VIEW_STR("\"hour\";r=1")), OK);
+    assert_int_equal(http_answer_list(req, "RateLimit", VIEW_STR("\"desk\";r=2")), OK);
+    assert_int_equal(http_answer_list(req, "RateLimit", VIEW_STR("x\r\ny: z")), ERR_BAD_VALUE);
     return http_answer_empty(req, 204);
 }
 

@@ -33,6 +33,7 @@ static void keep_alive_and_standard_headers(void **state)
     assert_int_equal(p.status, 204);
     assert_string_equal(reply_header(&p, "Cache-Control", text, sizeof text), "max-age=60");
     assert_string_equal(reply_header(&p, "Set-Cookie", text, sizeof text), "a=b; Secure");
+    assert_string_equal(reply_header(&p, "RateLimit", text, sizeof text), "\"hour\";r=1, \"desk\";r=2");
     SEND(&r, fd, GET("/hello"), &p); /* 204 left the connection in step */
     assert_int_equal(p.status, 200);
     rig_run(&r, 5);
