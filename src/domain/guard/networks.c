@@ -49,6 +49,8 @@ RESULT networks_new(struct networks **ret)
         return ERR_NO_MEMORY;
     TRY(trie_init(&n->four));
     TRY(trie_init(&n->six));
+    TRY(trie_init(&n->said_four));
+    TRY(trie_init(&n->said_six));
     *ret = TAKE(n);
     return OK;
 }
@@ -61,6 +63,8 @@ void networks_free(struct networks *n)
     rcu_wait();
     trie_done(&n->four);
     trie_done(&n->six);
+    trie_done(&n->said_four);
+    trie_done(&n->said_six);
     free(atomic_load(&n->feeds));
     pthread_mutex_destroy(&n->lock);
     free(n);
@@ -179,9 +183,14 @@ size_t networks_said(struct networks *n, const struct prefix *network, uint64_t 
 
 /* --- changes */
 
+static bool is_said(const struct trie_item *i)
+{
+    return i->operator_says != NETWORKS_UNSAID || i->configured != NETWORKS_UNSAID || i->automatic;
+}
+
 static bool says_nothing(const struct trie_item *i)
 {
-    return i->operator_says == NETWORKS_UNSAID && i->configured == NETWORKS_UNSAID && !i->automatic && !i->feeds;
+    return !is_said(i) && !i->feeds;
 }
 
 /* by: 1, or -1 for one that is no more. */
@@ -192,6 +201,11 @@ static void count(struct networks_count *c, const struct trie_item *i, size_t by
     c->kept_out += i->operator_says == NETWORKS_BLOCK ? by : 0;
     c->configured_let_in += i->configured == NETWORKS_ALLOW ? by : 0;
     c->configured_kept_out += i->configured == NETWORKS_BLOCK ? by : 0;
+}
+
+static struct trie *said_trie(struct networks *n, bool six)
+{
+    return six ? &n->said_six : &n->said_four;
 }
 
 RESULT networks_change(struct networks *n, bool six, const struct trie_item *old, const struct trie_item *made)
@@ -206,12 +220,30 @@ RESULT networks_change(struct networks *n, bool six, const struct trie_item *old
     if ((!old && n->four.items + n->six.items >= NETWORKS_MAX) ||
         (made->automatic && counted.automatic > NETWORKS_AUTOMATIC_MAX))
         return ERR_LIMIT_REACHED;
-    if (says_nothing(made))
-        TRY(trie_remove(t, trie_key_of(made), made->bits, &n->bin));
-    else
-        TRY(trie_put(t, made, &n->bin));
-    n->count = counted;
-    return OK;
+    bool was_said = old && is_said(old), enters = is_said(made) && !was_said;
+    if (enters)
+        TRY(trie_put(said_trie(n, six), made, &n->bin));
+    enum err e = says_nothing(made) ? trie_remove(t, trie_key_of(made), made->bits, &n->bin)
+                                    : trie_put(t, made, &n->bin);
+    if (e == OK)
+        n->count = counted;
+    if (e == OK ? was_said && !is_said(made) : enters)
+        (void)!trie_remove(said_trie(n, six), trie_key_of(made), made->bits, &n->bin); /* without memory it stays */
+    return e;
+}
+
+size_t networks_after(struct networks *n, bool six, const struct trie_item *after, struct trie_item *ret, size_t max,
+                      struct trie_item *ret_last)
+{
+    const struct trie_item *items[NETWORKS_BATCH];
+    size_t count = trie_after(said_trie(n, six), after, items, max < NETWORKS_BATCH ? max : NETWORKS_BATCH);
+    for (size_t i = 0; i < count; i++) {
+        const struct trie_item *now = trie_find(networks_trie(n, six), trie_key_of(items[i]), items[i]->bits);
+        ret[i] = now ? *now : (struct trie_item){.hi = items[i]->hi, .lo = items[i]->lo, .bits = items[i]->bits};
+    }
+    if (count)
+        *ret_last = *items[count - 1];
+    return count;
 }
 
 /* A copy of what is said of the prefix, or an empty one. */
@@ -293,15 +325,13 @@ static bool ended_of(const struct trie_item *i, bool six, enum networks_origin o
 static size_t look_batch(struct networks *n, uint64_t now_ms, size_t max, struct networks_rule *ret, size_t *found)
 {
     static const enum networks_origin origins[] = {NETWORKS_OPERATOR, NETWORKS_AUTOMATIC};
-    const struct trie_item *items[NETWORKS_BATCH];
-    size_t count = trie_after(networks_trie(n, n->ended_six), n->ended_goes_on ? &n->ended_after : NULL, items,
-                              max < NETWORKS_BATCH ? max : NETWORKS_BATCH);
+    struct trie_item items[NETWORKS_BATCH];
+    size_t count = networks_after(n, n->ended_six, n->ended_goes_on ? &n->ended_after : NULL, items, max,
+                                  &n->ended_after);
     n->ended_goes_on = count > 0;
-    if (count)
-        n->ended_after = *items[count - 1];
     for (size_t i = 0; i < count; i++)
         for (size_t k = 0; k < ARRAY_LEN(origins); k++)
-            *found += ended_of(items[i], n->ended_six, origins[k], now_ms, &ret[*found]);
+            *found += ended_of(&items[i], n->ended_six, origins[k], now_ms, &ret[*found]);
     if (!count)
         n->ended_six = !n->ended_six;
     return count;
@@ -327,7 +357,7 @@ struct networks_count networks_count(struct networks *n)
     struct networks_count c = n->count;
     c.prefixes = n->four.items + n->six.items;
     c.feeds = (size_t)__builtin_popcount(atomic_load(&n->feeds)->active);
-    c.bytes = n->four.bytes + n->six.bytes;
+    c.bytes = n->four.bytes + n->six.bytes + n->said_four.bytes + n->said_six.bytes;
     networks_unlock(n);
     return c;
 }

@@ -8,7 +8,7 @@
  * automatic block shuts out what the operator lets in.
  *
  * Memory: 40 bytes for each prefix and its part of the nodes above it; for a million random ones about 80 bytes each
- * with the allocator's own (docs/performance.md), and 1 MiB for the first level. NETWORKS_MAX prefixes at most. */
+ * with the allocator's own (docs/performance.md), and 2 MiB for the first levels. NETWORKS_MAX prefixes at most. */
 #ifndef HOLDFAST_DOMAIN_GUARD_NETWORKS_H
 #define HOLDFAST_DOMAIN_GUARD_NETWORKS_H
 
@@ -71,8 +71,9 @@ RESULT networks_remove(struct networks *n, const struct prefix *network,
  * out. */
 size_t networks_ended(struct networks *n, uint64_t now_ms, size_t max, struct networks_rule *ret, size_t room);
 
-/* All rules, also those that have ended and are not swept yet; those of one prefix one after the other. visit returns
- * false to stop, and may change n. What changes meanwhile may be missed. */
+/* All rules but those of feeds, also those that have ended and were not taken out yet; those of one prefix one after
+ * the other. visit returns false to stop, and may change n. What changes meanwhile may be missed. Takes no longer for
+ * what feeds list. */
 void networks_each(struct networks *n, bool (*visit)(void *context, const struct networks_rule *rule), void *context);
 
 /* Also what has ended and was not taken out yet. */

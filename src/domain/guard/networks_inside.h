@@ -22,6 +22,9 @@ struct networks_feeds {
 struct networks {
     pthread_mutex_t lock; /* writers */
     struct trie four, six;
+    /* The prefixes alone of which others than feeds say something: the few among the many, for who goes through them.
+     * A prefix too much does no harm. */
+    struct trie said_four, said_six;
     struct rcu_bin bin;
     struct networks_feeds *_Atomic feeds;
     uint32_t taken;               /* slots that are in force or being filled */
@@ -32,6 +35,10 @@ struct networks {
 };
 
 struct trie *networks_trie(struct networks *n, bool six);
+/* With the lock: what is said of up to max prefixes behind `after` (NULL: from the first), as trie_after, but without
+ * those that feeds alone name; *ret_last is the place where to go on. 0 at the end. */
+size_t networks_after(struct networks *n, bool six, const struct trie_item *after, struct trie_item *ret, size_t max,
+                      struct trie_item *ret_last);
 /* Prefixes to keys and back. */
 trie_key networks_key(const struct prefix *p, unsigned *ret_bits);
 struct prefix networks_prefix(const struct trie_item *i, bool six);

@@ -55,7 +55,7 @@ struct each {
     void *context;
 };
 
-static bool tell(const struct each *e, const struct trie_item *i, const struct networks_feeds *feeds, bool six)
+static bool tell(const struct each *e, const struct trie_item *i, bool six)
 {
     struct networks_rule r = {
         .network = networks_prefix(i, six), .action = i->operator_says, .ends_ms = i->operator_ends};
@@ -69,41 +69,20 @@ static bool tell(const struct each *e, const struct trie_item *i, const struct n
     r.action = NETWORKS_BLOCK;
     r.origin = NETWORKS_AUTOMATIC;
     r.ends_ms = i->automatic_ends;
-    if (i->automatic && !e->visit(e->context, &r))
-        return false;
-    r.origin = NETWORKS_FEED;
-    for (uint32_t m = i->feeds & feeds->active; m; m &= m - 1) {
-        memcpy(r.feed, feeds->slot[__builtin_ctz(m)].name, sizeof r.feed);
-        r.ends_ms = feeds->slot[__builtin_ctz(m)].ends_ms;
-        if (!e->visit(e->context, &r))
-            return false;
-    }
-    return true;
+    return !i->automatic || e->visit(e->context, &r);
 }
 
 /* Copies, since visit runs without the lock, and outside of sections so that it may change what it sees. */
-static size_t copy_batch(struct networks *n, bool six, const struct trie_item *after, struct trie_item *out,
-                         struct networks_feeds *feeds)
-{
-    const struct trie_item *items[NETWORKS_BATCH];
-    networks_lock(n);
-    size_t count = trie_after(networks_trie(n, six), after, items, NETWORKS_BATCH);
-    for (size_t i = 0; i < count; i++)
-        out[i] = *items[i];
-    *feeds = *atomic_load(&n->feeds);
-    networks_unlock(n);
-    return count;
-}
-
 static bool each_of(struct networks *n, bool six, const struct each *e)
 {
     struct trie_item items[NETWORKS_BATCH], last;
-    struct networks_feeds feeds;
-    size_t count;
-    for (const struct trie_item *after = NULL; (count = copy_batch(n, six, after, items, &feeds)) > 0; after = &last) {
-        last = items[count - 1];
+    const struct trie_item *after = NULL;
+    for (size_t count = 1; count > 0; after = &last) {
+        networks_lock(n);
+        count = networks_after(n, six, after, items, NETWORKS_BATCH, &last);
+        networks_unlock(n);
         for (size_t i = 0; i < count; i++)
-            if (!tell(e, &items[i], &feeds, six))
+            if (!tell(e, &items[i], six))
                 return false;
     }
     return true;

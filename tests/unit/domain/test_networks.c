@@ -206,6 +206,39 @@ static void test_the_configuration_holds_again(void **state)
     assert_int_equal(look(n, "10.9.0.1", NOW).action, NETWORKS_ALLOW);
 }
 
+static bool count_one(void *context, const struct networks_rule *r)
+{
+    size_t *counts = context;
+    counts[r->origin]++;
+    return true;
+}
+
+/* Who goes through what people said must not have to wade through what feeds list, and misses nothing in it. */
+static void test_what_feeds_list_is_passed_over(void **state)
+{
+    (void)state;
+    AUTO(networks_free) struct networks *n = made();
+    const struct prefix p = prefix_of("203.0.113.7"), q = prefix_of("203.0.113.8");
+    size_t counts[4] = {0};
+    struct networks_rule ended[8];
+    feed(n, "f", "203.0.113.7\n203.0.113.8\n2001:db8::7\n198.51.100.0/24\n");
+    block(n, "203.0.113.7");
+    block_automatic(n, "203.0.113.7", NOW + HOUR);
+    block_automatic(n, "203.0.113.8", NOW + HOUR);
+    assert_int_equal(put(n, "2001:db8::7", NETWORKS_ALLOW, NETWORKS_CONFIGURED, 0), OK);
+    networks_each(n, count_one, counts);
+    assert_true(counts[NETWORKS_OPERATOR] == 1 && counts[NETWORKS_AUTOMATIC] == 2 && counts[NETWORKS_CONFIGURED] == 1);
+    assert_int_equal(counts[NETWORKS_FEED], 0);
+    assert_int_equal(networks_ended(n, NOW + HOUR, 3, ended, ARRAY_LEN(ended)), 2); /* three looks do for three */
+    assert_int_equal(networks_remove(n, &p, NETWORKS_AUTOMATIC), OK);
+    assert_int_equal(networks_remove(n, &q, NETWORKS_AUTOMATIC), OK);
+    feed(n, "f", "203.0.113.9\n"); /* what it listed before goes, and what people said stays */
+    memset(counts, 0, sizeof counts);
+    networks_each(n, count_one, counts);
+    assert_true(counts[NETWORKS_OPERATOR] == 1 && counts[NETWORKS_AUTOMATIC] == 0 && counts[NETWORKS_CONFIGURED] == 1);
+    assert_int_equal(networks_count(n).prefixes, 3);
+}
+
 /* With little to do at a time it comes by everywhere, finds nothing that lasts, and takes nothing out by itself. */
 static void test_what_has_ended_is_found(void **state)
 {
@@ -565,12 +598,19 @@ static void test_readers_see_whole_changes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_the_longest_prefix_decides),      cmocka_unit_test(test_the_configuration_holds_again),
-        cmocka_unit_test(test_the_operator_comes_first),        cmocka_unit_test(test_each_takes_back_his_own),
-        cmocka_unit_test(test_a_block_ends_by_itself),          cmocka_unit_test(test_what_has_ended_is_found),
-        cmocka_unit_test(test_a_feed_is_replaced_as_a_whole),   cmocka_unit_test(test_a_bad_feed_changes_nothing),
-        cmocka_unit_test(test_a_feed_that_is_not_renewed_ends), cmocka_unit_test(test_feeds_are_limited),
-        cmocka_unit_test(test_a_row_says_what_was_said),        cmocka_unit_test(test_it_says_what_a_plain_list_says),
+        cmocka_unit_test(test_the_longest_prefix_decides),
+        cmocka_unit_test(test_the_configuration_holds_again),
+        cmocka_unit_test(test_the_operator_comes_first),
+        cmocka_unit_test(test_each_takes_back_his_own),
+        cmocka_unit_test(test_a_block_ends_by_itself),
+        cmocka_unit_test(test_what_feeds_list_is_passed_over),
+        cmocka_unit_test(test_what_has_ended_is_found),
+        cmocka_unit_test(test_a_feed_is_replaced_as_a_whole),
+        cmocka_unit_test(test_a_bad_feed_changes_nothing),
+        cmocka_unit_test(test_a_feed_that_is_not_renewed_ends),
+        cmocka_unit_test(test_feeds_are_limited),
+        cmocka_unit_test(test_a_row_says_what_was_said),
+        cmocka_unit_test(test_it_says_what_a_plain_list_says),
         cmocka_unit_test(test_readers_see_whole_changes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
