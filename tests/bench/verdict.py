@@ -64,12 +64,12 @@ server {{ listen 127.0.0.1:{static}; auth_request /_allow; location = /_allow {{
 location / {{ proxy_pass http://application; proxy_http_version 1.1; proxy_set_header Connection ""; }} }}"""
 
 
-def run(record, measured):
-    """Calls measured(server, home, key) with a server that records so."""
+def run(record, measured, more=""):
+    """Calls measured(server, home, key) with a server that records so; more: of its configuration."""
     home = pathlib.Path(tempfile.mkdtemp(prefix="verdict-", dir=DIRECTORY))
     netfiles.database(home / "countries.mmdb")
     netfiles.feed(home / "feed.txt", 100_000)
-    server = Server(BUILD, home, config=QUICK + GUARD.format(record=record, home=home), port=free_port())
+    server = Server(BUILD, home, config=QUICK + more + GUARD.format(record=record, home=home), port=free_port())
     home.chmod(0o755)
     try:
         server.start()
