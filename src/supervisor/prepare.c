@@ -1,5 +1,6 @@
 #include "supervisor/state.h"
 
+#include "base/log.h"
 #include "crypto/tls_cert.h"
 #include "ipc/capabilities.h"
 #include "ipc/file.h"
@@ -16,7 +17,36 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PATH_BYTES 4096
+#define PATH_BYTES         4096
+#define BESIDE_CONNECTIONS 256u /* descriptors of a process for all but connections; it has about 50 */
+
+/* --- limits */
+
+/* As far as it may be raised; what it is then. */
+static rlim_t raise_limit(__rlimit_resource_t resource, rlim_t wanted)
+{
+    struct rlimit now;
+    if (getrlimit(resource, &now) < 0)
+        return 0;
+    if (now.rlim_cur >= wanted)
+        return now.rlim_cur;
+    const struct rlimit all = {.rlim_cur = wanted, .rlim_max = now.rlim_max < wanted ? wanted : now.rlim_max};
+    const struct rlimit most = {.rlim_cur = now.rlim_max < wanted ? now.rlim_max : wanted, .rlim_max = now.rlim_max};
+    if (setrlimit(resource, &all) == 0)
+        return wanted;
+    return setrlimit(resource, &most) == 0 ? most.rlim_cur : now.rlim_cur;
+}
+
+void prepare_limits(const struct config *c)
+{
+    const rlim_t wanted = (rlim_t)c->http.connections + BESIDE_CONNECTIONS;
+    (void)raise_limit(RLIMIT_MEMLOCK, (rlim_t)c->memory_lock_kib * 1024); /* the children say when it is too little */
+    rlim_t files = raise_limit(RLIMIT_NOFILE, wanted);
+    if (files < wanted)
+        log_warn("http.connections is %u, but %llu open files are allowed (RLIMIT_NOFILE), and %u are needed for the "
+                 "rest: further connections will be refused",
+                 (unsigned)c->http.connections, (unsigned long long)files, BESIDE_CONNECTIONS);
+}
 
 /* --- who we will be */
 
@@ -33,17 +63,8 @@ static enum err find_user(const struct config *c, struct passwd **ret, struct pr
 
 RESULT prepare_identity(const struct config *c, struct problem *why)
 {
-    struct rlimit lock;
-    rlim_t wanted = (rlim_t)c->memory_lock_kib * 1024;
     struct passwd *user = NULL;
-    /* As far as the limit allows; the children say when it is too little. */
-    if (getrlimit(RLIMIT_MEMLOCK, &lock) == 0 && lock.rlim_cur < wanted) {
-        bool raise = lock.rlim_max < wanted;
-        struct rlimit most = {.rlim_cur = raise ? lock.rlim_max : wanted, .rlim_max = lock.rlim_max};
-        struct rlimit all = {.rlim_cur = wanted, .rlim_max = raise ? wanted : lock.rlim_max};
-        if (setrlimit(RLIMIT_MEMLOCK, &all) < 0)
-            (void)setrlimit(RLIMIT_MEMLOCK, &most);
-    }
+    prepare_limits(c);
     TRY(find_user(c, &user, why));
     bool kept = !user || !config_firewall_wanted(c) || prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) == 0;
     if (user &&

@@ -126,6 +126,7 @@ void reload_files(struct supervisor *s)
     *s->reload.refused = 0;
     s->arena = fresh.arena;
     s->config = fresh.config;
+    prepare_limits(&s->config);
     log_info("configuration and venue files read again: front and signer start anew");
     s->goal = GOAL_RELOAD;
 }

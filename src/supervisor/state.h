@@ -75,7 +75,10 @@ struct supervisor {
 
 /* prepare.c: directories, lock, anchor, certificate */
 RESULT prepare_data_dir(struct supervisor *s, struct problem *why);
-/* Becomes config.user, raises the memory limit, and gives up all capabilities but the warden's. */
+/* Raises what the children may lock in memory and how many files they may open to what the configuration needs, as far
+ * as this process may; logs where that is too few files. */
+void prepare_limits(const struct config *c);
+/* Raises those limits, becomes config.user, and gives up all capabilities but the warden's. */
 RESULT prepare_identity(const struct config *c, struct problem *why);
 /* With a firewall: may this process give its warden what that takes? */
 RESULT prepare_firewall(const struct config *c, struct problem *why);

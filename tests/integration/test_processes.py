@@ -49,6 +49,41 @@ def test_the_parts_start_in_order_and_ready_means_that_all_serve(new_server):
     assert s.stop() == 0
 
 
+def connected(s, count):
+    """How many of so many connections at the same time are answered."""
+    sockets, answered = [], 0
+    try:
+        for _ in range(count):
+            sockets.append(socket.socket(socket.AF_UNIX))
+            sockets[-1].settimeout(5)
+            sockets[-1].connect(s.unix_socket)
+        for c in sockets:
+            c.sendall(b"GET /api/v1/health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        for c in sockets:
+            try:
+                answered += c.recv(65536).startswith(b"HTTP/1.1 ")
+            except ConnectionError:
+                pass
+    finally:
+        for c in sockets:
+            c.close()
+    return answered
+
+
+def test_as_many_connections_as_configured_are_taken_where_the_soft_limit_of_files_is_lower(new_server):
+    s = new_server(config={"http": {"connections": 600, "connections_per_address": 600}})
+    s.start(prefix=("prlimit", "--nofile=100:4000"))
+    assert connected(s, 400) == 400
+    assert "RLIMIT_NOFILE" not in s.log()
+
+
+def test_fewer_files_than_connections_are_warned_of(new_server):
+    s = new_server(config={"http": {"connections": 600, "connections_per_address": 600}})
+    s.start(prefix=("prlimit", "--nofile=100:700", "setpriv", "--bounding-set=-sys_resource", "--inh-caps=-sys_resource"))
+    assert "http.connections is 600, but 700 open files are allowed" in s.log()
+    assert connected(s, 400) == 400  # as far as the hard limit goes
+
+
 def test_readiness_is_told_to_the_service_manager(new_server, tmp_path):
     path = str(tmp_path / "notify")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as n:
