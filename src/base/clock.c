@@ -30,6 +30,41 @@ const struct clock *clock_system(void)
     return &system_clock;
 }
 
+static uint64_t forward_wall(const struct clock *c)
+{
+    struct clock_forward *f = c->context;
+    uint64_t now = f->source->wall_ms(f->source);
+    uint64_t highest = atomic_load_explicit(&f->highest_ms, memory_order_relaxed);
+
+    while (now > highest)
+        if (atomic_compare_exchange_weak_explicit(&f->highest_ms, &highest, now, memory_order_relaxed,
+                                                  memory_order_relaxed))
+            return now;
+    return highest;
+}
+
+static uint64_t forward_mono(const struct clock *c)
+{
+    const struct clock_forward *f = c->context;
+
+    return f->source->mono_ms(f->source);
+}
+
+void clock_forward_init(struct clock_forward *f, const struct clock *source)
+{
+    f->clock = (struct clock){.wall_ms = forward_wall, .mono_ms = forward_mono, .context = f};
+    f->source = source;
+    atomic_init(&f->highest_ms, source->wall_ms(source));
+}
+
+uint64_t clock_forward_behind_ms(const struct clock_forward *f)
+{
+    uint64_t now = f->source->wall_ms(f->source);
+    uint64_t highest = atomic_load_explicit(&f->highest_ms, memory_order_relaxed);
+
+    return highest > now ? highest - now : 0;
+}
+
 static enum err system_fill(const struct random *r, void *out, size_t n)
 {
     uint8_t *to = out;

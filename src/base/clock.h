@@ -4,6 +4,8 @@
 
 #include "base/buf.h"
 
+#include <stdatomic.h>
+
 struct clock {
     uint64_t (*wall_ms)(const struct clock *c); /* milliseconds since 1970-01-01 UTC */
     uint64_t (*mono_ms)(const struct clock *c); /* milliseconds that never go back (CLOCK_BOOTTIME) */
@@ -11,6 +13,16 @@ struct clock {
 };
 
 const struct clock *clock_system(void);
+
+/* A clock whose wall time never goes back while it lives: when source's does, time stands still until source has caught
+ * up, so that nothing that is over begins again. For any number of threads; mono_ms is source's. */
+struct clock_forward {
+    struct clock clock;
+    const struct clock *source;
+    _Atomic uint64_t highest_ms;
+};
+void clock_forward_init(struct clock_forward *f, const struct clock *source);
+uint64_t clock_forward_behind_ms(const struct clock_forward *f); /* how far source went back; 0: it did not */
 
 struct random {
     RESULT (*fill)(const struct random *r, void *out, size_t n);

@@ -40,6 +40,7 @@ struct front_thread {
 
 struct front {
     struct api_shared shared;
+    struct clock_forward clock;
     struct config config;
     struct start start;
     struct arena *arena; /* of config */

@@ -34,6 +34,7 @@ struct life {
     struct loop_timer *timer;
     uint64_t files_by_ms; /* monotonic; 0: not waited for yet */
     int logged;           /* enum api_log that was logged last */
+    bool clock_told;      /* that it went back */
 };
 
 static void set_state(struct front *f, enum api_state state)
@@ -462,6 +463,24 @@ static void on_step(void *context)
     }
 }
 
+#define BACK_MS 5000 /* steps of less are what clocks are set by */
+
+static void look_at_clock(struct front *f)
+{
+    uint64_t behind = clock_forward_behind_ms(&f->clock);
+    char detail[160];
+
+    if (behind == 0)
+        f->life->clock_told = false;
+    if (behind < BACK_MS || f->life->clock_told)
+        return;
+    f->life->clock_told = true;
+    (void)snprintf(detail, sizeof detail,
+                   "the clock went back by %" PRIu64 " s: until it has caught up, time stands still", behind / 1000);
+    log_error("%s here, so that nothing that is over begins again. If it was wrong before, reload", detail);
+    record_own(f, EVENT_CLOCK_JUMP_NOTICED, OUTCOME_DONE, "front", detail);
+}
+
 /* What changed without an event of its own. */
 static void on_second(void *context)
 {
@@ -476,6 +495,7 @@ static void on_second(void *context)
     if (log != f->life->logged && log == API_LOG_GOOD)
         log_info("the log can be written again");
     f->life->logged = log;
+    look_at_clock(f);
     if (atomic_load(&f->shared.state) == API_SERVING && atomic_exchange(&h->look_for_lost, false))
         pending_ask(f, false, NULL);
     if (atomic_load(&f->shared.state) == API_SERVING && !tokens_have_keys(f->shared.tokens))

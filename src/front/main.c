@@ -36,7 +36,8 @@ static RESULT make_shared(struct front *f, struct problem *why)
 
     s->config = &f->config;
     TRY(config_guard_hash(&f->config.guard, s->policy_hash));
-    s->clock = clock_system();
+    clock_forward_init(&f->clock, clock_system());
+    s->clock = &f->clock.clock;
     s->random = random_system();
     s->first = &f->threads[0].api;
     TRY(gate_new(&s->gate));

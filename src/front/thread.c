@@ -98,6 +98,7 @@ static RESULT make_server(struct front_thread *t, struct problem *why)
                    .idle_ms = c->idle_seconds * 1000,
                    .connections = share(c->connections, f->thread_count),
                    .connections_per_peer = c->connections_per_address},
+        .clock = f->shared.clock,
         .context = &t->api,
         .admit = api_head,
         .handle = api_admit,

@@ -19,6 +19,7 @@ from server import Failed, until
 
 PAGE = holdfast.SOURCE / "docs" / "failures.md"
 DISK_MIB = 48
+GUARDED = "[{path: /desk, permission: authenticated}]"
 numbers = itertools.count()
 
 
@@ -62,6 +63,21 @@ def fresh_secret(size=8):
     return {"path": f"desk/n{next(numbers)}", "kind": "password", "environment": "development", "value": "v" * size}
 
 
+def guard(s, token=None):
+    """What becomes of a request that a proxy asks about."""
+    headers = {"X-Original-Method": "GET", "X-Original-URI": "/desk", "X-Real-IP": "127.0.0.1"}
+    a = s.api(token or s.tokens.get("admin"), unix=True, timeout=10).call("GET", "/api/v1/guard/verdict", headers=headers)
+    assert (a.status == 200) == (a.headers.get("x-holdfast-verdict") == "allowed"), a
+    assert a.status == 200 or "remote-user" not in a.headers, a
+    return a.code or "answered"
+
+
+def verdict(s):
+    """Of a key, and of a request through the guard: nothing that is refused here is let through there."""
+    said = {ask("POST", "/api/v1/keys/verify", lambda: {"key": "hfk_live_nothing"})(s), guard(s)}
+    return " and ".join(sorted(said))
+
+
 REQUESTS = {
     "health": health,
     "login": ask("POST", "/api/v1/login", {"name": "admin", "password": holdfast.PASSWORD}, who="nobody"),
@@ -70,7 +86,7 @@ REQUESTS = {
     "sign": ask("POST", "/api/v1/sign", job.order("binance"), who="bot"),
     "audit query": ask("GET", "/api/v1/audit/records?limit=3"),
     "other reads": ask("GET", "/api/v1/users"),
-    "verdict": ask("POST", "/api/v1/keys/verify", lambda: {"key": "hfk_live_nothing"}),
+    "verdict": verdict,
 }
 
 
@@ -105,7 +121,7 @@ def mounted(path, *command):
 @pytest.fixture(scope="module")
 def site():
     """On a small disk of its own, with clocks that can be set."""
-    s = holdfast.Server(clock=holdfast.Clock())
+    s = holdfast.Server(clock=holdfast.Clock(), config={"guard": {"proxies": "[unix]", "endpoints": GUARDED}})
     s.data.mkdir(mode=0o700)
     mounted(s.data, "mount", "-t", "tmpfs", "-o", f"size={DISK_MIB}m,mode=700", "tmpfs")
     s.tokens = {}
@@ -276,6 +292,52 @@ def test_clock_jumped(site):
     # nonces, which never go back.
     site.kill("signer")
     until("signing to go on", lambda: REQUESTS["sign"](site) == "answered", 40, 0.5)
+    all_is_well(site)
+
+
+def test_a_clock_that_goes_back_lets_nothing_in_that_is_over(site):
+    token = site.admin.ok("POST", "/api/v1/tokens", {"client": "clock", "seconds": 10})["access_token"]
+    assert guard(site, token) == "answered"
+    until("its end", lambda: guard(site, token) == "token-expired", 30, 0.5)
+    try:
+        for ms in (-6_000, -3600_000):  # to when it was good, and to before it was issued
+            site.clock.shift("front", ms)
+            for _ in range(3):
+                assert guard(site, token) == "token-expired"
+        assert guard(site) == "answered"  # who is known goes on
+        until("a line in the log", lambda: "the clock went back by" in site.log())
+        until("the record of it", lambda: [r for r in records(site.admin, "CLOCK_JUMP_NOTICED", 0) if r["what"]["resource"] == "front"])
+        hold_all_but_sign(site)
+    finally:
+        site.clock.shift("front", 0)
+    all_is_well(site)
+
+
+def hold_all_but_sign(s):
+    """Front and signer have clocks of their own only here."""
+    assert {n: code for n, code in row(s).items() if n != "sign"} == {n: "answered" for n in REQUESTS if n != "sign"}
+
+
+def test_a_verdict_ahead_of_its_record_is_closed_as_well(site):
+    """With the record written behind the answer, as few are let through as are on their way when the log fails."""
+    site.config["guard"]["record"] = "behind"
+    site.write_config()
+    before = site.child("front")
+    site.process.send_signal(signal.SIGHUP)
+    site.child("front", other_than=before)
+    all_is_well(site)
+    front = site.child("front")
+    resource.prlimit(front, resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
+    let_through = 0
+    try:
+        while guard(site) == "answered":
+            let_through += 1
+            time.sleep(0.05)
+            assert let_through < 40, "verdicts go on without a record"
+        for _ in range(3):
+            hold(site, "log unwritable")
+    finally:
+        resource.prlimit(front, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     all_is_well(site)
 
 
