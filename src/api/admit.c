@@ -6,6 +6,7 @@
 #include "api/second.h"
 #include "api/strikes.h"
 #include "api/tries.h"
+#include "api/watch.h"
 
 #include <string.h>
 
@@ -277,6 +278,7 @@ void api_ended(void *context, const struct http_request *req, const struct http_
 
     tries_ended(context, req, how);
     strikes_saw(context, req, how);
+    watch_saw(context, req, how);
     if (known || (req->route && is_public(req)) || how->status < 400 || how->status >= 500)
         return;
     anonymous_count(context, req, how->code);

@@ -83,6 +83,7 @@ struct api_shared {
     _Atomic uint64_t applied;      /* rises when users, roles, sessions, keys or tokens were changed in memory */
     struct guard *guard;           /* rules of the verdict (domain/guard/guard.h) */
     struct block_listener on_block;
+    struct watch *watch;           /* what people look at (api/watch.h) */
     struct strikes *strikes;       /* addresses that are about to be blocked (api/strikes.h) */
     struct passwords *passwords;   /* the pool of threads for Argon2id (api/passwords.h) */
     struct passkey_site *passkeys; /* whose they are, and the open challenges (api/passkey.h) */

@@ -24,6 +24,6 @@ extern const struct route_table mappings_routes;
 extern const struct route_table keys_routes;
 extern const struct route_table keys_verify_routes, key_usage_routes;
 extern const struct route_table verdict_routes, networks_routes, policy_routes, authz_routes, guard_status_routes;
-extern const struct route_table blocks_list_routes;
+extern const struct route_table blocks_list_routes, watch_routes;
 
 #endif

@@ -62,6 +62,6 @@ extern cli_handler server_run, operator_init, operator_unseal, operator_seal, op
 extern cli_handler emergency_begin, emergency_end, guard_list, guard_block, guard_allow, guard_unblock, guard_test,
     policy_check, policy_compare, guard_status;
 extern cli_handler keys_verify, tokens_refresh, mfa_rename;
-extern cli_handler guard_blocks;
+extern cli_handler guard_blocks, guard_top, guard_live;
 
 #endif

@@ -8,6 +8,7 @@ static const char *const kinds[] = {"api_key",        "private_key", "password",
                                     "encryption_key", NULL};
 static const char *const levels[] = {"none", "read", "write", "admin", "emergency", NULL};
 static const char *const usages[] = {"read_only", "read_write", "execute_only", "full_access", NULL};
+static const char *const outcomes[] = {"allowed", "refused", NULL};
 static const char *const severities[] = {"low", "medium", "high", "critical", NULL};
 static const char *const networks[] = {"mainnet", "testnet", NULL};
 
@@ -486,9 +487,19 @@ const struct cli_command command_table[] = {
     COMMAND("guard unblock", guard_unblock, CHANGES, "take back what was said of a network",
             "What the configuration says of it holds again.", NULL,
             ARGUMENTS(ARGUMENT("NETWORK", "as 'guard networks' shows it")), NULL),
-    COMMAND("guard blocks", guard_blocks, CHANGES, "networks that are kept out now, and what that refused",
+    COMMAND("guard blocks", guard_blocks, COMMAND_API, "networks that are kept out now, and what that refused",
             "But for those of feeds. Of automatic blocks the reason, and how often in a row.", NULL, NO_ARGUMENTS,
             NULL),
+    COMMAND("guard top", guard_top, COMMAND_API, "who was refused most, and who asked most, in the last minutes",
+            "Addresses and identities, of verdicts and log-ins.",
+            OPTIONS(VALUE("limit", NUMBER, "N", "at most so many; 20 if left out, 100 at most")), NO_ARGUMENTS, NULL),
+    COMMAND("guard live", guard_live, COMMAND_API, "verdicts and log-ins as they are decided",
+            "Until it is interrupted. With -o json, one object a line. Who reads too slowly is told how many he "
+            "missed.",
+            OPTIONS(CHOICE("outcome", "OUTCOME", outcomes, "these alone"),
+                    VALUE("network", TEXT, "NETWORK", "of clients in it alone"),
+                    VALUE("identity", TEXT, "IDENTITY", "such as user:alice or key:ID")),
+            NO_ARGUMENTS, "holdfast guard live --outcome refused --network 192.0.2.0/24"),
     COMMAND("guard test", guard_test, CHANGES, "what becomes of requests from an address, and by which rule", NULL,
             NULL, ARGUMENTS(ARGUMENT("ADDRESS", "of a client")), NULL),
     COMMAND("policy check", policy_check, 0, "is a policy right, and what should be looked at",

@@ -3,6 +3,7 @@
 #include "api/passkey.h"
 #include "api/passwords.h"
 #include "api/strikes.h"
+#include "api/watch.h"
 #include "base/log.h"
 #include "crypto/secmem.h"
 #include "front/front.h"
@@ -47,6 +48,7 @@ static RESULT make_shared(struct front *f, struct problem *why)
     TRY(tokens_new(&s->tokens));
     TRY(guard_new(&f->config.guard, s->random, &s->guard, why));
     TRY(strikes_new(s, &s->strikes));
+    TRY(watch_new(s->random, f->thread_count, &s->watch));
     TRY(open_breached(f, &breached, why));
     TRY(passwords_new(s->config, breached, &s->passwords));
     TRY(passkey_site_new(s->config, front_file(f, "passkey-roots.pem"), &s->passkeys, why));
@@ -100,6 +102,7 @@ static void end(struct front *f)
     row_keys_free(atomic_load(&f->shared.keys));
     gate_free(f->shared.gate);
     strikes_free(f->shared.strikes);
+    watch_free(f->shared.watch);
     passkey_site_free(f->shared.passkeys);
     writer_free(&f->shared.openapi);
     loader_free(f->loader);

@@ -2,6 +2,9 @@
 import base64
 import datetime
 import http.client
+import os
+import signal
+import subprocess
 import threading
 
 import pytest
@@ -294,3 +297,67 @@ def test_blocks_survive_a_crash(new_server):
     after = blocks(s)["198.51.1.1"]
     assert {k: after[k] for k in ("since", "ends", "reason", "times")} == {
         k: before[k] for k in ("since", "ends", "reason", "times")}
+
+
+# --- for people who look
+
+
+def test_top_names_who_is_refused_most(desk):
+    key = key_of(desk, "busy")
+    for _ in range(9):
+        wrong_key(desk, "198.18.7.7") if _ % 2 else verdict(desk, "198.18.8.8", key)
+    top = {t["who"]: t for t in desk.admin.ok("GET", "/api/v1/guard/top?limit=100")["top"]}
+    assert (top["198.18.7.7"]["refused"], top["198.18.7.7"]["requests"]) == (4, 4)
+    assert (top["198.18.8.8"]["refused"], top["198.18.8.8"]["requests"]) == (0, 5)
+    assert next(t for who, t in top.items() if who.startswith("key:"))["requests"] == 5
+    shown = desk.cli_json("guard", "top", "--limit", "3")["top"]
+    assert len(shown) == 3 and shown[0]["refused"] >= shown[1]["refused"] >= shown[2]["refused"]
+    assert "REFUSED" in desk.cli("guard", "top").stdout
+
+
+def test_live_shows_decisions_as_they_are_made(desk):
+    key = key_of(desk, "seen")
+    def live(after, more=""):
+        return desk.admin.ok("GET", f"/api/v1/guard/live?after={after}{more}")
+    begin = live(0)
+    assert begin["decisions"] == [] and begin["lost"] == 0
+    verdict(desk, "198.19.1.1", key, "/a/b")
+    wrong_key(desk, "198.19.1.2")
+    log_in(desk, TRUSTED, "nobody")
+    def three():
+        got = live(begin["next"])
+        return len(got["decisions"]) >= 3 and got
+    got = until("three decisions", three)
+    allowed, refused, login = got["decisions"][:3]
+    assert (allowed["verdict"], allowed["address"], allowed["method"], allowed["path"]) == ("allowed", "198.19.1.1", "GET", "/a/b")
+    assert allowed["identity"].startswith("key:") and "time" in allowed
+    assert (refused["verdict"], refused["address"]) == ("key-malformed", "198.19.1.2") and "identity" not in refused
+    assert (login["verdict"], login["path"]) == ("bad-credentials", "/api/v1/login")
+    assert live(got["next"])["decisions"] == []
+    for more, count in (("&outcome=refused", 2), ("&outcome=allowed", 1), ("&network=198.19.1.0/24", 2),
+                        (f"&identity={allowed['identity']}", 1)):
+        assert len(live(begin["next"], more)["decisions"]) == count, more
+    assert desk.admin.call("GET", "/api/v1/guard/live?network=x").status == 400
+
+
+def test_the_command_line_watches_until_it_is_interrupted(desk):
+    watching = subprocess.Popen([holdfast.PROGRAM, "guard", "live", "--outcome", "refused"], stdout=subprocess.PIPE, text=True,
+                                env={**os.environ, "HOLDFAST_HOME": str(desk.profile)})
+    try:
+        lines = []
+        reader = threading.Thread(target=lambda: lines.extend(iter(watching.stdout.readline, "")))
+        reader.start()
+        def seen():
+            wrong_key(desk, "198.19.2.2")
+            return any("198.19.2.2" in line and "key-malformed" in line for line in lines)
+        until("a line", seen, every=0.3)
+    finally:
+        watching.send_signal(signal.SIGINT)
+        watching.wait(10)
+        reader.join(10)
+
+
+@pytest.mark.parametrize("path", ["blocks", "top", "live", "test?address=192.0.2.1"])
+def test_only_who_may_see_the_record_sees_this(desk, path):
+    assert desk.api(key_of(desk, f"plain-{path[:4]}")).call("GET", f"/api/v1/guard/{path}").code == "forbidden"
+    assert desk.api().call("GET", f"/api/v1/guard/{path}").code == "unauthenticated"
