@@ -26,7 +26,8 @@ class Guarded(holdfast.Server):
         self.database_file, self.feed_file = self.lists / "geo.mmdb", self.lists / "bad.txt"
         self.config["guard"] = {"proxies": "[unix]", "networks": "{others: allow}", "feeds": feeds.format(lists=self.lists),
                                 "countries": countries.format(lists=self.lists),
-                                "endpoints": "[{path: /, permission: public}]"}
+                                "rates": "[{name: address, by: address, requests: 100000, seconds: 86400, room: 1024}]",
+                                "endpoints": "[{path: /, permission: public, rate: {requests: 90000, seconds: 30}}]"}
         self.write_config()
 
     def begin(self):
@@ -139,6 +140,11 @@ def test_the_status_says_it_all(desk):
     assert s["networks"]["feeds"] == MANY + 1 and s["networks"]["configured_let_in"] == 6 and s["networks"]["others_let_in"]
     assert {"state": "in-force", "type": "GeoLite2-Country", "block": ["SE", "KP"], "without": "closed",
             "max_age_days": 30}.items() <= s["countries"].items()
+    desk.verdict(SWISS)
+    limits = {x["name"]: x for x in desk.status()["limits"]}
+    assert {"by": "address", "requests": 100000, "seconds": 86400, "room": 1024}.items() <= limits["address"].items()
+    assert {"path": "/", "by": "identity", "requests": 90000, "seconds": 30}.items() <= limits["endpoint"].items()
+    assert 1 <= limits["address"]["taken"] <= 10
     shown = desk.cli("guard", "status").stdout
     for text in ("GeoLite2-Country", "SE", str(MANY), "short", "durable"):
         assert text in shown, shown

@@ -346,7 +346,7 @@ size_t rates_live(struct rates *r, uint64_t now_ns)
             live += r->set[at].way[i].due > now_ns;
         pthread_mutex_unlock(lock);
     }
-    return live * (r->sets / looked);
+    return looked < r->sets ? live * (r->sets / LOOK_MAX) : live;
 }
 
 /* --- headers */

@@ -279,6 +279,22 @@ static void test_a_flood_touches_nobody_who_was_there(void **state)
     assert_int_equal(take_many(r, 5000000, 200, false, START + 61 * SECOND), 100);
 }
 
+/* What the status says of a limit: right up to the usual room, and about right of more. */
+static void test_clients_are_counted(void **state)
+{
+    (void)state;
+    AUTO(rates_free) struct rates *usual = made("address", 100, 60, 0, RATES_ROOM);
+    AUTO(rates_free) struct rates *large = made("address", 100, 60, 0, 1u << 20);
+    for (uint64_t c = 0; c < 5000; c++) {
+        assert_int_equal(take_many(usual, c, 1, false, START), 1);
+        assert_int_equal(take_many(large, c, 1, false, START), 1);
+    }
+    assert_int_equal(rates_live(usual, START), 5000);
+    assert_in_range(rates_live(large, START), 3000, 7000);
+    assert_int_equal(rates_live(usual, START + 61 * SECOND), 0);
+    assert_int_equal(rates_live(large, START + 61 * SECOND), 0);
+}
+
 /* Who owns a key comes in from a new address in the middle of the flood. */
 static void test_a_flood_keeps_nobody_out_who_is_known(void **state)
 {
@@ -404,6 +420,7 @@ int main(void)
         cmocka_unit_test(test_it_decides_as_a_slow_model_does),
         cmocka_unit_test(test_a_flood_touches_nobody_who_was_there),
         cmocka_unit_test(test_a_flood_keeps_nobody_out_who_is_known),
+        cmocka_unit_test(test_clients_are_counted),
         cmocka_unit_test(test_who_is_known_gives_way_to_nobody),
         cmocka_unit_test(test_a_flood_makes_nobody_forget),
         cmocka_unit_test(test_an_ipv6_host_has_one_limit),
