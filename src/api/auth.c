@@ -171,8 +171,10 @@ static bool lists(const struct text_list *l, struct view text)
     return false;
 }
 
-static bool asks_for_second(const struct config_mfa *rules, const struct user *u)
+bool auth_asks_for_second(const struct http_request *req, const struct user *u)
 {
+    const struct config_mfa *rules = &api_of(req)->shared->config->mfa;
+
     for (size_t i = 0; i < u->roles.count; i++)
         if (lists(&rules->required_roles, u->roles.items[i]))
             return true;
@@ -189,7 +191,7 @@ static void grant(const struct http_request *req, const struct user *u, uint64_t
     stand(&s, ret);
     ret->has_second = user_has_second(u);
     ret->second_ms = second_ms;
-    ret->must_enrol = second_ms == 0 && asks_for_second(&shared->config->mfa, u);
+    ret->must_enrol = second_ms == 0 && auth_asks_for_second(req, u);
 }
 
 /* A session goes on with what it began with: one in a cookie with the cookie, over TLS, in the same program; so a token

@@ -2,6 +2,7 @@
 #include "api/explain.h"
 
 #include "api/credentials.h"
+#include "api/inside.h"
 #include "api/keys.h"
 #include "api/routes.h"
 #include "base/fields.h"
@@ -17,8 +18,10 @@ static const struct field explanation_fields[] = {
     FIELD(3, struct explanation, rule, TEXT, 64, .doc = "The stable code of the rule that decides."),
     FIELD(4, struct explanation, role, TEXT, ROLE_NAME_MAX, .doc = "The role that says so, if one does."),
     FIELD(5, struct explanation, words, TEXT, 256, .doc = "The same as a sentence."),
-    FIELD(6, struct explanation, not_judged, TEXTS, 2,
-          .doc = "source, endpoint: the key has rules for it, and the question did not say it."),
+    FIELD(6, struct explanation, not_judged, TEXTS, 3,
+          .doc =
+              "source, endpoint: the key has rules for it, and the question did not say it. second_factor: without one "
+              "in his session the user may nothing."),
 };
 const struct entity explanation_entity = ENTITY("Explanation", 0x0780, 1, struct explanation, explanation_fields);
 
@@ -84,8 +87,10 @@ static void stand_user(struct http_request *req, const struct user *u, struct ex
 {
     *ret = (struct explain_subject){0};
     standing_of_user(identity_roles(api_of(req)->shared->identity), u, &ret->standing);
-    if (u)
-        ret->roles = u->roles;
+    if (!u)
+        return;
+    ret->roles = u->roles;
+    ret->asks_for_second = auth_asks_for_second(req, u);
 }
 
 static void stand_key(struct http_request *req, const struct api_key *k, struct explain_subject *ret)
@@ -241,12 +246,14 @@ RESULT explain(struct http_request *req, const struct explain_subject *who, cons
 {
     static const struct explain_request nothing;
     struct roles *roles = identity_roles(api_of(req)->shared->identity);
-    struct text_list open = {.items = arena_alloc(req->arena, 2 * sizeof *open.items)};
+    struct text_list open = {.items = arena_alloc(req->arena, 3 * sizeof *open.items)};
     if (!open.items)
         return ERR_NO_MEMORY;
     enum decide_rule r = decide_may(&who->standing, what);
     if (r == RULE_GRANTED && who->is_key)
         r = rules_of(&who->key, said ? said : &nothing, &open);
+    if (r == RULE_GRANTED && who->asks_for_second)
+        open.items[open.count++] = VIEW_STR("second_factor");
     struct explanation x = {.identity = ret->identity, .not_judged = open};
     r = decide_why(roles, &who->roles, what->permission, r, &x.role);
     TRY(in_emergency(req, who, what, &r));

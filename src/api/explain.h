@@ -8,6 +8,7 @@ struct explain_subject {
     struct standing standing;
     struct text_list roles;
     struct view sessions_of; /* the user whose emergency access counts, in whatever session it is; empty: it does not */
+    bool asks_for_second;    /* a user whose roles demand a second factor: which session showed one is not known here */
     bool is_key;
     struct api_key key; /* with is_key: its rules */
 };

@@ -92,6 +92,8 @@ struct api_entry {
     bool tried;                /* it counts as a failed try to sign in, until it is known to be none: tries.h */
 };
 void auth_find(struct http_request *req, struct api_entry *ret);
+/* One of his roles asks for a second factor. */
+bool auth_asks_for_second(const struct http_request *req, const struct user *u);
 /* Somebody who is proven to be this user, by a way in that can't show a second factor: ERR_WAY_REFUSED if he has to.
  */
 RESULT auth_user(const struct http_request *req, const struct user *u, enum way_in way, struct api_caller *ret);

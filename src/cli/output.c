@@ -271,7 +271,9 @@ static RESULT list(struct cli *c, struct view body, const struct listing *l, boo
     }
     TRY(table_new(c, l->columns, l->count, &t));
     TRY(fill(t, rows));
-    if (sorted && !next && t->cells)
+    if (!t->cells)
+        return ERR_INTERNAL; /* rows have cells */
+    if (sorted && !next)
         qsort(t->cells, t->cell_count / t->column_count, t->column_count * sizeof *t->cells, by_first_cell);
     table_print(t);
     note_next(c, next);

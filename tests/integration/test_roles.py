@@ -285,6 +285,17 @@ def test_explain_names_the_rule(desk, cast):
     assert why(desk, "user:hal", "orders:place", "order:4711") == (True, "granted", "trader")
 
 
+def test_explain_says_that_a_second_factor_is_needed(desk, cast):
+    """A trader's grant is worth nothing in a session that showed none; whose session it is, nobody asked."""
+    def open_for(identity, permission):
+        return desk.admin.ok("GET", f"/api/v1/explain?identity={identity}&permission={permission}").get("not_judged", [])
+    assert open_for("user:hal", "orders:place") == ["second_factor"]
+    assert open_for("user:hal", "funds:manage") == []  # refused in any case
+    assert open_for("user:ed", "market:read") == []
+    assert open_for("key:" + cast["full"]["id"], "orders:place") == []  # programs are not asked
+    assert "second_factor" in desk.cli("explain", "user:hal", "orders:place").stdout
+
+
 def test_explanation_and_decision_agree(desk, cast, document):
     """What explain says of a permission is what the routes that need it do."""
     identities = {f"user:{name}": desk.login(name) for name in ("hal", "ed", "fay")}
