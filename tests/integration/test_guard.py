@@ -219,6 +219,46 @@ def test_nobody_names_himself(desk, proxy):
         assert "root" not in [v for k, v in got.items() if k.replace("_", "-") == "remote-user"], got
 
 
+IDENTITY = ("user", "groups", "name", "email")
+
+
+def spellings(name):
+    """Of a header that some application, after CGI (RFC 3875 §4.1.18), takes for Remote-NAME."""
+    for one in (f"Remote-{name}", f"Remote_{name}"):
+        yield from (one.lower(), one.upper(), one.title(), one.swapcase())
+
+
+@pytest.mark.parametrize("name", IDENTITY)
+def test_no_spelling_of_an_identity_gets_through(desk, proxy, name):
+    """Alone and all at once, to what is public and with a credential of one's own."""
+    sets = [{s: "spoofed"} for s in set(spellings(name))] + [{s: "spoofed" for n in IDENTITY for s in set(spellings(n))}]
+    for own in sets:
+        for path, credential in (("/status", {}), ("/whoami", bearer(desk.token))):
+            status, _, body = proxy.ask("GET", path, {**own, **credential})
+            if status == 400:
+                continue  # a proxy may refuse what is said twice
+            assert status == 200, (status, own)
+            saw = [(k.lower().replace("_", "-"), v) for k, v in json.loads(body)["headers"]]
+            assert not [k for k, v in saw if "spoofed" in v], (own, saw)
+            mine = [v for k, v in saw if k == "remote-user"]
+            assert mine in ([["admin"]] if credential else [[], [""]]), (own, saw)
+
+
+def test_an_identity_said_twice_gets_through_in_no_place(desk, proxy):
+    for names in (("Remote-User", "Remote-User"), ("Remote-User", "remote_user"), ("Remote_Groups", "Remote-Groups")):
+        c = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=20)
+        with contextlib.closing(c):
+            c.putrequest("GET", "/whoami")
+            for name in names:
+                c.putheader(name, "spoofed")
+            c.putheader("Authorization", f"Bearer {desk.token}")
+            c.endheaders()
+            r = c.getresponse()
+            body = r.read()
+        assert r.status in (200, 400), r.status
+        assert b"spoofed" not in body, body
+
+
 def test_the_application_gets_what_was_judged_and_no_credentials(desk, proxy):
     sent = {"Cookie": "a=1; __Host-holdfast=nobody; b=2", "X-Original-URL": "/admin", "X-Rewrite-URL": "/admin",
             "X-HTTP-Method-Override": "DELETE", "X-Forwarded-For": "10.9.9.9", "X-Real-IP": "10.9.9.9", "Remote.User": "root",
