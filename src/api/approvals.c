@@ -134,8 +134,9 @@ static enum http_outcome edited(struct api_change *c)
                             : http_answer_entity(e->req, e->status, &approval_request_entity, &e->after);
 }
 
-static RESULT fill(const struct edit *e, struct api_change *c)
+static RESULT fill(void *context, struct api_change *c)
 {
+    const struct edit *e = context;
     const struct request_found *before = e->found.version ? &e->found : NULL;
     struct record_object what = {0};
     struct txn_change change;
@@ -153,16 +154,7 @@ static RESULT fill(const struct edit *e, struct api_change *c)
 
 static enum http_outcome commit(struct edit *e)
 {
-    struct api_change *c = NULL;
-    enum err error = api_change_new(e->req, &c);
-
-    if (error == OK)
-        error = fill(e, c);
-    if (error != OK)
-        return http_answer_error(e->req, error);
-    c->then = edited;
-    c->context = e;
-    return api_change_submit(c);
+    return api_change_run(e->req, e, fill, edited);
 }
 
 static struct edit *edit_new(struct http_request *req, unsigned status)

@@ -285,6 +285,22 @@ enum http_outcome api_change_submit(struct api_change *c)
     return c->then ? c->then(c) : by_default(c);
 }
 
+enum http_outcome api_change_run(struct http_request *req, void *context,
+                                 RESULT (*fill)(void *context, struct api_change *c),
+                                 enum http_outcome (*then)(struct api_change *c))
+{
+    struct api_change *c = NULL;
+    enum err e = api_change_new(req, &c);
+
+    if (e == OK)
+        e = fill(context, c);
+    if (e != OK)
+        return http_answer_error(req, e);
+    c->then = then;
+    c->context = context;
+    return api_change_submit(c);
+}
+
 void change_retry_waits(void *thread)
 {
     struct api_thread *t = thread;

@@ -191,6 +191,11 @@ RESULT api_change_authored(struct api_change *c, struct view authored_bytes); /*
 /* Queues it (handed over at the end of the turn) and returns HTTP_LATER, or sets the problem and returns HTTP_ANSWER.
  */
 enum http_outcome api_change_submit(struct api_change *c);
+/* The whole of it, for what is filled at once: a new one, fill(), and then as above; fill and then get context. What
+ * fill does not let happen is answered with its error. */
+enum http_outcome api_change_run(struct http_request *req, void *context,
+                                 RESULT (*fill)(void *context, struct api_change *c),
+                                 enum http_outcome (*then)(struct api_change *c));
 /* A refusal: records PERMISSION_DENIED or the given type, durable first, then answers the problem. What `what` points
  * to must live as long as the request; detail (may be NULL) is copied. */
 enum http_outcome api_refuse(struct http_request *req, uint16_t type, const struct record_object *what, enum err code,

@@ -31,8 +31,9 @@ static enum http_outcome refuse(struct http_request *req)
     return http_answer_error(req, ERR_ENROLMENT_INVALID);
 }
 
-static RESULT fill(struct newcomer *n, struct api_change *c)
+static RESULT fill(void *context, struct api_change *c)
 {
+    struct newcomer *n = context;
     struct login *l = &n->login;
     const struct record_object what = {.resource = l->actor, .detail = VIEW_STR("invitation used")};
     uint64_t now = people_now(l->req);
@@ -70,17 +71,9 @@ static enum http_outcome stored(struct api_change *c)
 
 static enum http_outcome commit(struct newcomer *n)
 {
-    struct api_change *c = NULL;
     if (!look(n))
         return refuse(n->login.req);
-    enum err e = api_change_new(n->login.req, &c);
-    if (e == OK)
-        e = fill(n, c);
-    if (e != OK)
-        return http_answer_error(n->login.req, e);
-    c->then = stored;
-    c->context = n;
-    return api_change_submit(c);
+    return api_change_run(n->login.req, n, fill, stored);
 }
 
 static RESULT prepare(struct newcomer *n)

@@ -47,8 +47,9 @@ static RESULT describe(const struct key_work *w, struct view *ret)
     return arena_copy(w->req->arena, writer_view_of(&text), ret);
 }
 
-static RESULT fill(struct key_work *w, struct api_change *c)
+static RESULT fill(void *context, struct api_change *c)
 {
+    struct key_work *w = context;
     struct record_object what = {0};
     struct txn_change put;
     TRY(describe(w, &what.detail));
@@ -62,15 +63,7 @@ static RESULT fill(struct key_work *w, struct api_change *c)
 
 enum http_outcome key_op_commit(struct key_work *w)
 {
-    struct api_change *c = NULL;
-    enum err e = api_change_new(w->req, &c);
-    if (e == OK)
-        e = fill(w, c);
-    if (e != OK)
-        return http_answer_error(w->req, e);
-    c->then = changed;
-    c->context = w;
-    return api_change_submit(c);
+    return api_change_run(w->req, w, fill, changed);
 }
 
 RESULT key_op_keep(struct key_work *w, const struct api_key_parts *parts)

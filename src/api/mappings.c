@@ -122,8 +122,9 @@ static enum http_outcome edited(struct api_change *c)
     return error == OK ? http_answer_entity(e->req, 201, &answer_entity, &a) : http_answer_error(e->req, error);
 }
 
-static RESULT fill(struct edit *e, struct api_change *c)
+static RESULT fill(void *context, struct api_change *c)
 {
+    struct edit *e = context;
     const struct row_keys *keys = people_keys(e->req);
     struct record_object what = {.detail = e->mapping.match};
     bool gone = e->before.version != 0;
@@ -140,15 +141,7 @@ static RESULT fill(struct edit *e, struct api_change *c)
 
 static enum http_outcome commit(struct edit *e)
 {
-    struct api_change *c = NULL;
-    enum err error = api_change_new(e->req, &c);
-    if (error == OK)
-        error = fill(e, c);
-    if (error != OK)
-        return http_answer_error(e->req, error);
-    c->then = edited;
-    c->context = e;
-    return api_change_submit(c);
+    return api_change_run(e->req, e, fill, edited);
 }
 
 /* --- create */

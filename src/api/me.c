@@ -20,22 +20,6 @@ static const struct entity change_entity = ENTITY("PasswordChange", 0x0705, 1, s
 
 /* --- storing */
 
-/* All but the one that asks. */
-static RESULT end_other_sessions(const struct login *l, struct api_change *c)
-{
-    struct identity *identity = api_of(l->req)->shared->identity;
-    struct txn_change mine, *ends = NULL;
-    uint8_t hash[32];
-    size_t count = 0;
-    TRY(hex_get(api_caller_of(l->req)->session_id, hash, sizeof hash));
-    TRY(identity_remove_session(identity, people_keys(l->req), hash, l->req->arena, &mine));
-    TRY(identity_end_sessions(identity, l->name, people_now(l->req), 0, l->req->arena, &ends, &count));
-    for (size_t i = 0; i < count; i++)
-        if (!view_eq(ends[i].key, mine.key))
-            TRY(api_change_put(c, &ends[i]));
-    return OK;
-}
-
 static RESULT fill(struct login *l, struct api_change *c)
 {
     struct user_found after = l->user;
@@ -46,7 +30,7 @@ static RESULT fill(struct login *l, struct api_change *c)
                           l->req->arena));
     TRY(identity_put_user(people_keys(l->req), &after.user, &l->user, l->req->arena, &put));
     TRY(api_change_put(c, &put));
-    TRY(end_other_sessions(l, c));
+    TRY(people_end_other_sessions(l->req, l->name, c));
     TRY(tokens_end(c, REVOKED_SUBJECT, l->actor));
     return api_change_record(c, EVENT_USER_CHANGED, OUTCOME_DONE, &what, (struct view){0});
 }
@@ -185,8 +169,9 @@ static enum http_outcome profile_stored(struct api_change *c)
     return answer_profile(o->req, &o->before.user);
 }
 
-static RESULT fill_profile(struct own *o, struct api_change *c)
+static RESULT fill_profile(void *context, struct api_change *c)
 {
+    struct own *o = context;
     const struct record_object what = {.resource = api_caller_of(o->req)->actor, .detail = VIEW_STR("own e-mail")};
     struct txn_change put;
     TRY(myself(o->req, &o->before));
@@ -199,15 +184,7 @@ static RESULT fill_profile(struct own *o, struct api_change *c)
 
 static enum http_outcome commit_profile(struct own *o)
 {
-    struct api_change *c = NULL;
-    enum err e = api_change_new(o->req, &c);
-    if (e == OK)
-        e = fill_profile(o, c);
-    if (e != OK)
-        return http_answer_error(o->req, e);
-    c->then = profile_stored;
-    c->context = o;
-    return api_change_submit(c);
+    return api_change_run(o->req, o, fill_profile, profile_stored);
 }
 
 static enum http_outcome profile_patch(struct http_request *req)

@@ -190,8 +190,9 @@ static uint16_t event_of(const struct edit *e)
     return e->now.rule.action == NETWORKS_BLOCK ? EVENT_ADDRESS_BLOCKED : EVENT_NETWORK_ALLOWED;
 }
 
-static RESULT fill(struct edit *e, struct api_change *c)
+static RESULT fill(void *context, struct api_change *c)
 {
+    struct edit *e = context;
     AUTO_WRITER until = writer_new(64);
     struct record_object what = {.resource = e->name};
     char time[TIME_TEXT_SIZE];
@@ -212,19 +213,12 @@ static RESULT fill(struct edit *e, struct api_change *c)
 
 static enum http_outcome commit(struct edit *e)
 {
-    struct api_change *c = NULL;
     char text[PREFIX_TEXT_SIZE];
     prefix_format(&e->now.rule.network, text);
     enum err error = people_named(e->req->arena, "network:", view_str(text), &e->name);
-    if (error == OK)
-        error = api_change_new(e->req, &c);
-    if (error == OK)
-        error = fill(e, c);
     if (error != OK)
         return http_answer_error(e->req, error);
-    c->then = edited;
-    c->context = e;
-    return api_change_submit(c);
+    return api_change_run(e->req, e, fill, edited);
 }
 
 static RESULT find(struct edit *e)

@@ -139,8 +139,9 @@ static RESULT describe(const struct edit *e, struct view *ret)
     return arena_copy(e->req->arena, writer_view_of(&w), ret);
 }
 
-static RESULT fill(struct edit *e, struct api_change *c)
+static RESULT fill(void *context, struct api_change *c)
 {
+    struct edit *e = context;
     const struct row_keys *keys = people_keys(e->req);
     struct arena *arena = e->req->arena;
     struct record_object what = {0};
@@ -159,15 +160,7 @@ static RESULT fill(struct edit *e, struct api_change *c)
 
 static enum http_outcome commit(struct edit *e)
 {
-    struct api_change *c = NULL;
-    enum err error = api_change_new(e->req, &c);
-    if (error == OK)
-        error = fill(e, c);
-    if (error != OK)
-        return http_answer_error(e->req, error);
-    c->then = edited;
-    c->context = e;
-    return api_change_submit(c);
+    return api_change_run(e->req, e, fill, edited);
 }
 
 static bool lists(const struct text_list *l, struct view name)
