@@ -1,5 +1,7 @@
 #include "api/people.h"
 
+#include "base/text.h"
+
 #include <stdio.h>
 
 const char *const people_environments[] = {"development", "staging", "production", "none", NULL};
@@ -112,4 +114,19 @@ struct view people_caller_name(const struct http_request *req)
     if (!view_starts(c->actor, "user:"))
         return (struct view){0};
     return VIEW(c->actor.ptr + 5, c->actor.len - 5);
+}
+
+RESULT people_end_other_sessions(struct http_request *req, struct view user, struct api_change *c)
+{
+    struct identity *identity = api_of(req)->shared->identity;
+    struct txn_change mine, *ends = NULL;
+    uint8_t hash[32];
+    size_t count = 0;
+    TRY(hex_get(api_caller_of(req)->session_id, hash, sizeof hash));
+    TRY(identity_remove_session(identity, people_keys(req), hash, req->arena, &mine));
+    TRY(identity_end_sessions(identity, user, people_now(req), 0, req->arena, &ends, &count));
+    for (size_t i = 0; i < count; i++)
+        if (!view_eq(ends[i].key, mine.key))
+            TRY(api_change_put(c, &ends[i]));
+    return OK;
 }

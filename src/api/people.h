@@ -45,5 +45,7 @@ enum http_outcome people_problem(struct http_request *req, enum err code, const 
 enum http_outcome people_not_hashed(struct http_request *req, const struct password_task *task, const char *where);
 /* The caller's user name when he is a person; empty else. */
 struct view people_caller_name(const struct http_request *req);
+/* Ends this user's sessions but the one that asks. ERR_NOT_FOUND: that one has ended meanwhile. */
+RESULT people_end_other_sessions(struct http_request *req, struct view user, struct api_change *c);
 
 #endif

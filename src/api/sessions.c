@@ -162,16 +162,7 @@ static RESULT end_one(const struct ending *e, const uint8_t hash[static 32], str
 /* His access tokens end, all of them, as with a changed password. */
 static RESULT end_others(const struct ending *e, struct api_change *c)
 {
-    struct identity *identity = api_of(e->req)->shared->identity;
-    struct txn_change mine, *ends = NULL;
-    uint8_t hash[32];
-    size_t count = 0;
-    TRY(hex_get(api_caller_of(e->req)->session_id, hash, sizeof hash));
-    TRY(identity_remove_session(identity, people_keys(e->req), hash, e->req->arena, &mine));
-    TRY(identity_end_sessions(identity, e->user, people_now(e->req), 0, e->req->arena, &ends, &count));
-    for (size_t i = 0; i < count; i++)
-        if (!view_eq(ends[i].key, mine.key))
-            TRY(api_change_put(c, &ends[i]));
+    TRY(people_end_other_sessions(e->req, e->user, c));
     return tokens_end(c, REVOKED_SUBJECT, api_caller_of(e->req)->actor);
 }
 

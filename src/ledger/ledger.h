@@ -24,6 +24,24 @@ struct txn_change {
     uint8_t old_commitment[32]; /* of the row that is replaced or removed, as row_open returned it, or ledger_commitment
                                    for a raw one; zero if expect is 0 */
 };
+/* A row in place of the one that was read with this version and commitment (0 and NULL: there is none), and one that
+ * goes. The key, and the value of the former, are for the caller to fill in. */
+static inline struct txn_change ledger_put(uint16_t table, uint64_t version, const uint8_t *commitment)
+{
+    struct txn_change c = {.table = table, .expect = version, .version = version + 1};
+
+    if (commitment)
+        memcpy(c.old_commitment, commitment, sizeof c.old_commitment);
+    return c;
+}
+static inline struct txn_change ledger_remove(uint16_t table, uint64_t version, const uint8_t *commitment)
+{
+    struct txn_change c = ledger_put(table, version, commitment);
+
+    c.version = 0;
+    c.remove = true;
+    return c;
+}
 
 #define RECORDS_MAX 64 /* of one transaction */
 struct txn {

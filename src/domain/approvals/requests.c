@@ -138,12 +138,9 @@ RESULT request_each(struct store *reader, const struct row_keys *keys,
 RESULT request_put(const struct row_keys *keys, const struct approval_request *r, const struct request_found *before,
                    struct arena *arena, struct txn_change *ret)
 {
-    struct txn_change c = {.table = TABLE_APPROVAL, .expect = before ? before->version : 0};
+    struct txn_change c = ledger_put(TABLE_APPROVAL, before ? before->version : 0, before ? before->commitment : NULL);
     AUTO_WRITER w = writer_new(PLAIN_MAX);
 
-    c.version = c.expect + 1;
-    if (before)
-        memcpy(c.old_commitment, before->commitment, sizeof c.old_commitment);
     TRY(key_of(keys, r->id, arena, &c.key));
     TRY(entity_encode(&approval_request_entity, r, &w));
     TRY(arena_copy(arena, writer_view_of(&w), &c.value));
@@ -154,9 +151,8 @@ RESULT request_put(const struct row_keys *keys, const struct approval_request *r
 RESULT request_remove(const struct row_keys *keys, const struct request_found *before, struct arena *arena,
                       struct txn_change *ret)
 {
-    struct txn_change c = {.table = TABLE_APPROVAL, .expect = before->version, .remove = true};
+    struct txn_change c = ledger_remove(TABLE_APPROVAL, before->version, before->commitment);
 
-    memcpy(c.old_commitment, before->commitment, sizeof c.old_commitment);
     TRY(key_of(keys, before->request.id, arena, &c.key));
     *ret = c;
     return OK;

@@ -45,8 +45,7 @@ RESULT kept_put(const struct row_keys *keys, const struct kept *now, const struc
     AUTO_WRITER value = writer_new(VALUE_MAX);
     char text[PREFIX_TEXT_SIZE];
     struct networks_row row = networks_row_of(&now->rule, text);
-    struct txn_change c = {.table = TABLE_NETWORK, .expect = before->version, .version = before->version + 1};
-    memcpy(c.old_commitment, before->commitment, sizeof c.old_commitment);
+    struct txn_change c = ledger_put(TABLE_NETWORK, before->version, before->commitment);
     row.since_ms = now->since_ms;
     row.times = now->times;
     row.reason = now->reason;
@@ -59,8 +58,7 @@ RESULT kept_put(const struct row_keys *keys, const struct kept *now, const struc
 
 RESULT kept_remove(const struct row_keys *keys, const struct kept *before, struct arena *arena, struct txn_change *ret)
 {
-    struct txn_change c = {.table = TABLE_NETWORK, .expect = before->version, .remove = true};
-    memcpy(c.old_commitment, before->commitment, sizeof c.old_commitment);
+    struct txn_change c = ledger_remove(TABLE_NETWORK, before->version, before->commitment);
     TRY(key_of(keys, &before->rule.network, arena, &c.key));
     *ret = c;
     return OK;

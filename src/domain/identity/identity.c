@@ -275,10 +275,7 @@ RESULT identity_session(struct identity *i, const uint8_t token_hash[static 32],
 RESULT identity_put_user(const struct row_keys *keys, const struct user *user, const struct user_found *before,
                          struct arena *arena, struct txn_change *ret)
 {
-    struct txn_change c = {.table = TABLE_USER, .expect = before ? before->version : 0};
-    c.version = c.expect + 1;
-    if (before)
-        memcpy(c.old_commitment, before->commitment, sizeof c.old_commitment);
+    struct txn_change c = ledger_put(TABLE_USER, before ? before->version : 0, before ? before->commitment : NULL);
     TRY(tables_named(keys, TABLE_USER, user->name, arena, &c.key));
     TRY(tables_encoded(&user_entity, user, arena, &c.value));
     *ret = c;
@@ -298,8 +295,7 @@ RESULT identity_put_session(const struct row_keys *keys, const struct session *s
 RESULT identity_remove_user(const struct row_keys *keys, const struct user_found *before, struct arena *arena,
                             struct txn_change *ret)
 {
-    struct txn_change c = {.table = TABLE_USER, .remove = true, .expect = before->version};
-    memcpy(c.old_commitment, before->commitment, sizeof c.old_commitment);
+    struct txn_change c = ledger_remove(TABLE_USER, before->version, before->commitment);
     TRY(tables_named(keys, TABLE_USER, before->user.name, arena, &c.key));
     *ret = c;
     return OK;

@@ -269,8 +269,7 @@ RESULT mapping_put(const struct row_keys *keys, const struct mapping *mapping, s
 RESULT mapping_remove(const struct row_keys *keys, const struct mapping_found *before, struct arena *arena,
                       struct txn_change *ret)
 {
-    struct txn_change c = {.table = TABLE_MAPPING, .expect = before->version, .remove = true};
-    memcpy(c.old_commitment, before->commitment, sizeof c.old_commitment);
+    struct txn_change c = ledger_remove(TABLE_MAPPING, before->version, before->commitment);
     TRY(row_of(keys, before->mapping.match, arena, &c.key));
     *ret = c;
     return OK;

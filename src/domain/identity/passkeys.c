@@ -74,10 +74,7 @@ static RESULT row_of(const struct row_keys *keys, struct view id, struct arena *
 RESULT passkeys_put(const struct row_keys *keys, const struct webauthn_credential *passkey,
                     const struct passkey_found *before, struct arena *arena, struct txn_change *ret)
 {
-    struct txn_change c = {.table = TABLE_PASSKEY, .expect = before ? before->version : 0};
-    c.version = c.expect + 1;
-    if (before)
-        memcpy(c.old_commitment, before->commitment, sizeof c.old_commitment);
+    struct txn_change c = ledger_put(TABLE_PASSKEY, before ? before->version : 0, before ? before->commitment : NULL);
     TRY(row_of(keys, passkey->id, arena, &c.key));
     TRY(tables_encoded(&webauthn_credential_entity, passkey, arena, &c.value));
     *ret = c;
@@ -87,8 +84,7 @@ RESULT passkeys_put(const struct row_keys *keys, const struct webauthn_credentia
 RESULT passkeys_remove(const struct row_keys *keys, const struct passkey_found *before, struct arena *arena,
                        struct txn_change *ret)
 {
-    struct txn_change c = {.table = TABLE_PASSKEY, .remove = true, .expect = before->version};
-    memcpy(c.old_commitment, before->commitment, sizeof c.old_commitment);
+    struct txn_change c = ledger_remove(TABLE_PASSKEY, before->version, before->commitment);
     TRY(row_of(keys, before->passkey.id, arena, &c.key));
     *ret = c;
     return OK;

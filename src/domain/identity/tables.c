@@ -61,8 +61,7 @@ uint64_t tables_used_at(struct identity *i, const struct known *k, uint64_t now_
 
 static RESULT removal(const struct known *k, struct arena *arena, struct txn_change *ret)
 {
-    struct txn_change c = {.table = TABLE_SESSION, .remove = true, .expect = k->version};
-    memcpy(c.old_commitment, k->commitment, sizeof c.old_commitment);
+    struct txn_change c = ledger_remove(TABLE_SESSION, k->version, k->commitment);
     TRY(arena_copy(arena, VIEW(k->row_key, k->row_key_len), &c.key));
     *ret = c;
     return OK;
@@ -89,7 +88,7 @@ struct renewal {
 static RESULT renewed(const struct known *k, const struct renewal *what, struct arena *arena, struct txn_change *ret)
 {
     AUTO_WRITER w = writer_new(SESSION_BYTES_MAX);
-    struct txn_change c = {.table = TABLE_SESSION, .expect = k->version, .version = k->version + 1};
+    struct txn_change c = ledger_put(TABLE_SESSION, k->version, k->commitment);
     struct session s = {0};
     TRY(tables_copy(k, &session_entity, arena, &s));
     if (what->emergency)
@@ -97,7 +96,6 @@ static RESULT renewed(const struct known *k, const struct renewal *what, struct 
     else
         s.second_ms = what->second_ms;
     s.shown |= what->shown;
-    memcpy(c.old_commitment, k->commitment, sizeof c.old_commitment);
     TRY(entity_encode(&session_entity, &s, &w));
     TRY(arena_copy(arena, VIEW(k->row_key, k->row_key_len), &c.key));
     TRY(arena_copy(arena, writer_view_of(&w), &c.value));

@@ -309,13 +309,10 @@ RESULT api_key_verifier(const struct row_keys *keys, uint32_t epoch, const uint8
 RESULT api_key_put(const struct row_keys *keys, const struct api_key *key, const struct api_key_found *before,
                    struct arena *arena, struct txn_change *ret)
 {
-    struct txn_change c = {.table = TABLE_KEY, .expect = before ? before->version : 0};
+    struct txn_change c = ledger_put(TABLE_KEY, before ? before->version : 0, before ? before->commitment : NULL);
     uint8_t name[STORE_KEY_MAX];
     struct writer n = writer_fixed(name, sizeof name);
     AUTO_WRITER w = writer_new(PLAIN_MAX);
-    c.version = c.expect + 1;
-    if (before)
-        memcpy(c.old_commitment, before->commitment, sizeof c.old_commitment);
     if (key->id.len != API_KEY_ID_LEN)
         return ERR_BAD_VALUE;
     TRY(row_key_exact(keys, TABLE_KEY, key->id, &n));

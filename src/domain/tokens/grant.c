@@ -134,12 +134,9 @@ static RESULT row_of(const struct row_keys *keys, uint16_t table, struct view na
 RESULT grant_put(const struct row_keys *keys, const struct grant *g, const struct grant_found *before,
                  struct arena *arena, struct txn_change *ret)
 {
-    struct txn_change c = {.table = TABLE_GRANT, .expect = before ? before->version : 0};
+    struct txn_change c = ledger_put(TABLE_GRANT, before ? before->version : 0, before ? before->commitment : NULL);
     AUTO_WRITER w = writer_new(PLAIN_MAX);
 
-    c.version = c.expect + 1;
-    if (before)
-        memcpy(c.old_commitment, before->commitment, sizeof c.old_commitment);
     TRY(row_of(keys, TABLE_GRANT, VIEW_OF(g->id), arena, &c.key));
     TRY(entity_encode(&grant_entity, g, &w));
     TRY(arena_copy(arena, writer_view_of(&w), &c.value));
@@ -150,9 +147,8 @@ RESULT grant_put(const struct row_keys *keys, const struct grant *g, const struc
 RESULT grant_remove(const struct row_keys *keys, const struct grant_found *g, struct arena *arena,
                     struct txn_change *ret)
 {
-    struct txn_change c = {.table = TABLE_GRANT, .expect = g->version, .remove = true};
+    struct txn_change c = ledger_remove(TABLE_GRANT, g->version, g->commitment);
 
-    memcpy(c.old_commitment, g->commitment, sizeof c.old_commitment);
     TRY(row_of(keys, TABLE_GRANT, VIEW_OF(g->grant.id), arena, &c.key));
     *ret = c;
     return OK;
