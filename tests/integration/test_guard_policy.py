@@ -235,6 +235,7 @@ def test_a_file_is_checked_with_the_places_in_it(desk, tmp_path):
         assert f"{f}:{line}:{column}\n" in policy(desk, "check", f, code=2).stderr
     f.write_text("guard:\n  proxies: []\n  endpoints: [{path: /a, permission: 'mev:view'}]\n")
     assert "no request reaches any endpoint" in policy(desk, "check", f).stdout
+    assert "warnings 0, notes 0" in policy(desk, "check", "--strict", holdfast.SOURCE / "docs/examples/guard.yaml").stdout
     told = json.loads(policy(desk, "check", "-o", "json", holdfast.SOURCE / "spec/policies/binance-trading.json").stdout)
     assert told["kind"] == "signing policy"
     policy(desk, "check", tmp_path / "missing", code=5)
