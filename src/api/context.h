@@ -34,6 +34,7 @@ enum api_keeper {
 /* From API_LOG_MISMATCH on nothing is served until a person mends it. */
 enum api_log { API_LOG_GOOD, API_LOG_FULL, API_LOG_UNWRITABLE, API_LOG_MISMATCH, API_LOG_DAMAGED, API_LOG_TOO_NEW };
 enum api_firewall { API_FIREWALL_OFF, API_FIREWALL_STARTING, API_FIREWALL_WORKING, API_FIREWALL_FAILING };
+extern const char *const api_firewall_names[]; /* by it, as answers have them */
 
 struct api_health {
     _Atomic int keeper;       /* enum api_keeper */

@@ -111,6 +111,8 @@ struct status {
     struct countries countries;
     struct entity_list feeds, limits;
     uint8_t record;
+    struct view firewall;
+    uint32_t firewall_left_out;
 };
 static const char *const records[] = {"default", "durable", "behind", NULL};
 static const struct field status_fields[] = {
@@ -121,6 +123,10 @@ static const struct field status_fields[] = {
     FIELD(4, struct status, limits, LIST, SHOWN_MAX, .flags = FIELD_PRINT_ZERO, .nested = &limit_entity),
     FIELD(5, struct status, record, ENUM, 0, .min = CONFIG_GUARD_DURABLE, .flags = FIELD_REQUIRED, .names = records,
           .doc = "Of what is allowed: durable before the answer, or behind it."),
+    FIELD(6, struct status, firewall, TEXT, 32, .flags = FIELD_PRINT_ZERO,
+          .doc = "off, starting, working or failing: whether what is blocked is dropped in the kernel."),
+    FIELD(7, struct status, firewall_left_out, U32, 0, .flags = FIELD_PRINT_ZERO,
+          .doc = "Blocks that the firewall does not have: the guard alone refuses them."),
 };
 static const struct entity status_entity = ENTITY("GuardStatus", 0x07d4, 1, struct status, status_fields);
 
@@ -239,7 +245,9 @@ static enum http_outcome status_get(struct http_request *req)
     struct status *status = arena_alloc(req->arena, sizeof *status);
     if (!status)
         return http_answer_error(req, ERR_NO_MEMORY);
-    *status = (struct status){.record = c->record};
+    *status = (struct status){.record = c->record,
+                              .firewall = view_str(api_firewall_names[atomic_load(&s->health.firewall)]),
+                              .firewall_left_out = atomic_load(&s->health.firewall_left_out)};
     fill_networks(c, guard_networks(s->guard), &status->networks);
     enum err e = fill_files(c, guard_netfiles(s->guard), people_now(req), req->arena, status);
     if (e == OK)

@@ -11,7 +11,7 @@ struct health {
 
 static const char *const state_names[] = {"sealed", "starting", "serving", "stopping"};
 static const char *const keeper_names[] = {"unknown", "dead", "not-initialised", "sealed", "unsealed"};
-static const char *const firewall_names[] = {"off", "starting", "working", "failing"};
+const char *const api_firewall_names[] = {"off", "starting", "working", "failing"};
 static const char *const log_names[] = {"good", "disk-full", "unwritable", "mismatch", "damaged", "too-new"};
 
 static const struct field health_fields[] = {
@@ -167,7 +167,7 @@ static enum http_outcome health_get(struct http_request *req)
                        .keeper = view_str(keeper_names[r.keeper]),
                        .signer = view_str(r.signer ? "alive" : "dead"),
                        .log = view_str(log_names[r.log]),
-                       .firewall = view_str(firewall_names[r.firewall]),
+                       .firewall = view_str(api_firewall_names[r.firewall]),
                        .sentence = view_str(sentence_of(&r)),
                        .log_size = r.size,
                        .checkpoint_size = atomic_load(&s->health.checkpoint_size)};
@@ -215,7 +215,7 @@ static enum http_outcome status_get(struct http_request *req)
                         .commit_failures = atomic_load(&s->health.commit_failures),
                         .rewrapping = atomic_load(&s->health.rewrapping),
                         .tampered = r.tampered,
-                        .firewall = view_str(firewall_names[r.firewall]),
+                        .firewall = view_str(api_firewall_names[r.firewall]),
                         .firewall_left_out = atomic_load(&s->health.firewall_left_out),
                         .front_threads = s->config->front_threads};
 

@@ -110,6 +110,8 @@ RESULT guard_status(struct cli *c)
                                         {"countries.allow", "Countries let in"},
                                         {"countries.block", "Countries kept out"},
                                         {"countries.without", "Without a database"},
+                                        {"firewall", "Firewall"},
+                                        {"firewall_left_out", "Blocks it does not have"},
                                         {"record", "Record"}};
     static const struct column feeds[] = {
         {"name", "FEED"},       {"state", "STATE"},   {"networks", "NETWORKS"}, {"bad_lines", "BAD LINES"},

@@ -10,6 +10,7 @@ static const struct column columns[] = {
     {"signer", "Signer"},
     {"log", "Log"},
     {"firewall", "Firewall"},
+    {"firewall_left_out", "Blocks it does not have"},
     {"log_size", "Records in the log"},
     {"checkpoint_size", "Covered by a checkpoint"},
     {"indexed", "Searchable"},

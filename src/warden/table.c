@@ -90,9 +90,13 @@ static RESULT run(struct table *t, struct writer *command, struct problem *why)
 
 static void put_ports(const struct text_list *ports, struct writer *w)
 {
-    if (view_is(ports->items[0], "all"))
-        return;
     /* By numbers: names of protocols are looked up in files. */
+    if (view_is(ports->items[0], "all")) {
+        /* Neighbour discovery, RFC 4861: whose packets it is refused, such as a router's, loses the way to everybody
+         * behind him. Nobody further away can send it, by the hop limit. */
+        writer_str(w, "icmpv6 type 133-137 ip6 hoplimit 255 accept\n");
+        return;
+    }
     writer_str(w, "meta l4proto != { 6, 17 } accept\nth dport != { ");
     for (size_t i = 0; i < ports->count; i++) {
         writer_str(w, i ? ", " : "");

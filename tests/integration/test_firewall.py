@@ -233,6 +233,15 @@ def test_time_that_is_over_ends_a_block_in_the_kernel(net, new_server):
     assert children_of(s.pid).get("warden"), "nobody was told: the kernel did it by itself"
 
 
+def test_before_routing_and_with_all_ports_nothing_of_him_gets_through(net, new_server):
+    s = begin(new_server(config=settings(hook="prerouting", ports="[all]")))
+    for who, other in (("203.0.113.10", "203.0.113.11"), ("2001:db8:1::10", "2001:db8:1::11")):
+        block(s, who)
+        until("it to be shut out", lambda who=who: not net.reaches(who))
+        assert not net.reaches(who, CLOSED)
+        assert net.reaches(other) and net.reaches(other, CLOSED)
+
+
 # --- starts and ends
 
 
@@ -336,6 +345,7 @@ def test_without_a_warden_the_guard_refuses_alone_and_says_so(net, new_server, t
     until("health to say it", lambda: s.health()["firewall"] == "failing")
     h = s.health()
     assert h["state"] == "serving" and "firewall" in h["sentence"]
+    assert s.admin.ok("GET", "/api/v1/guard/status")["firewall"] == "failing"
     block(s, "203.0.113.10")
     assert s.admin.ok("GET", "/api/v1/guard/test?address=203.0.113.10")["verdict"] == "address-blocked"
     assert net.reaches("203.0.113.10")
@@ -366,7 +376,7 @@ def test_what_the_configuration_lets_in_never_reaches_the_kernel(desk):
     for network in ("198.51.100.0/24", "198.51.100.5", "10.1.2.3", "10.0.0.0/9", "96.0.0.0/4", "2000::/8", "169.254.0.0/16"):
         block(desk, network)
     comes_to(net, ["169.254.0.0/16"])
-    left_out = lambda: desk.admin.ok("GET", "/api/v1/status")["firewall_left_out"]
+    left_out = lambda: desk.admin.ok("GET", "/api/v1/guard/status")["firewall_left_out"]
     until("status to count them", lambda: left_out() == 6, 15)
     unblock(desk, "10.1.2.3")
     until("status to count one less", lambda: left_out() == 5, 15)
