@@ -4,6 +4,7 @@
 #include "base/yaml.h"
 #include "ipc/config.h"
 
+#define BLOCK_S 900u
 #define DAY_S   86400u
 #define MONTH_S (30 * DAY_S)
 #define YEAR_S  (366 * DAY_S)
@@ -70,7 +71,7 @@ void config_automatic_complete(struct config_guard *g)
     complete_strikes(&a->attacks, 5, 300);
     complete_strikes(&a->limits, 500, 60);
     complete_strikes(&a->hosts, 8, 3600);
-    a->block_seconds = a->block_seconds ? a->block_seconds : 900;
+    a->block_seconds = a->block_seconds ? a->block_seconds : BLOCK_S;
     if (a->longest_seconds == 0)
         a->longest_seconds = a->block_seconds > DAY_S ? a->block_seconds : DAY_S;
     a->prefix4 = a->prefix4 ? a->prefix4 : 24;
@@ -81,7 +82,8 @@ RESULT config_automatic_check(const struct config_guard_automatic *a, const stru
 {
     static const char sentence[] = "the longest block is shorter than the first one (block_seconds)";
     const struct yaml_node *at = yaml_get(yaml_get(yaml_get(root, "guard"), "automatic"), "longest_seconds");
-    if (a->longest_seconds >= a->block_seconds)
+    uint32_t first = a->block_seconds ? a->block_seconds : BLOCK_S; /* what is left out is filled in later */
+    if (a->longest_seconds == 0 || a->longest_seconds >= first)
         return OK;
     return at ? yaml_refuse(why, ERR_BAD_CONFIG, at, "%s", sentence)
               : problem_set(why, ERR_BAD_CONFIG, "guard.automatic.longest_seconds", "%s", sentence);

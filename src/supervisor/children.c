@@ -178,8 +178,10 @@ static struct config_guard guard_for(enum start_role role, const struct config_g
 {
     if (role != ROLE_WARDEN)
         return (struct config_guard){0};
-    return (struct config_guard){
-        .proxies = g->proxies, .networks = {.allow = g->networks.allow}, .firewall = g->firewall};
+    return (struct config_guard){.proxies = g->proxies,
+                                 .networks = {.allow = g->networks.allow},
+                                 .trusted = g->trusted,
+                                 .firewall = g->firewall};
 }
 
 static enum err launch(struct child *c, struct start *start, struct problem *why)

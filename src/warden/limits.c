@@ -43,8 +43,10 @@ RESULT limits_init(struct limits *l, const struct config_guard *guard, struct pr
     l->count = 0;
     for (size_t i = 0; i < ARRAY_LEN(never); i++)
         TRY(protect_text(l, view_str(never[i]), why));
-    for (size_t i = 0; i < guard->networks.allow.count; i++)
-        TRY(protect_text(l, guard->networks.allow.items[i], why));
+    const struct text_list *const lists[] = {&guard->networks.allow, &guard->trusted};
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+        for (size_t k = 0; k < lists[i]->count; k++)
+            TRY(protect_text(l, lists[i]->items[k], why));
     for (size_t i = 0; i < guard->proxies.count; i++)
         TRY(protect_proxy(l, guard->proxies.items[i]));
     return OK;

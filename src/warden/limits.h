@@ -8,14 +8,14 @@
 
 #define LIMITS_BITS4         8u  /* the shortest IPv4 prefix, */
 #define LIMITS_BITS6         16u /* and the shortest IPv6 one */
-#define LIMITS_PROTECTED_MAX 512u
+#define LIMITS_PROTECTED_MAX 1024u
 
 struct limits {
     struct prefix protected[LIMITS_PROTECTED_MAX]; /* nothing that has an address in common with one of these */
     size_t count;
 };
 
-/* guard: its networks.allow and proxies are protected. ERR_BAD_CONFIG, ERR_LIMIT_REACHED. */
+/* guard: its networks.allow, trusted and proxies are protected. ERR_BAD_CONFIG, ERR_LIMIT_REACHED. */
 RESULT limits_init(struct limits *l, const struct config_guard *guard, struct problem *why);
 /* ERR_MALFORMED: no prefix at all; ERR_FORBIDDEN: never blocked. */
 RESULT limits_check(const struct limits *l, const struct prefix *p);

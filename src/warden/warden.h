@@ -15,7 +15,7 @@
 
 struct warden;
 
-/* Borrows all. config: guard.firewall, guard.networks.allow and guard.proxies count. ERR_BAD_CONFIG. */
+/* Borrows all. config: guard.firewall, guard.networks.allow, guard.trusted and guard.proxies count. ERR_BAD_CONFIG. */
 RESULT warden_new(const struct config_guard *config, const struct clock *clock, struct table *table,
                   struct warden **ret, struct problem *why);
 void warden_free(struct warden *w);

@@ -242,6 +242,26 @@ def test_before_routing_and_with_all_ports_nothing_of_him_gets_through(net, new_
         assert net.reaches(other) and net.reaches(other, CLOSED)
 
 
+def test_who_is_refused_again_and_again_is_dropped_for_a_while(net, new_server):
+    config = settings()
+    config["guard"] |= {"endpoints": "[{path: /, permission: authenticated}]", "trusted": "[127.0.0.1, 203.0.113.11]",
+                        "automatic": {"mode": "block", "credentials": "{count: 3, seconds: 300}", "block_seconds": 10}}
+    s = begin(new_server(config=config))
+
+    def guess(address):
+        asked = {"X-Original-Method": "GET", "X-Original-URI": "/", "X-Real-IP": address, "X-API-Key": "hf_" + "x" * 40}
+        for _ in range(6):
+            s.api(unix=True).call("GET", "/api/v1/guard/verdict", headers=asked)
+
+    guess("203.0.113.11")
+    guess("203.0.113.10")
+    guess("2001:db8:1::10")
+    comes_to(net, ["203.0.113.10", "2001:db8:1::"])
+    assert not net.reaches("203.0.113.10") and net.reaches("203.0.113.11")
+    until("both to be back", lambda: net.reaches("203.0.113.10") and net.reaches("2001:db8:1::10"), 15)
+    assert net.elements() == []
+
+
 # --- starts and ends
 
 

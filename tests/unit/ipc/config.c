@@ -135,6 +135,7 @@ static const struct {
     {"guard:\n  automatic: {credentials: {seconds: 60}}\n", "f.yaml:2:28"},
     {"guard:\n  automatic: {prefix4: 33}\n", "f.yaml:2:24"},
     {"guard:\n  automatic: {block_seconds: 600, longest_seconds: 60}\n", "f.yaml:2:52"},
+    {"guard:\n  automatic: {longest_seconds: 60}\n", "f.yaml:2:32"},
     {"guard:\n  endpoints: [{path: a, permission: public}]\n", "f.yaml:2:22"},
     {"guard:\n  endpoints: [{path: /a/, permission: public}]\n", "f.yaml:2:22"},
     {"guard:\n  endpoints: [{path: /a/../b, permission: public}]\n", "f.yaml:2:22"},

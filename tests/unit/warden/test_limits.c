@@ -5,7 +5,9 @@
 
 static struct view allow[] = {VIEW_STR("10.0.0.0/8"), VIEW_STR("203.0.113.7"), VIEW_STR("2001:db8:a::/48")};
 static struct view proxies[] = {VIEW_STR("unix:33"), VIEW_STR("198.51.100.9"), VIEW_STR("2001:db8:b::1")};
-static const struct config_guard guard = {.proxies = {proxies, ARRAY_LEN(proxies)},
+static struct view trusted[] = {VIEW_STR("192.0.2.200")};
+static const struct config_guard guard = {.trusted = {trusted, ARRAY_LEN(trusted)},
+                                          .proxies = {proxies, ARRAY_LEN(proxies)},
                                           .networks.allow = {allow, ARRAY_LEN(allow)}};
 
 static int setup(void **state)
@@ -22,7 +24,9 @@ static void what_is_let_in_is_never_blocked_in_part_or_with_others(void **state)
         enum err verdict;
     } cases[] = {
         {"192.0.2.1", OK},
-        {"192.0.2.0/24", OK},
+        {"192.0.2.0/25", OK},
+        {"192.0.2.200", ERR_FORBIDDEN},
+        {"192.0.2.0/24", ERR_FORBIDDEN},
         {"2001:db8:c::/48", OK},
         {"2001:db8:c::1", OK},
         {"11.0.0.0/8", OK},
