@@ -23,7 +23,6 @@ struct desk {
     size_t count;
     char admin[API_KEY_TEXT_SIZE], viewer[API_KEY_TEXT_SIZE];
     struct arena *arena;
-    struct guard *guard;
 };
 static struct desk desk;
 
@@ -40,7 +39,6 @@ static inline void desk_close(void)
     writer_free(&desk.rig->shared.openapi);
     credential_cache_free(atomic_load(&desk.rig->shared.credential_ids));
     rig_free(desk.rig);
-    guard_free(desk.guard);
     arena_free(desk.arena);
 }
 
@@ -55,10 +53,8 @@ static inline void desk_complete(struct rig *r)
     config_tokens_complete(&r->config.tokens);
     if (arena_new(4096, 1u << 20, &desk.arena) != OK || config_passkeys_complete(&r->config, desk.arena) != OK ||
         passkey_site_new(&r->config, (struct view){0}, &r->shared.passkeys, &why) != OK ||
-        guard_new(&r->config.guard, random_system(), &desk.guard, &why) != OK || api_openapi_new(&r->shared) != OK ||
-        passwords_new(&r->config, NULL, &r->shared.passwords) != OK)
+        api_openapi_new(&r->shared) != OK || passwords_new(&r->config, NULL, &r->shared.passwords) != OK)
         abort();
-    r->shared.guard = desk.guard;
 }
 
 static inline void desk_open(void)
