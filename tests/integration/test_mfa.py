@@ -431,6 +431,11 @@ def test_what_changes_who_may_what_needs_a_fresh_one(new_server):
     admin.ok("POST", "/api/v1/users", {"name": "eve", "password": PASSWORD, "roles": ["viewer"]})
     admin.ok("POST", "/api/v1/roles", {"name": "night", "grants": ["market:read"]})
     tool = admin.ok("POST", "/api/v1/keys", {"name": "tool", "environment": "development", "usage": "full_access", "roles": ["admin"]})["key"]
+    # He showed a factor just now, which the program that has his token did not.
+    program = s.api(admin.ok("POST", "/api/v1/tokens", {"client": "a program"})["access_token"])
+    assert program.ok("GET", "/api/v1/users")["users"]
+    program.refused("step-up-required", "PATCH", "/api/v1/users/eve", {"roles": ["admin"]})
+    admin.ok("PATCH", "/api/v1/users/eve", {"email": "eve@desk.example"})
     clock.shift("front", 6 * 60 * 1000)
     for method, path, body in (("POST", "/users", {"name": "mallory", "password": PASSWORD, "roles": ["admin"]}),
                                ("PATCH", "/users/eve", {"roles": ["admin"]}), ("DELETE", "/users/eve", None),
