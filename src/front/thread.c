@@ -94,6 +94,7 @@ static RESULT make_server(struct front_thread *t, struct problem *why)
         .router = f->shared.router,
         .limits = {.header_max = c->header_bytes,
                    .body_max = c->body_bytes,
+                   .header_ms = c->head_seconds * 1000,
                    .request_ms = c->request_seconds * 1000,
                    .idle_ms = c->idle_seconds * 1000,
                    .connections = share(c->connections, f->thread_count),

@@ -80,6 +80,8 @@ static const struct field http_fields[] = {
     FIELD(4, struct config_http, idle_seconds, U32, 3600, .min = 1, .doc = "of a connection that is kept"),
     FIELD(5, struct config_http, connections, U32, 100000, .min = 8, .doc = "at the same time"),
     FIELD(6, struct config_http, connections_per_address, U32, 100000, .min = 1, .doc = "from one address"),
+    FIELD(7, struct config_http, head_seconds, U32, 120, .min = 1,
+          .doc = "from connecting, with the TLS handshake, to a complete head"),
 };
 const struct entity config_http_entity = ENTITY("ConfigHttp", 0x0813, 1, struct config_http, http_fields);
 
@@ -222,13 +224,13 @@ static const struct {
     size_t offset;
     uint32_t value;
 } number_defaults[] = {
-    {offsetof(struct config, http.header_bytes), 16384}, {offsetof(struct config, http.body_bytes), 262144},
-    {offsetof(struct config, http.request_seconds), 30}, {offsetof(struct config, http.idle_seconds), 60},
-    {offsetof(struct config, http.connections), 1024},   {offsetof(struct config, http.connections_per_address), 256},
-
-    {offsetof(struct config, sessions.hours), 8},        {offsetof(struct config, sessions.idle_minutes), 30},
-    {offsetof(struct config, sessions.per_user), 3},     {offsetof(struct config, memory_lock_kib), 65536},
-    {offsetof(struct config, checkpoint_seconds), 1},    {offsetof(struct config, mfa.step_up_minutes), 5},
+    {offsetof(struct config, http.header_bytes), 16384},  {offsetof(struct config, http.body_bytes), 262144},
+    {offsetof(struct config, http.request_seconds), 30},  {offsetof(struct config, http.idle_seconds), 60},
+    {offsetof(struct config, http.connections), 1024},    {offsetof(struct config, http.connections_per_address), 256},
+    {offsetof(struct config, http.head_seconds), 10},     {offsetof(struct config, sessions.hours), 8},
+    {offsetof(struct config, sessions.idle_minutes), 30}, {offsetof(struct config, sessions.per_user), 3},
+    {offsetof(struct config, memory_lock_kib), 65536},    {offsetof(struct config, checkpoint_seconds), 1},
+    {offsetof(struct config, mfa.step_up_minutes), 5},
 };
 
 /* A tenth of a second of RSA at once, and a hundredth of the keeper's time in the long run. */

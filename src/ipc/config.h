@@ -26,6 +26,7 @@ struct config_http {
     uint32_t idle_seconds;            /* of a kept connection: 60 */
     uint32_t connections;             /* in all: 1024 */
     uint32_t connections_per_address; /* 256 */
+    uint32_t head_seconds;            /* from connecting, or a later request's first byte, to its whole head: 10 */
 };
 struct config_argon2 {
     uint32_t passes;     /* both 0: as measured at the initialisation; one alone: 3 … */

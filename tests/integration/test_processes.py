@@ -84,6 +84,18 @@ def test_fewer_files_than_connections_are_warned_of(new_server):
     assert connected(s, 400) == 400  # as far as the hard limit goes
 
 
+def test_a_head_is_waited_for_as_long_as_configured(new_server):
+    s = new_server(config={"http": {"head_seconds": 2}}).start()
+    with socket.socket(socket.AF_UNIX) as c:
+        c.settimeout(8)
+        c.connect(s.unix_socket)
+        c.sendall(b"GET /api/v1/health HTTP/1.1\r\n")
+        began = time.monotonic()
+        while c.recv(4096):
+            pass
+        assert 1.5 < time.monotonic() - began < 7
+
+
 def test_readiness_is_told_to_the_service_manager(new_server, tmp_path):
     path = str(tmp_path / "notify")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as n:

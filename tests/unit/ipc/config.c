@@ -85,6 +85,7 @@ static void what_a_file_says_holds(void **state)
     assert_int_equal(c.cipher, 2);
     assert_int_equal(c.http.body_bytes, 65536);
     assert_int_equal(c.http.idle_seconds, 60);
+    assert_int_equal(c.http.head_seconds, 10);
     assert_int_equal(config_log_level(&c), LOG_DEBUG);
     /* And reaches the children whole. */
     assert_ok(entity_encode(&config_entity, &c, &w));
