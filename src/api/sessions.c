@@ -2,6 +2,7 @@
  * over those whose they are: it takes away, and gives nothing. */
 #include "api/people.h"
 #include "api/routes.h"
+#include "api/second.h"
 #include "api/tokens.h"
 #include "base/fields.h"
 #include "base/text.h"
@@ -261,6 +262,8 @@ static enum http_outcome revoke_post(struct http_request *req)
         return people_refuse(req, "sessions:", e->what.user, "the sessions of others need users:manage");
     if (error != OK)
         return http_answer_error(req, error);
+    if (e->what.all && !second_fresh(req)) /* as with everybody's tokens, which end along */
+        return second_demand(req);
     if (e->what.others && api_caller_of(req)->session_id.len == 0)
         return people_problem(req, ERR_BAD_VALUE, "/others", "This request came with no session.");
     return commit(e);

@@ -440,7 +440,8 @@ def test_what_changes_who_may_what_needs_a_fresh_one(new_server):
     for method, path, body in (("POST", "/users", {"name": "mallory", "password": PASSWORD, "roles": ["admin"]}),
                                ("PATCH", "/users/eve", {"roles": ["admin"]}), ("DELETE", "/users/eve", None),
                                ("POST", "/roles", {"name": "day", "grants": ["market:read"]}), ("PUT", "/roles/night", {"grants": ["users:manage"]}),
-                               ("DELETE", "/roles/night", None), ("POST", "/tokens/revoke", {"issued_since": "2026-01-01T00:00:00Z"})):
+                               ("DELETE", "/roles/night", None), ("POST", "/tokens/revoke", {"issued_since": "2026-01-01T00:00:00Z"}),
+                               ("POST", "/sessions/revoke", {"all": True})):
         admin.refused("step-up-required", method, "/api/v1" + path, body)
     assert admin.ok("GET", "/api/v1/users")["users"] and admin.call("POST", "/api/v1/tokens/revoke", {"user": "eve"}).status < 300
     s.api(tool).ok("PATCH", "/api/v1/users/eve", {"email": "eve@desk.example"})  # programs are limited in other ways
