@@ -78,6 +78,7 @@ CASES = [
     ("mapping-delete", "", "/api/v1/mappings/{mapping}", None),
     ("explain", "user", "/api/v1/explain?identity=user:{user}&permission=mev:view", None),
     ("explain", "key", "/api/v1/explain?identity=key:{key}&permission=mev:view", None),
+    ("guard-live", "", "/api/v1/guard/live?identity=user:{user}", None),
     ("passkey-rename", "", "/api/v1/me/mfa/passkeys/{passkey}", {"name": "n"}),
     ("passkey-remove", "", "/api/v1/me/mfa/passkeys/{passkey}", None),
 ]
