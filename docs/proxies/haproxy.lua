@@ -1,13 +1,17 @@
 -- Asks Holdfast about each request, and puts who it is into the request's headers.
 local socket = os.getenv("HOLDFAST_SOCKET") or "/run/holdfast/api.sock"
 
--- What the client shows, and what tells a browser's request from another site's.
-local shown = {"authorization", "x-api-key", "cookie", "user-agent", "origin", "sec-fetch-site", "x-holdfast-request", "host"}
+-- The client's headers go along, since they are searched for attacks, but for those that are about its connection and
+-- body, and those with which only a proxy speaks.
+local kept = {connection = true, ["keep-alive"] = true, upgrade = true, te = true, trailer = true, expect = true,
+              ["transfer-encoding"] = true, ["content-length"] = true, ["content-encoding"] = true,
+              ["proxy-connection"] = true, ["x-envoy-auth-partial-body"] = true, ["x-original-method"] = true,
+              ["x-original-uri"] = true, ["x-real-ip"] = true}
 local remote = {"remote-user", "remote-groups", "remote-name", "remote-email"}
 
 local function values(headers, name)
     local found = {}
-    for i = 0, 15 do
+    for i = 0, 63 do
         if headers[name] and headers[name][i] then
             found[#found + 1] = headers[name][i]
         end
@@ -15,10 +19,28 @@ local function values(headers, name)
     return found
 end
 
+-- Is this all of the body? HAProxy holds what its buffer has room for, with the head.
+local function whole(sent, body)
+    if #body > 0 and sent["content-encoding"] then
+        return false -- nobody unpacks it
+    end
+    if sent["content-length"] then
+        return tonumber(sent["content-length"][0]) == #body
+    end
+    local head = 0
+    for name, lines in pairs(sent) do
+        for i = 0, 63 do
+            head = head + (lines[i] and #name + #lines[i] + 16 or 0)
+        end
+    end
+    return #body + head < 32768
+end
+
 local function question(txn)
     local sent, headers = txn.http:req_get_headers(), {}
-    for _, name in ipairs(shown) do
-        if sent[name] then
+    local body = txn.sf:req_body() or ""
+    for name in pairs(sent) do
+        if not kept[name] then
             headers[name] = values(sent, name)
         end
     end
@@ -26,16 +48,23 @@ local function question(txn)
     headers["x-forwarded-uri"] = {txn.sf:pathq()}
     headers["x-forwarded-for"] = {txn.sf:src()}
     headers["x-forwarded-proto"] = {txn.sf:ssl_fc() == "1" and "https" or "http"}
-    return headers
+    if not whole(sent, body) then
+        headers["x-envoy-auth-partial-body"] = {"true"} -- as Envoy says it
+    end
+    return headers, body
 end
 
 core.register_action("holdfast", {"http-req"}, function(txn)
-    local answer = core.httpclient():get{
+    local headers, body = question(txn)
+    local client = core.httpclient()
+    local ask = #body > 0 and client.post or client.get
+    local answer = ask(client, {
         url = "http://holdfast/api/v1/guard/verdict",
         dst = "unix@" .. socket,
-        headers = question(txn),
+        headers = headers,
+        body = #body > 0 and body or nil,
         timeout = 5000,
-    }
+    })
     -- Everything that a client could send as one of these goes, whatever came of the question.
     for _, name in ipairs(remote) do
         txn.http:req_del_header(name)

@@ -79,8 +79,9 @@ bool anonymous_budget(struct api_thread *t)
 #define REFUSED_WINDOW_MS (5 * 60 * 1000u)
 
 /* Who shares a slot with somebody else has to make do with the budget, so many identities don't lead around it. */
-static bool is_first(struct api_inside *in, struct view who, enum err code, uint64_t now_ms)
+bool anonymous_first(struct api_thread *t, struct view who, enum err code, uint64_t now_ms)
 {
+    struct api_inside *in = t->inside;
     struct sip_seed seed = in->refused_seed;
     uint32_t window = (uint32_t)(now_ms / REFUSED_WINDOW_MS), *named;
 
@@ -94,7 +95,7 @@ static bool is_first(struct api_inside *in, struct view who, enum err code, uint
 
 bool anonymous_names(struct api_thread *t, struct view who, enum err code, uint64_t now_ms)
 {
-    return is_first(t->inside, who, code, now_ms) || anonymous_budget(t);
+    return anonymous_first(t, who, code, now_ms) || anonymous_budget(t);
 }
 
 /* --- writing them down */

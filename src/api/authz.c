@@ -15,7 +15,8 @@ static const struct proxied_way forward_auth = {.kind = PROXIED_FORWARD_AUTH},
 #define AUTHZ(path_, way_, name_)                                                                                      \
     ROUTE(HTTP_ANY, path_, PERMISSION_PUBLIC, verdict_give, .name = (name_),                                           \
           .summary = "May this request go on? For one kind of proxy, in its own words", .tag = "guard",                \
-          .event = EVENT_REQUEST_ALLOWED, .durability = DURABLE_BEHIND, .flags = ROUTE_ANY_QUERY | ROUTE_HIDDEN,       \
+          .event = EVENT_REQUEST_ALLOWED, .durability = DURABLE_BEHIND,                                                \
+          .flags = ROUTE_ANY_QUERY | ROUTE_HIDDEN | ROUTE_ANY_BODY, .body_limit = CONFIG_PATTERNS_BODY_MAX,            \
           .extra = &(way_))
 
 static const struct route routes[] = {

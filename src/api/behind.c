@@ -152,3 +152,11 @@ void behind_refusal(struct http_request *req, uint16_t type, const struct record
 
     begin(req, (struct view){0}, &r);
 }
+
+void behind_note(struct http_request *req, uint16_t type, const struct record_object *what)
+{
+    const struct record r = {
+        .type = type, .outcome = OUTCOME_DONE, .what = *what, .who.actor = api_caller_of(req)->actor};
+
+    begin(req, (struct view){0}, &r);
+}

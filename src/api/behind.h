@@ -10,4 +10,7 @@ void behind_lock(struct http_request *req, struct view name);
 /* A refusal, of this type. What `what` points to is copied. */
 void behind_refusal(struct http_request *req, uint16_t type, const struct record_object *what);
 
+/* What was noticed of a request that goes on, of this type, by who asks. What `what` points to is copied. */
+void behind_note(struct http_request *req, uint16_t type, const struct record_object *what);
+
 #endif

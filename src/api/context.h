@@ -4,6 +4,7 @@
 #define HOLDFAST_API_CONTEXT_H
 
 #include "domain/guard/guard.h"
+#include "domain/guard/patterns/patterns.h"
 #include "domain/identity/decide.h"
 #include "domain/identity/identity.h"
 #include "domain/keys/keys.h"
@@ -86,6 +87,7 @@ struct api_shared {
     struct block_listener on_block;
     struct watch *watch;           /* what people look at (api/watch.h) */
     struct strikes *strikes;       /* addresses that are about to be blocked (api/strikes.h) */
+    struct patterns *patterns;     /* what attacks look like; NULL: nobody looks (domain/guard/patterns/patterns.h) */
     struct passwords *passwords;   /* the pool of threads for Argon2id (api/passwords.h) */
     struct passkey_site *passkeys; /* whose they are, and the open challenges (api/passkey.h) */
     uint8_t installation[INSTALLATION_SIZE];
@@ -108,7 +110,8 @@ struct api_thread {
     struct mailbox *mailbox; /* ledger completions and password results for this thread */
     struct caller *keeper;   /* may be replaced when the supervisor brings a new channel; NULL while gone */
     struct caller *signer;
-    struct store *reader; /* this thread's own connection */
+    struct store *reader;              /* this thread's own connection */
+    struct patterns_scratch *patterns; /* beside shared->patterns, for this thread alone */
     uint8_t number;
     struct api_inside *inside; /* api's own, see api_thread_start */
 };

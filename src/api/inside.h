@@ -68,6 +68,8 @@ bool anonymous_budget(struct api_thread *t);
 /* Who proved to be this identity is refused for this reason: whether a record is to name him. The first one in 5
  * minutes is, the others within the strangers' budget: what was revoked or expired fills no log. */
 bool anonymous_names(struct api_thread *t, struct view who, enum err code, uint64_t now_ms);
+/* Is it the first time in 5 minutes? Two that share one of REFUSED_SLOTS may count as one. */
+bool anonymous_first(struct api_thread *t, struct view who, enum err code, uint64_t now_ms);
 
 /* sweep.c: from time to time, ends sessions and requests for approval that are over. */
 void sweep_look(struct api_thread *t);

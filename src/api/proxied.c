@@ -232,6 +232,7 @@ RESULT proxied_read(struct http_request *req, const struct guard *guard, struct 
     p.peer.is_tls |= said.tls;
     *ret = p; /* and so is whose request it is, also of one that is refused for its path */
     TRY(read_path(req, said.uri, &p.path, why));
+    p.target = said.uri;
     *ret = p;
     return OK;
 }

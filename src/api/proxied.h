@@ -7,6 +7,7 @@
 
 struct proxied {
     struct view method; /* as it was sent */
+    struct view target; /* path and query, as they were sent */
     struct view path;   /* decoded and clean, as http_request.path is */
     struct http_peer peer;
     bool few_statuses; /* the proxy understands 2xx, 401 and 403 alone (nginx) */

@@ -1,11 +1,12 @@
 /* One verdict for a request that a proxy asks about (SPEC GRD-1), in a fixed order: may this proxy ask, what is asked
- * about, is its network let in, who asks, may he, how often. Every stage can refuse, and what none allows is refused.
- */
+ * about, is its network let in, who asks, may he, how often, does it look like an attack. Every stage can refuse, and
+ * what none allows is refused. */
 #include "api/verdict.h"
 #include "api/allowed.h"
 #include "api/behind.h"
 #include "api/cookie.h"
 #include "api/inside.h"
+#include "api/inspect.h"
 #include "api/people.h"
 #include "api/proxied.h"
 #include "api/routes.h"
@@ -26,6 +27,7 @@ struct asking {
     struct api_entry entry;
     const struct config_guard_endpoint *row; /* NULL: none names the request, and no_rule says why */
     enum err no_rule;
+    struct inspected inspected;
     struct view resource; /* "endpoint:POST /api/v1/execute" */
     struct {
         struct view user, groups, name, email;
@@ -234,10 +236,61 @@ static bool within_limits(struct asking *a)
     return good;
 }
 
+/* --- does it look like an attack */
+
+/* Of strangers within their budget; of somebody who is known each finding once in a while, so that a bot which trips
+ * over a rule all the time fills no log. */
+static bool is_worth_a_record(struct asking *a)
+{
+    struct api_thread *t = api_of(a->req);
+    AUTO_WRITER w = writer_new(8192);
+    if (permission_of(a) == PERMISSION_PUBLIC)
+        return anonymous_budget(t);
+    writer_view(&w, a->entry.caller.actor);
+    writer_view(&w, a->inspected.detail);
+    return writer_done(&w) == OK && anonymous_first(t, writer_view_of(&w), ERR_ATTACK_PATTERN, a->req->wall_ms);
+}
+
+/* What hit a rule and goes on all the same; and what strangers are refused, who are added up beside it. Nothing depends
+ * on this record. */
+static void note_hits(struct asking *a)
+{
+    struct record_object what = {.resource = a->resource, .detail = a->inspected.detail};
+    if (!is_worth_a_record(a))
+        return;
+    if (a->inspected.refusal == OK) {
+        behind_note(a->req, EVENT_ATTACK_PATTERN, &what);
+        return;
+    }
+    what.error = view_str(err_code(a->inspected.refusal));
+    behind_refusal(a->req, EVENT_ATTACK_PATTERN, &what);
+}
+
+static enum http_outcome refuse_pattern(struct asking *a)
+{
+    const struct record_object what = {.resource = a->resource, .detail = a->inspected.detail};
+    const char *code = err_code(a->inspected.refusal);
+    if (permission_of(a) == PERMISSION_PUBLIC)
+        return refuse_code(a, a->inspected.refusal);
+    set_header(a->req, "X-Holdfast-Verdict", view_str(code));
+    return api_refuse(a->req, EVENT_ATTACK_PATTERN, &what, a->inspected.refusal, NULL);
+}
+
+static enum http_outcome inspect(struct asking *a)
+{
+    const struct inspect_ask ask = {.target = a->proxied.target, .path = a->proxied.path};
+    enum err e = inspect_request(a->req, &ask, &a->inspected);
+    if (e != OK)
+        return http_answer_error(a->req, e);
+    if (a->inspected.detail.len && (a->inspected.refusal == OK || permission_of(a) == PERMISSION_PUBLIC))
+        note_hits(a);
+    return a->inspected.refusal == OK ? allow(a) : refuse_pattern(a);
+}
+
 /* What a limit refuses is added up with what strangers are refused: a loop that does not stop fills no log. */
 static enum http_outcome admit(struct asking *a)
 {
-    return within_limits(a) ? allow(a) : refuse_code(a, ERR_TOO_MANY_REQUESTS);
+    return within_limits(a) ? inspect(a) : refuse_code(a, ERR_TOO_MANY_REQUESTS);
 }
 
 static enum http_outcome judge_known(struct asking *a)
@@ -320,13 +373,15 @@ enum http_outcome verdict_give(struct http_request *req)
     return e == OK ? judge(a) : refuse_stranger(a, &why);
 }
 
-#define VERDICT(method_, name_)                                                                                        \
+#define VERDICT(method_, name_, ...)                                                                                   \
     ROUTE(method_, "/api/v1/guard/verdict", PERMISSION_PUBLIC, verdict_give, .name = (name_),                          \
           .summary = "May this request go on? For a proxy, which says in headers what it is about", .tag = "guard",    \
-          .event = EVENT_REQUEST_ALLOWED, .durability = DURABLE_BEHIND, .flags = ROUTE_ANY_QUERY)
+          .event = EVENT_REQUEST_ALLOWED, .durability = DURABLE_BEHIND, __VA_ARGS__)
 
+/* By POST the request's body may come along, and is looked at. */
 static const struct route routes[] = {
-    VERDICT(HTTP_GET, "guard-verdict"),
-    VERDICT(HTTP_POST, "guard-verdict-post"),
+    VERDICT(HTTP_GET, "guard-verdict", .flags = ROUTE_ANY_QUERY),
+    VERDICT(HTTP_POST, "guard-verdict-post", .flags = ROUTE_ANY_QUERY | ROUTE_ANY_BODY,
+            .body_limit = CONFIG_PATTERNS_BODY_MAX),
 };
 const struct route_table verdict_routes = {routes, ARRAY_LEN(routes)};

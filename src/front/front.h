@@ -146,6 +146,8 @@ RESULT firewall_new(struct front *f);          /* before the other threads run *
 void firewall_free(struct firewall *w);        /* when they have ended, before thread 0's loop goes */
 RESULT firewall_open(struct front *f, int fd); /* a channel to the warden; takes fd */
 void firewall_loaded(struct front *f);         /* the guard has its rules: those in force go to the warden */
+/* --- patterns.c: into f->shared.patterns, unless the configuration says off */
+RESULT patterns_open(struct front *f, struct problem *why);
 
 /* --- loader.c: the files of the guard, by number (config_guard_file in ipc/config.h). ERR_MALFORMED: there is no such
  * number; ERR_NO_MEMORY. */

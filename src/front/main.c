@@ -49,6 +49,7 @@ static RESULT make_shared(struct front *f, struct problem *why)
     TRY(guard_new(&f->config.guard, s->random, &s->guard, why));
     TRY(strikes_new(s, &s->strikes));
     TRY(watch_new(s->random, f->thread_count, &s->watch));
+    TRY(patterns_open(f, why));
     TRY(open_breached(f, &breached, why));
     TRY(passwords_new(s->config, breached, &s->passwords));
     TRY(passkey_site_new(s->config, front_file(f, "passkey-roots.pem"), &s->passkeys, why));
@@ -104,6 +105,7 @@ static void end(struct front *f)
     strikes_free(f->shared.strikes);
     watch_free(f->shared.watch);
     passkey_site_free(f->shared.passkeys);
+    patterns_free(f->shared.patterns);
     writer_free(&f->shared.openapi);
     loader_free(f->loader);
     guard_free(f->shared.guard);
@@ -137,7 +139,8 @@ int main(void)
     log_init("front", LOG_INFO);
     e = run(&front, &why);
     if (e != OK) {
-        log_error("the front ends: %s %s%s(%s)", err_sentence(e), why.detail, *why.detail ? " " : "", err_code(e));
+        log_error("the front ends: %s %s%s%s%s(%s)", err_sentence(e), why.where, *why.where ? ": " : "", why.detail,
+                  *why.detail ? " " : "", err_code(e));
         return 1;
     }
     end(&front);

@@ -138,6 +138,8 @@ RESULT thread_init(struct front *f, size_t number, struct problem *why)
     TRY(loop_each_turn(t->api.loop, on_turn, t));
     TRY(mailbox_new(t->api.loop, &t->api.mailbox));
     TRY(api_thread_start(&t->api));
+    if (f->shared.patterns)
+        TRY(patterns_scratch_new(f->shared.patterns, &t->api.patterns));
     TRY(open_peers(t));
     return make_server(t, why);
 }
@@ -248,6 +250,7 @@ void thread_done(struct front_thread *t)
     peer_close(&t->signer);
     if (t->api.inside)
         api_thread_stop(&t->api);
+    patterns_scratch_free(t->api.patterns);
     store_close(t->api.reader);
     mailbox_free(t->api.mailbox);
     loop_free(t->api.loop);

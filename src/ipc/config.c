@@ -16,6 +16,9 @@
 #ifndef HOLDFAST_VENUES_DIR
 #define HOLDFAST_VENUES_DIR "/usr/share/holdfast/venues"
 #endif
+#ifndef HOLDFAST_PATTERNS_DIR
+#define HOLDFAST_PATTERNS_DIR "/usr/share/holdfast/patterns"
+#endif
 #define DATA_DIR   "/var/lib/holdfast"
 #define RUN_DIR    "/run/holdfast" /* other users can enter it, and only the server can change it */
 #define FILE_MAX   (1024u * 1024)
@@ -164,6 +167,7 @@ static const struct field config_fields[] = {
     FIELD(20, struct config, mfa, ENTITY, 0, .nested = &config_mfa_entity),
     FIELD(21, struct config, passkeys, ENTITY, 0, .nested = &config_passkeys_entity),
     FIELD(22, struct config, guard, ENTITY, 0, .nested = &config_guard_entity),
+    FIELD(23, struct config, patterns_dir, TEXT, PATH_BYTES, PATH_RULE, .doc = "rules against attack patterns"),
 };
 const struct entity config_entity = ENTITY("Config", 0x0811, 1, struct config, config_fields);
 
@@ -213,6 +217,7 @@ static const struct {
     {offsetof(struct config, data_dir), DATA_DIR, NULL, NULL},
     {offsetof(struct config, listen), "127.0.0.1:8450", NULL, NULL},
     {offsetof(struct config, venues_dir), HOLDFAST_VENUES_DIR, NULL, NULL},
+    {offsetof(struct config, patterns_dir), HOLDFAST_PATTERNS_DIR, NULL, NULL},
     {offsetof(struct config, unix_socket), "", "run/api.sock", RUN_DIR "/api.sock"},
     {offsetof(struct config, operator_socket), "", "run/operator.sock", NULL},
     {offsetof(struct config, tls.certificate), "", "tls/server.crt", NULL},

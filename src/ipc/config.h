@@ -124,6 +124,25 @@ struct config_guard_feed {
     uint32_t hours; /* since the file was changed; 0: without an end */
 };
 enum config_guard_record { CONFIG_GUARD_DURABLE = 1, CONFIG_GUARD_BEHIND };
+#define CONFIG_PATTERNS_BODY_MAX 262144
+enum config_patterns_mode { CONFIG_PATTERNS_BLOCK = 1, CONFIG_PATTERNS_COUNT, CONFIG_PATTERNS_OFF };
+enum config_patterns_longer { CONFIG_LONGER_REFUSE = 1, CONFIG_LONGER_PASS };
+struct config_patterns_rule {
+    struct view rule; /* a rule's id, or a class's name */
+    uint8_t mode;     /* enum config_patterns_mode */
+};
+struct config_patterns_exclusion {
+    struct view endpoint, parameter, rule; /* empty: any; one of them is there */
+};
+struct config_patterns {
+    uint8_t mode;                  /* enum config_patterns_mode: block where there are endpoints, else off */
+    uint32_t threshold;            /* 5: score from which a request is refused */
+    uint32_t body_bytes;           /* 65536: of a body, or of one value, that are looked at */
+    uint8_t longer;                /* enum config_patterns_longer, of what has more: refuse */
+    struct entity_list rules;      /* config_patterns_rule */
+    struct entity_list exclusions; /* config_patterns_exclusion */
+    struct view further_dir;       /* rules of one's own, beside those of patterns_dir; empty: none */
+};
 struct config_guard_allowance { /* of one address */
     uint32_t requests;          /* so many … */
     uint32_t seconds;           /* … in each of these */
@@ -156,6 +175,7 @@ struct config_guard {
     struct config_guard_allowance authentication; /* 5 in 300: log-ins */
     struct config_guard_allowance failures;       /* 3 in 900: log-ins and credentials that were refused */
     struct config_guard_automatic automatic;
+    struct config_patterns patterns;
 };
 
 struct config {
@@ -164,10 +184,11 @@ struct config {
     struct view unix_socket;     /* /run/holdfast/api.sock, with another data_dir <data_dir>/run/api.sock: local bots */
     struct view operator_socket; /* <data_dir>/run/operator.sock */
     struct config_tls tls;
-    uint8_t front_threads;  /* 2 */
-    struct view store;      /* "sqlite:<data_dir>/holdfast.db" */
-    struct view venues_dir; /* /usr/share/holdfast/venues, or HOLDFAST_VENUES_DIR of the build */
-    struct view user;       /* to become after binding, when started as root; empty: stay */
+    uint8_t front_threads;    /* 2 */
+    struct view store;        /* "sqlite:<data_dir>/holdfast.db" */
+    struct view venues_dir;   /* /usr/share/holdfast/venues, or HOLDFAST_VENUES_DIR of the build */
+    struct view patterns_dir; /* /usr/share/holdfast/patterns, or HOLDFAST_PATTERNS_DIR of the build */
+    struct view user;         /* to become after binding, when started as root; empty: stay */
     struct config_http http;
     struct config_argon2 argon2;
     struct config_sessions sessions;
@@ -186,7 +207,8 @@ extern const struct entity config_entity, config_tls_entity, config_http_entity,
     config_sessions_entity, config_mfa_entity, config_passkeys_entity, config_tokens_entity, config_passwords_entity,
     config_guard_entity, config_guard_networks_entity, config_guard_endpoint_entity, config_guard_rate_entity,
     config_guard_endpoint_rate_entity, config_guard_firewall_entity, config_guard_countries_entity,
-    config_guard_feed_entity, config_guard_allowance_entity, config_guard_strikes_entity, config_guard_automatic_entity;
+    config_guard_feed_entity, config_guard_allowance_entity, config_guard_strikes_entity, config_guard_automatic_entity,
+    config_patterns_entity, config_patterns_rule_entity, config_patterns_exclusion_entity;
 
 struct yaml_node;
 /* file: a path, or NULL for CONFIG_FILE if it exists and defaults otherwise. data_dir: overrides the file's, or NULL.
@@ -236,6 +258,12 @@ RESULT config_networks_check(const struct config_guard *g, const struct yaml_nod
 /* config_automatic.c: a longest block that is shorter than the first one is refused. */
 RESULT config_automatic_check(const struct config_guard_automatic *a, const struct yaml_node *root,
                               struct problem *why);
+bool config_guard_path(struct view text); /* is it a path as endpoints have it? */
+#define CONFIG_GUARD_PATH_RULE                                                                                         \
+    "a path such as /api/v1/execute: decoded, without a query, a slash at its end or empty segments"
+/* config_patterns.c: what is unset, where the guard has endpoints or none; and what contradicts itself. */
+void config_patterns_complete(struct config_patterns *p, bool guards);
+RESULT config_patterns_check(const struct config_patterns *p, const struct yaml_node *root, struct problem *why);
 /* What --dev means: any free port, small Argon2, two threads, files below data_dir. */
 RESULT config_dev(struct config *c, const char *data_dir, struct arena *arena, struct problem *why);
 /* "address:port" to what bind takes; port 0 means any. ERR_BAD_VALUE. */

@@ -20,7 +20,7 @@ static const char *const permissions[] = {
 };
 
 /* A path as it is compared: decoded, and with one way to write it. */
-static bool is_path(struct view p)
+bool config_guard_path(struct view p)
 {
     size_t begin = 1;
     if (p.len == 0 || p.ptr[0] != '/' || !text_printable(p))
@@ -80,9 +80,8 @@ const struct entity config_guard_endpoint_rate_entity = ENTITY("ConfigGuardEndpo
                                                                struct config_guard_rate, endpoint_rate_fields);
 
 static const struct field endpoint_fields[] = {
-    FIELD(1, struct config_guard_endpoint, path, TEXT, PATH_MAX_BYTES, .flags = FIELD_REQUIRED, .check = is_path,
-          .rule = "a path such as /api/v1/execute: decoded, without a query, a slash at its end or empty segments",
-          .doc = "it and what lies below it"),
+    FIELD(1, struct config_guard_endpoint, path, TEXT, PATH_MAX_BYTES, .flags = FIELD_REQUIRED,
+          .check = config_guard_path, .rule = CONFIG_GUARD_PATH_RULE, .doc = "it and what lies below it"),
     FIELD(2, struct config_guard_endpoint, methods, TEXTS, 16, .check = is_method,
           .rule = "a method in capitals, such as POST; HEAD counts as GET", .doc = "all, if left out"),
     FIELD(3, struct config_guard_endpoint, permission, ENUM, 0, .min = 1, .flags = FIELD_REQUIRED, .names = permissions,
@@ -129,6 +128,7 @@ static const struct field guard_fields[] = {
     FIELD(7, struct config_guard, countries, ENTITY, 0, .nested = &config_guard_countries_entity),
     FIELD(8, struct config_guard, feeds, LIST, CONFIG_GUARD_FEEDS_MAX, .nested = &config_guard_feed_entity,
           .doc = "files of networks that are kept out"),
+    FIELD(9, struct config_guard, patterns, ENTITY, 0, .nested = &config_patterns_entity),
     FIELD(10, struct config_guard, trusted, TEXTS, 256, .check = is_prefix, .rule = PREFIX_RULE,
           .doc = "instead of loopback: neither limited in signing in nor ever blocked automatically"),
     FIELD(11, struct config_guard, authentication, ENTITY, 0, .nested = &config_guard_allowance_entity,
@@ -159,6 +159,7 @@ void config_guard_complete(struct config_guard *g)
     config_firewall_complete(&g->firewall);
     g->countries.without = g->countries.without ? g->countries.without : CONFIG_CLOSED;
     config_automatic_complete(g);
+    config_patterns_complete(&g->patterns, g->endpoints.count > 0);
 }
 
 /* --- what fits together */
@@ -213,6 +214,7 @@ RESULT config_guard_check(const struct config_guard *g, const struct yaml_node *
     TRY(config_firewall_check(&g->firewall, root, why));
     TRY(config_networks_check(g, yaml_get(root, "guard"), why));
     TRY(config_automatic_check(&g->automatic, root, why));
+    TRY(config_patterns_check(&g->patterns, root, why));
     const struct config_guard_endpoint *rows = g->endpoints.items;
     for (size_t i = 1; i < g->endpoints.count; i++)
         for (size_t k = 0; k < i; k++)

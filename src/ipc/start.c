@@ -24,7 +24,7 @@ const char *const start_role_names[] = {[ROLE_KEEPER] = "keeper",
                                         [ROLE_SIGNER] = "signer",
                                         [ROLE_WARDEN] = "warden",
                                         [ROLE_FRONT] = "front",
-                                        [ROLE_COUNT] = NULL};
+                                        [ROLE_PATTERNS] = "patterns"};
 
 union control {
     struct cmsghdr align;
@@ -129,7 +129,7 @@ RESULT start_process(enum start_role role, const char *libexec_dir, const struct
     char path[4096], name[32];
     int pair[2];
     struct timeval patience = PATIENCE;
-    if (role < ROLE_KEEPER || role >= ROLE_COUNT || start->fd_count > START_FDS_MAX)
+    if (role < ROLE_KEEPER || role > ROLE_PATTERNS || start->fd_count > START_FDS_MAX)
         return ERR_OUT_OF_RANGE;
     if (start->config.len > TEXT_MAX || start->files.len > TEXT_MAX)
         return ERR_TOO_LONG;

@@ -10,8 +10,9 @@
 #define START_FD      3
 #define START_FDS_MAX 40
 
-enum start_role { ROLE_KEEPER = 1, ROLE_SIGNER, ROLE_WARDEN, ROLE_FRONT, ROLE_COUNT };
-extern const char *const start_role_names[];
+/* Those that serve, in the order of their start; then one that is started when there is something to do, and ends. */
+enum start_role { ROLE_KEEPER = 1, ROLE_SIGNER, ROLE_WARDEN, ROLE_FRONT, ROLE_COUNT, ROLE_PATTERNS = ROLE_COUNT };
+extern const char *const start_role_names[]; /* by role */
 
 /* What a descriptor is for; `which` tells several of a kind apart (front thread number). */
 enum start_fd_kind {
@@ -25,6 +26,7 @@ enum start_fd_kind {
     START_FD_UNIX,           /* listening Unix socket for bots (front) */
     START_FD_BREACHED,       /* list of breached passwords, for reading (front); only if one is configured */
     START_FD_WARDEN,         /* channel to the warden (front); only with a firewall */
+    START_FD_PATTERNS,       /* compiled rules against attack patterns: for writing (patterns), for reading (front) */
 };
 
 struct start_fd {

@@ -148,18 +148,20 @@ static void add_own_fds(const struct child *c, struct start *start)
     if (c->role == ROLE_FRONT) {
         add_fd(start, START_FD_HTTPS, c->s->listeners.https);
         add_fd(start, START_FD_UNIX, c->s->listeners.api);
+        if (c->s->patterns >= 0)
+            add_fd(start, START_FD_PATTERNS, c->s->patterns);
     }
 }
 
-/* The directory that has the role's program: an installed one, or a folder of the build. */
-static const char *find_program(const struct child *c, char *out, size_t cap)
+/* An installed one, or a folder of the build. */
+const char *children_program(const struct supervisor *s, enum start_role role, char *out, size_t cap)
 {
-    const char *dir = c->s->options->libexec_dir, *name = name_of(c);
+    const char *dir = s->options->libexec_dir, *name = start_role_names[role];
     const char *const below[] = {"", "/../", "/../libexec/holdfast"};
     char here[4096] = "", path[4096 + 64];
     if (!dir) {
-        char *slash = strrchr(c->s->program, '/');
-        (void)snprintf(here, sizeof here, "%.*s", slash ? (int)(slash - c->s->program) : 0, c->s->program);
+        const char *slash = strrchr(s->program, '/');
+        (void)snprintf(here, sizeof here, "%.*s", slash ? (int)(slash - s->program) : 0, s->program);
         dir = here;
     }
     for (size_t i = 0; i < ARRAY_LEN(below); i++) {
@@ -197,7 +199,7 @@ static enum err launch(struct child *c, struct start *start, struct problem *why
     TRY(files_of_role(s, c->role, &files, why));
     start->config = writer_view_of(&config);
     start->files = writer_view_of(&files);
-    if (!find_program(c, dir, sizeof dir))
+    if (!children_program(s, c->role, dir, sizeof dir))
         return problem_set(why, ERR_NOT_FOUND, "", "the program holdfast-%s is not installed", name_of(c));
     enum err e = start_process(c->role, dir, start, &c->pid);
     return e == OK ? OK : problem_set(why, e, "", "starting holdfast-%s: %s", name_of(c), err_sentence(e));

@@ -11,12 +11,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define VENUES_MAX   256
-#define VENUE_BYTES  (1024u * 1024)
-#define PEM_BYTES    65536
-#define CRL_BYTES    (4u * 1024 * 1024)
-#define FILES_BYTES  (24u * 1024 * 1024)
-#define VENUE_ENDING ".yaml"
+#define DECLARED_MAX   256
+#define DECLARED_BYTES (1024u * 1024)
+#define PEM_BYTES      65536
+#define CRL_BYTES      (4u * 1024 * 1024)
+#define FILES_BYTES    (24u * 1024 * 1024)
+#define ENDING         ".yaml"
 
 static enum err put_file(const char *path, const char *name, size_t max, struct writer *w, struct problem *why)
 {
@@ -27,51 +27,76 @@ static enum err put_file(const char *path, const char *name, size_t max, struct 
     return writer_done(w);
 }
 
-static int is_venue(const struct dirent *d)
+static int is_yaml(const struct dirent *d)
 {
-    size_t len = strlen(d->d_name), ending = sizeof VENUE_ENDING - 1;
-    return d->d_name[0] != '.' && len > ending && strcmp(d->d_name + len - ending, VENUE_ENDING) == 0;
+    size_t len = strlen(d->d_name), ending = sizeof ENDING - 1;
+    return d->d_name[0] != '.' && len > ending && strcmp(d->d_name + len - ending, ENDING) == 0;
 }
+
+/* Declarations that are installed with the program. */
+struct declared {
+    const char *setting, *beside[2];
+};
+static const struct declared venues = {"venues_dir", {"/../share/holdfast/venues", "/../../../spec/venues"}};
+static const struct declared patterns = {"patterns_dir", {"/../share/holdfast/patterns", "/../../../spec/patterns"}};
 
 /* Where none are configured or installed, a program finds those beside it: of its own installed tree, or of the source
  * that it was built from. */
-static enum err venues_dir(const struct supervisor *s, char *out, size_t cap)
+static enum err find_dir(const struct supervisor *s, const struct declared *d, struct view configured, char *out,
+                         size_t cap)
 {
-    static const char *const beside[] = {"/../share/holdfast/venues", "/../../../spec/venues"};
     const char *slash = strrchr(s->program, '/');
-    TRY(view_to_str(s->config.venues_dir, out, cap));
+    TRY(view_to_str(configured, out, cap));
     if (!slash)
         return OK;
-    for (size_t i = 0; i < ARRAY_LEN(beside) && access(out, F_OK) != 0; i++) {
+    for (size_t i = 0; i < ARRAY_LEN(d->beside) && access(out, F_OK) != 0; i++) {
         char dir[4096];
-        int n = snprintf(dir, sizeof dir, "%.*s%s", (int)(slash - s->program), s->program, beside[i]);
+        int n = snprintf(dir, sizeof dir, "%.*s%s", (int)(slash - s->program), s->program, d->beside[i]);
         if (n > 0 && (size_t)n < sizeof dir && access(dir, F_OK) == 0)
             TRY(view_to_str(view_str(dir), out, cap));
     }
     return OK;
 }
 
-static enum err put_venues(const struct supervisor *s, struct writer *w, struct problem *why)
+/* In the order of names, so that each start is the same. */
+static enum err put_dir(const char *dir, const char *setting, bool whole_names, struct writer *w, struct problem *why)
 {
-    char dir[4096], path[4096 + 300];
+    char path[4096 + 300];
     struct dirent **entries = NULL;
-    TRY(venues_dir(s, dir, sizeof dir));
-    /* In the order of names, so that each start is the same. */
-    int n = scandir(dir, &entries, is_venue, alphasort);
+    int n = scandir(dir, &entries, is_yaml, alphasort);
     enum err e = OK;
-    if (n < 1 || n > VENUES_MAX)
-        e = problem_set(why, ERR_BAD_CONFIG, "venues_dir",
-                        "%s must hold between 1 and %d venue files (*" VENUE_ENDING
-                        "); set venues_dir to where they are",
-                        dir, VENUES_MAX);
+    if (n < 1 || n > DECLARED_MAX)
+        e = problem_set(why, ERR_BAD_CONFIG, setting,
+                        "%s must hold between 1 and %d files (*" ENDING "); set %s to where they are", dir,
+                        DECLARED_MAX, setting);
     for (int i = 0; i < n; i++) {
         (void)snprintf(path, sizeof path, "%s/%s", dir, entries[i]->d_name);
         if (e == OK)
-            e = put_file(path, entries[i]->d_name, VENUE_BYTES, w, why);
+            e = put_file(path, whole_names ? path : entries[i]->d_name, DECLARED_BYTES, w, why);
         free(entries[i]);
     }
     free(entries);
     return e;
+}
+
+static enum err put_venues(const struct supervisor *s, struct writer *w, struct problem *why)
+{
+    char dir[4096];
+    TRY(find_dir(s, &venues, s->config.venues_dir, dir, sizeof dir));
+    return put_dir(dir, venues.setting, false, w, why);
+}
+
+RESULT files_patterns(const struct supervisor *s, struct writer *w, struct problem *why)
+{
+    struct view further = s->config.guard.patterns.further_dir;
+    char dir[4096];
+    *w = writer_new(FILES_BYTES);
+    TRY(find_dir(s, &patterns, s->config.patterns_dir, dir, sizeof dir));
+    TRY(put_dir(dir, patterns.setting, true, w, why));
+    if (further.len == 0)
+        return OK;
+    TRY(view_to_str(further, dir, sizeof dir));
+    return put_dir(dir, "guard.patterns.further_dir", true, w, why);
 }
 
 struct named {

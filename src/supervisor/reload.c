@@ -88,6 +88,12 @@ static void refused(struct supervisor *s, const struct problem *why, enum err e)
 
 /* --- reading */
 
+static void close_patterns(int fd)
+{
+    if (fd >= 0)
+        close(fd);
+}
+
 static enum err read_all(const struct supervisor *s, struct supervisor *fresh, struct problem *why)
 {
     *fresh = *s;
@@ -97,7 +103,8 @@ static enum err read_all(const struct supervisor *s, struct supervisor *fresh, s
     TRY(prepare_firewall(&fresh->config, why));
     TRY(prepare_certificate(&fresh->config, why));
     TRY(reload_check_files(fresh, why));
-    return config_guard_hash(&s->config.guard, fresh->reload.before);
+    TRY(config_guard_hash(&s->config.guard, fresh->reload.before));
+    return compile_patterns(fresh, &fresh->patterns, why); /* last, so that nothing else has to let go of it */
 }
 
 void reload_files(struct supervisor *s)
@@ -117,8 +124,10 @@ void reload_files(struct supervisor *s)
     }
     if (s->reload.former_arena) {
         arena_free(s->arena); /* no front was ready with it yet: what is taken back is still the one before */
+        close_patterns(s->patterns);
     } else {
         s->reload.former_arena = s->arena;
+        s->reload.former_patterns = s->patterns;
         s->reload.former = s->config;
         memcpy(s->reload.before, fresh.reload.before, sizeof s->reload.before);
     }
@@ -126,13 +135,16 @@ void reload_files(struct supervisor *s)
     *s->reload.refused = 0;
     s->arena = fresh.arena;
     s->config = fresh.config;
+    s->patterns = fresh.patterns;
     prepare_limits(&s->config);
-    log_info("configuration and venue files read again: front and signer start anew");
+    log_info("configuration and its files read again: front and signer start anew");
     s->goal = GOAL_RELOAD;
 }
 
 void reload_front_ready(struct supervisor *s)
 {
+    if (s->reload.former_arena)
+        close_patterns(s->reload.former_patterns);
     arena_free(s->reload.former_arena);
     s->reload.former_arena = NULL;
     tell(s);
@@ -148,6 +160,8 @@ bool reload_failed(struct supervisor *s, const char *child)
     arena_free(s->arena);
     s->arena = s->reload.former_arena;
     s->config = s->reload.former;
+    close_patterns(s->patterns);
+    s->patterns = s->reload.former_patterns;
     s->reload.former_arena = NULL;
     s->reload.fresh = false;
     (void)!problem_set(&why, ERR_BAD_CONFIG, "", "the %s does not start with it, and logs why", child);

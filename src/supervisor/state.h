@@ -47,7 +47,8 @@ struct supervisor {
     struct config config;
     struct {
         struct arena *former_arena; /* NULL: none */
-        struct config former;       /* in force again if no front starts with the new one */
+        struct config former;       /* in force again if no front starts with the new one, … */
+        int former_patterns;        /* … and this, as long as there is a former_arena */
         bool fresh;                 /* no front was told of the new one yet */
         bool asked;                 /* once more, when this one is done */
         uint8_t before[CONFIG_POLICY_HASH];
@@ -56,6 +57,7 @@ struct supervisor {
     } reload;
     struct listeners listeners;
     int lock, anchor;
+    int patterns; /* compiled rules against attack patterns, which nobody can change any more; -1: none are asked */
     struct child children[ROLE_COUNT];
     struct child old_keeper; /* during an upgrade, until its state is handed over */
     bool handing_over;
@@ -101,6 +103,11 @@ RESULT watched_follow(struct supervisor *s); /* those of the configuration in fo
 void watched_offer(struct supervisor *s);    /* to that front */
 struct supervisor_file_read;
 void watched_read(struct supervisor *s, const struct supervisor_file_read *r);
+/* Rules against attack patterns; w is to be released by writer_free. */
+RESULT files_patterns(const struct supervisor *s, struct writer *w, struct problem *why);
+/* compile.c: the rules that config asks for, compiled by a process of its own; -1 if it asks for none. Takes a second
+ * or two. The caller closes it. ERR_BAD_CONFIG with the rule's file:line:column. */
+RESULT compile_patterns(const struct supervisor *s, int *ret, struct problem *why);
 /* notify.c */
 void notify(const char *format, ...) __attribute__((format(printf, 1, 2)));
 uint64_t notify_watchdog_ms(void); /* 0: none is wanted */
@@ -110,6 +117,8 @@ void children_init(struct supervisor *s);
 void children_done(struct supervisor *s);
 bool children_wants(const struct supervisor *s, enum start_role role); /* is there to be one? */
 void children_step(struct supervisor *s);                              /* starts, stops and kills what is due */
+/* The directory that has the role's program, in out; NULL if there is none. */
+const char *children_program(const struct supervisor *s, enum start_role role, char *out, size_t cap);
 void children_ended(struct supervisor *s, pid_t pid, int status);
 void children_stop(struct child *c); /* asks it to end, and kills it when it does not */
 RESULT children_tell(struct child *c, uint16_t type, const struct entity *e, const void *object, int fd);

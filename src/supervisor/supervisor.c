@@ -181,6 +181,7 @@ static enum err prepare(struct supervisor *s, struct problem *why)
     TRY(prepare_identity(&s->config, why));
     TRY(prepare_certificate(&s->config, why));
     TRY(reload_check_files(s, why));
+    TRY(compile_patterns(s, &s->patterns, why));
     TRY(make_loop(s));
     TRY(watched_start(s));
     s->sealed = (struct sealed){.cause = SEALED_AT_START, .since_ms = clock_system()->wall_ms(clock_system())};
@@ -208,7 +209,8 @@ static void end(struct supervisor *s)
     watched_done(s);
     loop_timer_free(s->timer);
     loop_free(s->loop);
-    const int fds[] = {s->signals, s->lock, s->anchor, s->listeners.https, s->listeners.api, s->listeners.operator};
+    const int fds[] = {s->signals, s->lock, s->anchor, s->patterns, s->listeners.https, s->listeners.api,
+                       s->listeners.operator};
     for (size_t i = 0; i < ARRAY_LEN(fds); i++)
         if (fds[i] >= 0)
             close(fds[i]);
@@ -226,7 +228,8 @@ int supervisor_main(const struct supervisor_options *options)
         return err_exit(ERR_NO_MEMORY);
     *s = (struct supervisor){
         .options = options,
-        .listeners = {.https = -1, .api = -1, .operator= - 1 }, .lock = -1, .anchor = -1, .signals = -1};
+        .listeners = {
+            .https = -1, .api = -1, .operator= - 1 }, .lock = -1, .anchor = -1, .patterns = -1, .signals = -1};
     log_init("supervisor", LOG_INFO);
     umask(077);
     enum err e = prepare(s, &why);

@@ -153,6 +153,7 @@ class Clock:
             program.write_text(f"#!/bin/sh\nexport LD_PRELOAD={library} CLOCK_SHIFT={self.directory}/{role}\n"
                                f"exec {BUILD}/src/{role}/holdfast-{role} \"$@\"\n")
             program.chmod(0o755)
+        (self.directory / "holdfast-patterns").symlink_to(BUILD / "src" / "patterns" / "holdfast-patterns")
 
     def shift(self, role, ms):
         path = self.directory / role

@@ -354,7 +354,7 @@ def test_a_killed_warden_changes_nothing_and_the_next_one_goes_on(desk):
 
 
 def test_without_a_warden_the_guard_refuses_alone_and_says_so(net, new_server, tmp_path):
-    for role in (*holdfast.ROLES, "warden"):
+    for role in (*holdfast.ROLES, "warden", "patterns"):
         (tmp_path / f"holdfast-{role}").symlink_to(holdfast.BUILD / "src" / role / f"holdfast-{role}")
     s = new_server(config=settings())
     start = s.start

@@ -25,7 +25,7 @@ def programs(s):
     """The programs as they are, with a front that does not start while s.broken is there."""
     directory = s.home / "libexec"
     directory.mkdir()
-    for role in holdfast.ROLES:
+    for role in (*holdfast.ROLES, "patterns"):
         (directory / f"holdfast-{role}").symlink_to(holdfast.BUILD / "src" / role / f"holdfast-{role}")
     front = directory / "holdfast-front"
     front.unlink()

@@ -1,5 +1,6 @@
 /* The check for attack patterns: the rules' own tests, each step that undoes an evasion, where a hit is, what is left
  * out. */
+#include "domain/guard/patterns/configured.h"
 #include "domain/guard/patterns/normalise.h"
 #include "domain/guard/patterns/patterns.h"
 #include "domain/guard/patterns/rule_file.h"
@@ -18,6 +19,7 @@
 static struct patterns_file files[FILES_MAX];
 static size_t file_count;
 static struct patterns *all;
+static struct writer saved; /* of all */
 static struct patterns_scratch *scratch;
 
 static struct view read_file(const char *path)
@@ -56,6 +58,8 @@ static int set_up(void **state)
     if (patterns_new(files, file_count, NULL, &all, &why) != OK)
         fail_msg("%s: %s", why.where, why.detail);
     assert_int_equal(patterns_scratch_new(all, &scratch), OK);
+    saved = writer_new(64u << 20);
+    assert_int_equal(patterns_save(all, &saved), OK);
     return 0;
 }
 
@@ -64,6 +68,7 @@ static int tear_down(void **state)
     (void)state;
     patterns_scratch_free(scratch);
     patterns_free(all);
+    writer_free(&saved);
     for (size_t i = 0; i < file_count; i++) {
         free((void *)(uintptr_t)files[i].text.ptr);
         free((void *)(uintptr_t)files[i].name);
@@ -320,6 +325,102 @@ static void an_excluded_parameter_does_not_cover_another(void **state)
     assert_true(check_with(p, &r).blocked);
 }
 
+static void an_excluded_endpoint_is_whole_segments(void **state)
+{
+    static const struct {
+        const char *endpoint, *path;
+        bool blocked;
+    } cases[] = {{"/notes", "/notes", false}, {"/notes", "/notes/5", false}, {"/notes", "/notesx", true},
+                 {"/notes", "/note", true},   {"/", "/anything", false},     {"", "/anything", false}};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct patterns_exclusion x = {.endpoint = view_str(cases[i].endpoint)};
+        struct patterns_options o = {.exclusions = &x, .exclusion_count = 1};
+        AUTO(patterns_free) struct patterns *p = NULL;
+        struct patterns_request r = {.endpoint = view_str(cases[i].path), .target = VIEW_STR("/x?q=<script>")};
+        struct problem why = {0};
+        assert_int_equal(patterns_load(writer_view_of(&saved), &o, &p, &why), OK);
+        assert_int_equal(check_with(p, &r).blocked, cases[i].blocked);
+    }
+}
+
+/* What another process compiled judges as what was compiled here, with options of its own. */
+static void saved_signatures_are_the_same(void **state)
+{
+    AUTO(patterns_free) struct patterns *p = NULL, *other = NULL;
+    struct patterns_options o = {.threshold = 1000};
+    struct problem why = {0};
+    (void)state;
+    assert_int_equal(patterns_load(writer_view_of(&saved), NULL, &p, &why), OK);
+    assert_int_equal(patterns_count(p), patterns_count(all));
+    for (size_t i = 0; i < patterns_count(all); i++) {
+        const struct rule *rule = patterns_rule(all, i);
+        struct patterns_field header = {VIEW_STR("X-Item"), rule->hits.items[0]};
+        struct patterns_request r = {.target = VIEW_STR("/x"), .headers = &header, .header_count = 1};
+        struct patterns_verdict a = check(&r), b = check_with(p, &r);
+        assert_int_equal(a.score, b.score);
+        assert_int_equal(a.hit_count, b.hit_count);
+        if (a.hit_count)
+            assert_string_equal(a.hits[0].id, b.hits[0].id);
+    }
+    assert_int_equal(patterns_load(writer_view_of(&saved), &o, &other, &why), OK);
+    struct patterns_request r = {.target = VIEW_STR("/x?q=<script>alert(1)</script>")};
+    assert_true(check_with(p, &r).blocked);
+    assert_false(check_with(other, &r).blocked);
+}
+
+static void what_was_not_saved_is_not_loaded(void **state)
+{
+    struct patterns *p = NULL;
+    struct view whole = writer_view_of(&saved);
+    uint8_t *copy = malloc(whole.len);
+    struct problem why = {0};
+    (void)state;
+    assert_non_null(copy);
+    for (size_t n = 0; n < whole.len; n += whole.len / 50 + 1)
+        assert_int_not_equal(patterns_load(VIEW(whole.ptr, n), NULL, &p, &why), OK);
+    memcpy(copy, whole.ptr, whole.len);
+    copy[0] = 9;
+    assert_int_equal(patterns_load(VIEW(copy, whole.len), NULL, &p, &why), ERR_MALFORMED);
+    copy[0] = 1;
+    copy[whole.len - 1000] ^= 1; /* a damaged database has another sum */
+    assert_int_equal(patterns_load(VIEW(copy, whole.len), NULL, &p, &why), ERR_MALFORMED);
+    assert_null(p);
+    free(copy);
+}
+
+static void the_configuration_s_modes_are_the_rules_modes(void **state)
+{
+    AUTO(arena_free) struct arena *arena = NULL;
+    AUTO(patterns_free) struct patterns *p = NULL;
+    struct config_patterns_rule modes[] = {{VIEW_STR("xss-script"), CONFIG_PATTERNS_BLOCK},
+                                           {VIEW_STR("xss"), CONFIG_PATTERNS_OFF},
+                                           {VIEW_STR("sqli"), CONFIG_PATTERNS_COUNT}};
+    struct config_patterns_exclusion x[] = {{.parameter = VIEW_STR("q")}};
+    struct config_patterns c = {.threshold = 4, .body_bytes = 1024, .longer = CONFIG_LONGER_PASS};
+    struct patterns_options o;
+    struct problem why = {0};
+    struct patterns_request r = {.target = VIEW_STR("/x?a=<script>alert(1)</script>")};
+    (void)state;
+    c.rules = (struct entity_list){modes, ARRAY_LEN(modes)};
+    c.exclusions = (struct entity_list){x, ARRAY_LEN(x)};
+    assert_int_equal(arena_new(1024, 65536, &arena), OK);
+    assert_int_equal(patterns_configured(&c, arena, &o), OK);
+    assert_int_equal(o.threshold, 4);
+    assert_int_equal(o.body_limit, 1024);
+    assert_true(o.pass_longer);
+    assert_int_equal(patterns_load(writer_view_of(&saved), &o, &p, &why), OK);
+    struct patterns_verdict v = check_with(p, &r);
+    assert_true(v.blocked);
+    for (size_t i = 0; i < v.hit_count; i++)
+        assert_string_equal(v.hits[i].id, "xss-script"); /* its class is off */
+    r.target = VIEW_STR("/x?q=<script>alert(1)</script>");
+    assert_int_equal(check_with(p, &r).hit_count, 0);
+    r.target = VIEW_STR("/x?a=1'+union+select+password+from+users--");
+    v = check_with(p, &r);
+    assert_true(v.hit_count > 0 && v.hits[0].counts_only && !v.blocked);
+}
+
 static void a_rule_that_counts_blocks_nothing(void **state)
 {
     struct patterns_setting settings[] = {{VIEW_STR("xss"), PATTERNS_COUNT}, {VIEW_STR("header"), PATTERNS_OFF}};
@@ -369,6 +470,14 @@ static void what_lies_beyond_the_limit_is_refused_or_said(void **state)
     assert_int_equal(v.score, 0);
     v = check_with(p, &r);
     assert_true(!v.blocked && v.longer);
+    r.body.len = 10;
+    assert_false(check(&r).longer);
+    r.body_cut = true; /* who sent it has more */
+    v = check(&r);
+    assert_true(v.blocked && v.longer);
+    v = check_with(p, &r);
+    assert_true(!v.blocked && v.longer);
+    r.body_cut = false;
     r.body.len = PATTERNS_BODY_LIMIT;
     v = check(&r);
     assert_true(!v.blocked && !v.longer);
@@ -509,6 +618,10 @@ int main(void)
         cmocka_unit_test(weak_hits_in_many_parameters_do_not_add_up),
         cmocka_unit_test(an_excluded_parameter_does_not_cover_another),
         cmocka_unit_test(a_rule_that_counts_blocks_nothing),
+        cmocka_unit_test(an_excluded_endpoint_is_whole_segments),
+        cmocka_unit_test(saved_signatures_are_the_same),
+        cmocka_unit_test(what_was_not_saved_is_not_loaded),
+        cmocka_unit_test(the_configuration_s_modes_are_the_rules_modes),
         cmocka_unit_test(options_that_name_no_rule_are_refused),
         cmocka_unit_test(what_lies_beyond_the_limit_is_refused_or_said),
         cmocka_unit_test(the_last_of_many_values_is_seen),

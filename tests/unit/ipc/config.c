@@ -137,6 +137,18 @@ static const struct {
     {"guard:\n  automatic: {prefix4: 33}\n", "f.yaml:2:24"},
     {"guard:\n  automatic: {block_seconds: 600, longest_seconds: 60}\n", "f.yaml:2:52"},
     {"guard:\n  automatic: {longest_seconds: 60}\n", "f.yaml:2:32"},
+    {"guard:\n  patterns: {mode: sometimes}\n", "f.yaml:2:20"},
+    {"guard:\n  patterns: {threshold: 0}\n", "f.yaml:2:25"},
+    {"guard:\n  patterns: {body_bytes: 1023}\n", "f.yaml:2:26"},
+    {"guard:\n  patterns: {longer: maybe}\n", "f.yaml:2:22"},
+    {"guard:\n  patterns: {further_dir: rules}\n", "f.yaml:2:27"},
+    {"guard:\n  patterns: {rules: [{rule: SQLI, mode: off}]}\n", "f.yaml:2:29"},
+    {"guard:\n  patterns: {rules: [{rule: sqli}]}\n", "f.yaml:2:22"},
+    {"guard:\n  patterns: {rules: [{rule: sqli, mode: default}]}\n", "f.yaml:2:41"},
+    {"guard:\n  patterns: {rules: [{rule: sqli, mode: off}, {rule: sqli, mode: count}]}\n", "f.yaml:2:47"},
+    {"guard:\n  patterns: {exclusions: [{}]}\n", "f.yaml:2:27"},
+    {"guard:\n  patterns: {exclusions: [{endpoint: a}]}\n", "f.yaml:2:38"},
+    {"guard:\n  patterns: {exclusions: [{endpoint: /a/}]}\n", "f.yaml:2:38"},
     {"guard:\n  endpoints: [{path: a, permission: public}]\n", "f.yaml:2:22"},
     {"guard:\n  endpoints: [{path: /a/, permission: public}]\n", "f.yaml:2:22"},
     {"guard:\n  endpoints: [{path: /a/../b, permission: public}]\n", "f.yaml:2:22"},
@@ -218,6 +230,30 @@ static void passkeys_are_of_where_it_listens(void **state)
                      arena, &c, &why));
     assert_ok(config_passkeys_complete(&c, arena));
     assert_int_equal(c.passkeys.origins.count, 2);
+}
+
+static void patterns_are_looked_for_where_there_are_endpoints(void **state)
+{
+    struct config c, again;
+    struct problem why;
+    AUTO_WRITER w = writer_new(65536);
+    (void)state;
+    assert_ok(config_parse(VIEW_STR(""), "f", arena, &c, &why));
+    assert_int_equal(c.guard.patterns.mode, CONFIG_PATTERNS_OFF);
+    assert_view(c.patterns_dir, "/usr/share/holdfast/patterns");
+    assert_ok(config_parse(VIEW_STR("guard: {endpoints: [{path: /a, permission: public}]}\n"), "f", arena, &c, &why));
+    assert_int_equal(c.guard.patterns.mode, CONFIG_PATTERNS_BLOCK);
+    assert_int_equal(c.guard.patterns.threshold, 5);
+    assert_int_equal(c.guard.patterns.body_bytes, 65536);
+    assert_int_equal(c.guard.patterns.longer, CONFIG_LONGER_REFUSE);
+    assert_ok(config_parse(VIEW_STR("guard: {patterns: {mode: count, exclusions: [{parameter: q}], rules: [{rule: xss, "
+                                    "mode: off}]}}\n"),
+                           "f", arena, &c, &why));
+    assert_int_equal(c.guard.patterns.mode, CONFIG_PATTERNS_COUNT);
+    assert_ok(entity_encode(&config_entity, &c, &w));
+    assert_ok(entity_decode(&config_entity, writer_view_of(&w), arena, &again));
+    assert_int_equal(((struct config_patterns_rule *)again.guard.patterns.rules.items)->mode, CONFIG_PATTERNS_OFF);
+    assert_view(((struct config_patterns_exclusion *)again.guard.patterns.exclusions.items)->parameter, "q");
 }
 
 static void each_mistake_is_named_by_its_place(void **state)
@@ -319,6 +355,7 @@ int main(void)
         cmocka_unit_test(a_config_map_holds_it),
         cmocka_unit_test(addresses_of_both_families),
         cmocka_unit_test(files_and_overrides),
+        cmocka_unit_test(patterns_are_looked_for_where_there_are_endpoints),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -96,7 +96,7 @@ static void what_cannot_be_started_is_said(void **state)
     pid_t pid = 77;
     struct start s = {.config = VIEW_STR("c"), .files = VIEW_OF(files)};
     assert_int_equal(start_process(ROLE_KEEPER, dir, &s, &pid), ERR_NOT_FOUND);
-    assert_int_equal(start_process(ROLE_COUNT, dir, &s, &pid), ERR_OUT_OF_RANGE);
+    assert_int_equal(start_process(ROLE_PATTERNS + 1, dir, &s, &pid), ERR_OUT_OF_RANGE);
     role_is("holdfast-signer", "/bin/true"); /* ends without reading its message */
     assert_int_not_equal(start_process(ROLE_SIGNER, dir, &s, &pid), OK);
     assert_int_equal(pid, 77);

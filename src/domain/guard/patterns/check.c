@@ -66,16 +66,23 @@ static struct field_state *field_at(struct patterns_scratch *s, size_t end)
     return &s->fields[low];
 }
 
+/* In whole segments, as endpoints are found. */
+static bool is_below(struct view path, struct view endpoint)
+{
+    if (endpoint.len == 0 || view_is(endpoint, "/"))
+        return true;
+    return path.len >= endpoint.len && view_eq(VIEW(path.ptr, endpoint.len), endpoint) &&
+           (path.len == endpoint.len || path.ptr[endpoint.len] == '/');
+}
+
 static bool excluded(const struct patterns_scratch *s, const struct rule *r, const struct split_field *f)
 {
     const struct patterns *p = s->patterns;
     for (size_t i = 0; i < p->exclusion_count; i++) {
         const struct patterns_exclusion *x = &p->exclusions[i];
-        bool here = s->request.endpoint.len >= x->endpoint.len &&
-                    view_eq(VIEW(s->request.endpoint.ptr, x->endpoint.len), x->endpoint);
         bool this_one = x->parameter.len == 0 || view_eq(f->name, x->parameter);
         bool rule = x->rule.len == 0 || view_eq(x->rule, r->id) || view_is(x->rule, patterns_class_names[r->class]);
-        if (here && this_one && rule)
+        if (this_one && rule && is_below(s->request.endpoint, x->endpoint))
             return true;
     }
     return false;
@@ -186,7 +193,7 @@ enum err patterns_check(const struct patterns *p, const struct patterns_request 
     enum err e;
     s->patterns = p;
     s->request = *r;
-    s->verdict = (struct patterns_verdict){0};
+    s->verdict = (struct patterns_verdict){.longer = r->body_cut};
     if (s->request.body.len > p->body_limit && s->request.kind != PATTERNS_BODY_NONE) {
         s->request.body.len = p->body_limit;
         s->verdict.longer = true;

@@ -8,7 +8,9 @@
 #include <hs/hs.h>
 
 struct patterns {
-    struct arena *arena; /* rules, exclusions */
+    struct arena *arena; /* files, rules, exclusions */
+    struct patterns_file *files;
+    size_t file_count;
     hs_database_t *database;
     struct rule **rules; /* by the number that Hyperscan reports */
     size_t rule_count;
@@ -19,5 +21,9 @@ struct patterns {
     size_t body_limit;
     bool pass_longer;
 };
+
+/* Files and options into an empty p: all but the database. */
+RESULT patterns_read(struct patterns *p, const struct patterns_file *files, size_t count,
+                     const struct patterns_options *o, struct problem *why);
 
 #endif

@@ -114,43 +114,58 @@ static enum err set_exclusions(struct patterns *p, const struct patterns_options
     return OK;
 }
 
-static enum err fill(struct patterns *p, const struct patterns_file *files, size_t count,
+/* --- all of it */
+
+/* Rules borrow from their files. */
+static enum err copy_files(struct patterns *p, const struct patterns_file *files, size_t count)
+{
+    p->files = arena_alloc(p->arena, count * sizeof *p->files + 1);
+    if (!p->files)
+        return ERR_NO_MEMORY;
+    for (size_t i = 0; i < count; i++) {
+        p->files[i].name = arena_str(p->arena, view_str(files[i].name));
+        if (!p->files[i].name)
+            return ERR_NO_MEMORY;
+        TRY(arena_copy(p->arena, files[i].text, &p->files[i].text));
+    }
+    p->file_count = count;
+    return OK;
+}
+
+RESULT patterns_read(struct patterns *p, const struct patterns_file *files, size_t count,
                      const struct patterns_options *o, struct problem *why)
 {
+    static const struct patterns_options usual = {0};
+    o = o ? o : &usual;
     TRY(arena_new(65536, ARENA_MAX, &p->arena));
+    TRY(copy_files(p, files, count));
     p->rules = arena_alloc(p->arena, PATTERNS_RULES_MAX * sizeof(struct rule *));
     p->modes = arena_alloc(p->arena, PATTERNS_RULES_MAX);
     if (!p->rules || !p->modes)
         return ERR_NO_MEMORY;
     for (size_t i = 0; i < count; i++)
-        TRY(add_file(p, &files[i], why));
+        TRY(add_file(p, &p->files[i], why));
     if (p->rule_count == 0)
         return problem_set(why, ERR_BAD_CONFIG, "", "there are no rules against attack patterns");
     p->threshold = o->threshold ? o->threshold : PATTERNS_THRESHOLD;
     p->body_limit = o->body_limit ? o->body_limit : PATTERNS_BODY_LIMIT;
     p->pass_longer = o->pass_longer;
     TRY(set_modes(p, o, why));
-    TRY(set_exclusions(p, o, why));
-    TRY(compile(p, why));
-    return selftest_run(p, why);
+    return set_exclusions(p, o, why);
 }
 
 enum err patterns_new(const struct patterns_file *files, size_t count, const struct patterns_options *options,
                       struct patterns **ret, struct problem *why)
 {
-    static const struct patterns_options usual = {0};
-    struct patterns *p;
-    enum err e;
+    AUTO(patterns_free) struct patterns *p = NULL;
     if (hs_valid_platform() != HS_SUCCESS)
         return problem_set(why, ERR_UNAVAILABLE, "", "the processor lacks what the scanner needs (SSSE3)");
     p = calloc(1, sizeof *p);
     if (!p)
         return ERR_NO_MEMORY;
-    e = fill(p, files, count, options ? options : &usual, why);
-    if (e != OK) {
-        patterns_free(p);
-        return e;
-    }
-    *ret = p;
+    TRY(patterns_read(p, files, count, options, why));
+    TRY(compile(p, why));
+    TRY(selftest_run(p, why));
+    *ret = TAKE(p);
     return OK;
 }

@@ -57,8 +57,8 @@ struct patterns_setting {
     enum patterns_mode mode;
 };
 
-/* Hits of a rule (an id, a class's name, or empty: any) on a parameter (empty: any) at endpoints that begin with a path
- * prefix (empty: any) are no hits. Names are compared as they are sent: an encoded one is not excluded. */
+/* Hits of a rule (an id, a class's name, or empty: any) on a parameter (empty: any) at an endpoint and what lies below
+ * it (empty: any) are no hits. Names are compared as they are sent: an encoded one is not excluded. */
 struct patterns_exclusion {
     struct view endpoint, parameter, rule;
 };
@@ -81,6 +81,12 @@ struct patterns_options {
 RESULT patterns_new(const struct patterns_file *files, size_t count, const struct patterns_options *options,
                     struct patterns **ret, struct problem *why);
 void patterns_free(struct patterns *p);
+/* The rules' files and the automata that were made of them, for patterns_load on this machine, which takes some
+ * milliseconds instead. Only for who is trusted like the program itself: the automata are not checked. */
+RESULT patterns_save(const struct patterns *p, struct writer *w);
+/* ERR_MALFORMED for what patterns_save did not write; else as patterns_new, but for what is wrong with a rule. */
+RESULT patterns_load(struct view saved, const struct patterns_options *options, struct patterns **ret,
+                     struct problem *why);
 size_t patterns_count(const struct patterns *p);
 const struct rule *patterns_rule(const struct patterns *p, size_t i); /* domain/guard/patterns/rule_file.h */
 
@@ -107,6 +113,7 @@ struct patterns_request {
     size_t header_count;
     enum patterns_body kind;
     struct view body;
+    bool body_cut; /* there is more of it, which is not here: longer */
 };
 
 struct patterns_hit {

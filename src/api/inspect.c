@@ -1,0 +1,90 @@
+#include "api/inspect.h"
+
+#include "http/head.h"
+
+/* What the proxy says, in place of whatever the client said. Credentials are passed over by the check itself. */
+static const struct view passed_over[] = {VIEW_STR("x-original-method"),  VIEW_STR("x-original-uri"),
+                                          VIEW_STR("x-original-url"),     VIEW_STR("x-real-ip"),
+                                          VIEW_STR("x-forwarded-method"), VIEW_STR("x-forwarded-uri"),
+                                          VIEW_STR("x-forwarded-for"),    VIEW_STR("x-forwarded-proto")};
+
+/* The beginning of a body is all that some proxies have room for: Envoy says so, and HAProxy's script. */
+static bool is_cut(const struct http_pair *h)
+{
+    return head_name_is(h->name, VIEW_STR("x-envoy-auth-partial-body")) && !view_is(h->value, "false");
+}
+
+static bool is_client_s(const struct http_pair *h)
+{
+    for (size_t i = 0; i < ARRAY_LEN(passed_over); i++)
+        if (head_name_is(h->name, passed_over[i]))
+            return false;
+    return true;
+}
+
+static RESULT gather(const struct http_request *req, const struct inspect_ask *ask, struct patterns_request *ret)
+{
+    struct patterns_field *fields = arena_alloc(req->arena, req->headers.count * sizeof *fields + 1);
+    struct patterns_request r = {.endpoint = ask->path, .target = ask->target, .headers = fields, .body = req->body};
+    struct view type = {0};
+    if (!fields)
+        return ERR_NO_MEMORY;
+    for (size_t i = 0; i < req->headers.count; i++) {
+        const struct http_pair *h = &req->headers.items[i];
+        r.body_cut |= is_cut(h);
+        if (is_client_s(h))
+            fields[r.header_count++] = (struct patterns_field){h->name, h->value};
+    }
+    if (req->body.len) {
+        (void)http_header(req, "Content-Type", &type);
+        r.kind = patterns_body_kind(type);
+    }
+    *ret = r;
+    return OK;
+}
+
+void inspect_put_hit(struct writer *w, const struct patterns_hit *hit)
+{
+    writer_printf(w, "%s (%s, %s", hit->id, patterns_class_names[hit->class], patterns_part_names[hit->part]);
+    if (hit->name_len) {
+        writer_u8(w, ' ');
+        text_put_safe(w, VIEW(hit->name, hit->name_len));
+    }
+    writer_str(w, hit->counts_only ? ", only counts)" : ")");
+}
+
+/* Of eight hits it is far below what a record takes. */
+static RESULT describe(struct http_request *req, const struct patterns_verdict *v, bool refused, struct view *ret)
+{
+    AUTO_WRITER w = writer_new(4096);
+    writer_printf(&w, "score %u%s", (unsigned)v->score, v->blocked && !refused ? ", would be refused" : "");
+    if (v->longer)
+        writer_str(&w, ", beyond the limit");
+    for (size_t i = 0; i < v->hit_count; i++) {
+        writer_str(&w, i ? ", " : ": ");
+        inspect_put_hit(&w, &v->hits[i]);
+    }
+    TRY(writer_done(&w));
+    return arena_copy(req->arena, writer_view_of(&w), ret);
+}
+
+RESULT inspect_request(struct http_request *req, const struct inspect_ask *ask, struct inspected *ret)
+{
+    const struct api_thread *t = api_of(req);
+    const struct config_patterns *c = &t->shared->config->guard.patterns;
+    struct inspected found = {.refusal = OK};
+    struct patterns_request r;
+    struct patterns_verdict v;
+    *ret = found;
+    if (!t->shared->patterns)
+        return OK;
+    TRY(gather(req, ask, &r));
+    TRY(patterns_check(t->shared->patterns, &r, t->patterns, &v));
+    if (v.hit_count == 0 && !v.longer)
+        return OK;
+    if (v.blocked && c->mode == CONFIG_PATTERNS_BLOCK)
+        found.refusal = v.score >= c->threshold ? ERR_ATTACK_PATTERN : ERR_NOT_INSPECTED;
+    TRY(describe(req, &v, found.refusal != OK, &found.detail));
+    *ret = found;
+    return OK;
+}

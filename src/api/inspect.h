@@ -1,0 +1,25 @@
+/* The last stage of a verdict: does the request look like an attack (domain/guard/patterns/patterns.h)? */
+#ifndef HOLDFAST_API_INSPECT_H
+#define HOLDFAST_API_INSPECT_H
+
+#include "api/context.h"
+
+struct inspect_ask {
+    struct view target; /* path and query as the client sent them */
+    struct view path;   /* decoded, as endpoints are found */
+};
+
+struct inspected {
+    enum err refusal;   /* OK, ERR_ATTACK_PATTERN or ERR_NOT_INSPECTED */
+    struct view detail; /* for the record, in the request's arena: what was hit, and where; empty if nothing was. Never
+                           for the answer, which would teach whoever tries */
+};
+
+/* Looks at the target, at the client's headers of req and at its body. Where the configuration only counts, refusal is
+ * OK whatever was hit. ERR_INTERNAL: the scanner failed, and nothing is known of the request; ERR_NO_MEMORY. */
+RESULT inspect_request(struct http_request *req, const struct inspect_ask *ask, struct inspected *ret);
+
+/* One hit: "sqli-union (sqli, query q)". The name of a parameter is made safe to read. */
+void inspect_put_hit(struct writer *w, const struct patterns_hit *hit);
+
+#endif

@@ -1,0 +1,104 @@
+/* Rules against attack patterns are made into automata ahead of the front: what is wrong with them is known before
+ * anything is changed, and a front that is started anew has not to wait for it. A process of its own reads
+ * them, which can open nothing; what it wrote is sealed, so that no front can change it for the next one. */
+#include "supervisor/state.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define CONFIG_BYTES (2u << 20)
+#define PATIENCE_MS  60000
+#define SLICE_MS     1000
+#define SEALS        (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+
+static enum err launch(const struct supervisor *s, int out, pid_t *ret, struct problem *why)
+{
+    char dir[4096];
+    AUTO_WRITER config = writer_new(CONFIG_BYTES);
+    AUTO_WRITER files = {0};
+    struct start start = {.fds = {{.kind = START_FD_PATTERNS, .fd = out}}, .fd_count = 1};
+    TRY(entity_encode(&config_entity, &s->config, &config));
+    TRY(files_patterns(s, &files, why));
+    start.config = writer_view_of(&config);
+    start.files = writer_view_of(&files);
+    if (!children_program(s, ROLE_PATTERNS, dir, sizeof dir))
+        return problem_set(why, ERR_NOT_FOUND, "", "the program holdfast-patterns is not installed");
+    enum err e = start_process(ROLE_PATTERNS, dir, &start, ret);
+    return e == OK ? OK : problem_set(why, e, "", "starting holdfast-patterns: %s", err_sentence(e));
+}
+
+/* True once it has ended; the service manager's watchdog is told meanwhile that we are alive. */
+static bool wait_for(pid_t pid)
+{
+    int fd = pidfd_open(pid, 0), n = 0;
+    for (int waited = 0; fd >= 0 && waited < PATIENCE_MS && n == 0; waited += SLICE_MS) {
+        struct pollfd p = {.fd = fd, .events = POLLIN};
+        do
+            n = poll(&p, 1, SLICE_MS);
+        while (n < 0 && errno == EINTR);
+        if (notify_watchdog_ms())
+            notify("WATCHDOG=1");
+    }
+    if (fd >= 0)
+        close(fd);
+    return n == 1;
+}
+
+/* What the compiler says of what is wrong: a line with the place, and the sentence. */
+static enum err refused(int out, struct problem *why)
+{
+    char text[sizeof why->where + sizeof why->detail];
+    ssize_t n = pread(out, text, sizeof text - 1, 0);
+    text[n > 0 ? n : 0] = '\0';
+    char *detail = strchr(text, '\n');
+    if (!detail)
+        return problem_set(why, ERR_UNAVAILABLE, "guard.patterns", "compiling the rules failed");
+    *detail++ = '\0';
+    return problem_set(why, ERR_BAD_CONFIG, *text ? text : "guard.patterns", "%s", detail);
+}
+
+static enum err finish(pid_t pid, int out, struct problem *why)
+{
+    int status = 0;
+    bool in_time = wait_for(pid);
+    if (!in_time)
+        (void)kill(pid, SIGKILL);
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    if (!in_time)
+        return problem_set(why, ERR_TIMEOUT, "guard.patterns", "compiling the rules takes longer than %d s",
+                           PATIENCE_MS / 1000);
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+        return refused(out, why);
+    if (fcntl(out, F_ADD_SEALS, SEALS) < 0)
+        return problem_set(why, ERR_IO, "guard.patterns", "sealing the compiled rules: %s", strerrordesc_np(errno));
+    return OK;
+}
+
+RESULT compile_patterns(const struct supervisor *s, int *ret, struct problem *why)
+{
+    pid_t pid = 0;
+    if (s->config.guard.patterns.mode == CONFIG_PATTERNS_OFF) {
+        *ret = -1;
+        return OK;
+    }
+    int out = memfd_create("patterns", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (out < 0)
+        return problem_set(why, ERR_IO, "guard.patterns", "room for the compiled rules: %s", strerrordesc_np(errno));
+    enum err e = launch(s, out, &pid, why);
+    if (e == OK)
+        e = finish(pid, out, why);
+    if (e != OK) {
+        close(out);
+        return e;
+    }
+    *ret = out;
+    return OK;
+}
