@@ -178,7 +178,6 @@ static enum http_outcome edited(struct api_change *c)
     const struct http_request *req = e->req;
     if (c->txn.result != OK)
         return api_change_failed(c);
-    strikes_forget(api_of(req), &e->now.rule.network); /* whoever is let go begins anew */
     enum err error = blocks_refresh(api_of(req), &e->now.rule.network, req->arena);
     return error == OK ? http_answer_empty(e->req, 204) : http_answer_error(e->req, error);
 }

@@ -399,8 +399,3 @@ RESULT strikes_explain(struct api_thread *t, const struct address *a, struct are
     TRY(writer_done(&w));
     return arena_copy(arena, writer_view_of(&w), ret);
 }
-
-void strikes_forget(struct api_thread *t, const struct prefix *network)
-{
-    automatic_forget(guard_automatic(t->shared->guard), network, mono_ns(t->shared));
-}

@@ -22,8 +22,6 @@ void strikes_saw(struct api_thread *t, const struct http_request *req, const str
 
 /* What would become of this address: in words, for people. */
 RESULT strikes_explain(struct api_thread *t, const struct address *a, struct arena *arena, struct view *ret);
-/* Nothing is held against the addresses of this network any more, if it is one client's. */
-void strikes_forget(struct api_thread *t, const struct prefix *network);
 
 AUTO_DEFINE(struct strikes *, strikes_free);
 

@@ -166,6 +166,7 @@ static const struct {
     {"guard.proxies", "may ask for verdicts now", "may ask for verdicts no longer"},
     {"guard.networks.allow", "is let in now", "is let in no longer"},
     {"guard.networks.block", "is kept out now", "is kept out no longer"},
+    {"guard.trusted", "is trusted now", "is trusted no longer"},
     {"guard.countries.allow", "is let in now", "is let in no longer"},
     {"guard.countries.block", "is kept out now", "is kept out no longer"},
 };
