@@ -362,3 +362,22 @@ def test_rows_of_networks_that_were_tampered_with_are_found():
             until("the status to say so", lambda: s.admin.ok("GET", "/api/v1/status").get("tampered"))
     finally:
         s.remove()
+
+
+def test_a_clock_that_jumps_ahead_takes_no_block_away():
+    """It ends blocks as long as it is ahead. Their rows are still there when the clock is right again."""
+    s = Guarded("{{database: {lists}/geo.mmdb, block: [SE]}}", clock=holdfast.Clock())
+    try:
+        s.put_countries(COUNTRIES)
+        s.begin()
+        keep_out(s, "203.0.113.9")
+        assert s.verdict("203.0.113.9") == "address-blocked"
+        s.clock.shift("front", 2 * 86400 * 1000)
+        until("the end of the block", lambda: s.verdict("203.0.113.9") == "allowed")
+        time.sleep(3)
+        s.clock.shift("front", 0)
+        s.kill("front")
+        s.serving()
+        assert s.verdict("203.0.113.9") == "address-blocked"
+    finally:
+        s.remove()
