@@ -21,22 +21,38 @@ void percent_put(struct writer *w, struct view bytes)
     }
 }
 
+/* How many bytes from i on stand for themselves. */
+static size_t plain_run(struct view text, size_t i, bool plus_is_space)
+{
+    size_t end = i;
+
+    while (end < text.len && text.ptr[end] != '%' && text.ptr[end] != 0 && !(text.ptr[end] == '+' && plus_is_space))
+        end++;
+    return end - i;
+}
+
 enum err percent_get(struct view text, bool plus_is_space, struct writer *out)
 {
-    for (size_t i = 0; i < text.len; i++) {
-        uint8_t c = text.ptr[i];
+    size_t i = 0;
 
-        if (c == '%') {
+    while (i < text.len && out->failed == OK) {
+        size_t run = plain_run(text, i, plus_is_space);
+        uint8_t c = ' '; /* what '+' stands for */
+
+        writer_bytes(out, text.ptr + i, run);
+        i += run;
+        if (i == text.len)
+            break;
+        if (text.ptr[i] == '%') {
             if (text.len - i < 3)
                 return ERR_MALFORMED;
             TRY(hex_get(VIEW(text.ptr + i + 1, 2), &c, 1));
             i += 2;
-        } else if (c == '+' && plus_is_space) {
-            c = ' ';
         }
-        if (c == 0)
+        if (c == 0 || text.ptr[i] == 0)
             return ERR_MALFORMED;
         writer_u8(out, c);
+        i++;
     }
     return writer_done(out);
 }
