@@ -77,6 +77,7 @@ static RESULT fill(struct enrol *e, struct api_change *c)
     TRY(identity_put_user(people_keys(l->req), &l->user.user, l->known ? &l->user : NULL, l->req->arena, &put));
     TRY(api_change_put(c, &put));
     /* Whoever was signed in before has to prove himself anew. */
+    l->how = VIEW_STR("enrolment");
     TRY(login_begin_session(l, c, 0));
     if (l->known)
         TRY(tokens_end(c, REVOKED_SUBJECT, l->actor));

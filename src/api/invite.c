@@ -47,8 +47,10 @@ static RESULT fill(void *context, struct api_change *c)
     TRY(tokens_end(c, REVOKED_SUBJECT, l->actor));
     if (user_has_second(&after.user))
         TRY(login_end_sessions(l, c, 0));
-    else
+    else {
+        l->how = VIEW_STR("invitation");
         TRY(login_begin_session(l, c, 0));
+    }
     return people_record_as(c, EVENT_USER_CHANGED, OUTCOME_DONE, l->actor, &what);
 }
 

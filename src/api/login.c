@@ -113,11 +113,13 @@ RESULT login_end_sessions(struct login *l, struct api_change *c, size_t keep)
 
 RESULT login_begin_session(struct login *l, struct api_change *c, size_t keep)
 {
+    const struct record_object what = {.resource = l->actor, .detail = l->how};
     struct txn_change put;
     TRY(make_session(l));
     TRY(identity_put_session(people_keys(l->req), &l->session, l->req->arena, &put));
     TRY(api_change_put(c, &put));
-    return login_end_sessions(l, c, keep);
+    TRY(login_end_sessions(l, c, keep));
+    return people_record_as(c, EVENT_AUTHENTICATION_SUCCESS, OUTCOME_DONE, l->actor, &what);
 }
 
 enum http_outcome login_answer(struct login *l, const struct user *user, unsigned status)
@@ -210,7 +212,7 @@ static RESULT renew_hash(struct login *l)
 static RESULT fill_success(struct login *l, struct api_change *c)
 {
     const struct config_sessions *limits = &api_of(l->req)->shared->config->sessions;
-    const struct record_object what = {.resource = l->actor, .detail = l->how};
+    const struct record_object changed = {.resource = l->actor, .detail = VIEW_STR("own password")};
     size_t keep = limits->per_user ? limits->per_user - 1 : 0;
     user_login_succeeded(&l->user.user, people_now(l->req));
     TRY(renew_hash(l));
@@ -219,10 +221,11 @@ static RESULT fill_success(struct login *l, struct api_change *c)
     TRY(login_put_user(l, c));
     if (l->also)
         TRY(api_change_put(c, l->also));
-    if (l->fresh.password.len)
-        TRY(tokens_end(c, REVOKED_SUBJECT, l->actor));
     TRY(login_begin_session(l, c, l->fresh.password.len ? 0 : keep));
-    return people_record_as(c, EVENT_AUTHENTICATION_SUCCESS, OUTCOME_DONE, l->actor, &what);
+    if (l->fresh.password.len == 0)
+        return OK;
+    TRY(tokens_end(c, REVOKED_SUBJECT, l->actor));
+    return people_record_as(c, EVENT_USER_CHANGED, OUTCOME_DONE, l->actor, &changed);
 }
 
 /* One record, whether there is nobody by that name (which is not recorded: people type passwords into the wrong field),

@@ -55,7 +55,8 @@ enum http_outcome login_refuse_too_old(struct login *l);
 enum http_outcome login_hash_fresh(struct login *l, const char *where, enum http_outcome (*then)(struct login *l));
 /* Whether the session may come as a cookie, where that is asked for. ERR_CROSS_SITE, ERR_BAD_VALUE. */
 RESULT login_check_cookie(const struct http_request *req, bool cookie, struct problem *why);
-/* Makes a session for this user, and ends those that are too many (keep is how many old ones may stay). */
+/* Makes a session for this user, and ends those that are too many (keep is how many old ones may stay); its record says
+ * by what (how). */
 RESULT login_begin_session(struct login *l, struct api_change *c, size_t keep);
 /* Ends those that are over, and the oldest, until at most keep are left. */
 RESULT login_end_sessions(struct login *l, struct api_change *c, size_t keep);

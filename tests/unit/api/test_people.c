@@ -261,7 +261,7 @@ static void five_failures_lock_and_time_unlocks(void **state)
     rig->now_ms += rig->config.passwords.lock_minutes * 60000ull;
     assert_int_equal(log_in("carol", PASSWORD, session), 200);
     assert_int_equal(stored_state("carol"), USER_ACTIVE);
-    assert_int_equal(rig_records(rig, EVENT_AUTHENTICATION_SUCCESS), 1);
+    assert_int_equal(rig_records(rig, EVENT_AUTHENTICATION_SUCCESS), 2); /* the enrolment signed her in, too */
 }
 
 /* Guesses that are sent at once count one by one: at most five are judged. */
@@ -502,7 +502,9 @@ static void an_old_password_only_buys_a_new_one(void **state)
     assert_true(says("/new_password"));
     assert_int_equal(log_in_anew("carol", PASSWORD, PASSWORD, session), 400);
     assert_int_equal(log_in_anew("carol", "Wrong-password-1x", fresh, session), 401);
+    assert_int_equal(rig_records(rig, EVENT_USER_CHANGED), 0);
     assert_int_equal(log_in_anew("carol", PASSWORD, fresh, session), 200);
+    assert_int_equal(rig_records(rig, EVENT_USER_CHANGED), 1);
     assert_int_equal(ask("GET", "/api/v1/session", session, NULL), 200);
     assert_int_equal(log_in("carol", fresh, other), 200);
     assert_int_equal(log_in("carol", PASSWORD, other), 401);
@@ -776,7 +778,9 @@ static void an_invitation_sets_a_password_once(void **state)
     powercut_fail(rig->disk, 1, 1000000, SQLITE_FULL);
     assert_int_equal(accept_invitation("bob", token, PASSWORD), 507);
     (void)powercut_fail_end(rig->disk);
+    assert_int_equal(rig_records(rig, EVENT_AUTHENTICATION_SUCCESS), 1); /* the administrator's, by her enrolment */
     assert_int_equal(accept_invitation("bob", token, PASSWORD), 200);
+    assert_int_equal(rig_records(rig, EVENT_AUTHENTICATION_SUCCESS), 2);
     member("token", session, sizeof session);
     assert_int_equal(ask("GET", "/api/v1/session", session, NULL), 200);
     assert_true(says("user:bob"));
