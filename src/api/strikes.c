@@ -101,7 +101,7 @@ void strikes_saw(struct api_thread *t, const struct http_request *req, const str
 {
     struct guard *g = t->shared->guard;
     struct address from;
-    enum networks_reason reason = automatic_reason(how->code);
+    enum networks_reason reason = how->code == OK ? NETWORKS_NO_REASON : automatic_reason(how->code);
     if (reason == NETWORKS_NO_REASON || req->peer.is_unix || !automatic_is_on(guard_automatic(g)))
         return;
     memcpy(from.b, req->peer.address, sizeof from.b);

@@ -202,8 +202,9 @@ def test_the_next_block_lasts_twice_as_long(desk):
 
 
 def test_attacks_and_limits_lead_there_too(desk):
-    for _ in range(3):
-        assert verdict(desk, "198.51.3.1", path="/open/..%2fx").code == "path-ambiguous"
+    for path, code in (("/open/..%2fx", "path-ambiguous"), ("/open?q=1%27%20UNION%20SELECT%20password%20FROM%20users--", "attack-pattern"),
+                       ("/open/..%2fx", "path-ambiguous")):
+        assert verdict(desk, "198.51.3.1", path=path).code == code
     assert blocked(desk, "198.51.3.1")["reason"] == "attacks"
     codes = [verdict(desk, "198.51.4.1", path="/open").status for _ in range(17)]
     assert codes[:10] == [200] * 10 and set(codes[10:]) == {429}
