@@ -10,7 +10,8 @@ struct MHD_Daemon;
 
 #define LISTENERS_MAX 16
 #define SPARE_MAX     128
-#define DRAIN_HEAD_MS 1000 /* for the head of a request that may be on its way when the server drains */
+#define DRAIN_HEAD_MS 1000 /* for the head of a request that may be on its way when the server drains, … */
+#define DRAIN_MS      2500 /* … and for whatever else waits for the client */
 
 struct http_server {
     struct http_config config; /* listeners and tls are not kept here */
@@ -20,7 +21,7 @@ struct http_server {
     struct MHD_Daemon *daemons[2]; /* without and with TLS */
     int epoll, wake, timer, reserve;
     bool woken, winding_down, draining, stopping;
-    uint64_t now_ms, timer_at_ms, linger_at_ms;
+    uint64_t now_ms, timer_at_ms, linger_at_ms, drain_by_ms;
     struct conn_table conns;
     struct lingering lingering;
     struct random_pool ids; /* of requests */

@@ -326,11 +326,17 @@ static void shut(struct http_server *s, struct conn *c)
         library_unpark(s, c);
 }
 
+/* Nobody holds up the end by sending or reading slowly; what is worked on is waited for. */
+static bool is_over(const struct http_server *s, const struct conn *c)
+{
+    return c->deadline_ms <= s->now_ms || (s->draining && s->drain_by_ms <= s->now_ms && !c->suspended && !c->shut);
+}
+
 static void sweep(struct http_server *s)
 {
-    uint64_t next = UINT64_MAX;
+    uint64_t next = s->draining && s->now_ms < s->drain_by_ms ? s->drain_by_ms : UINT64_MAX;
     for (struct conn *c = s->conns.first; c; c = c->next) {
-        if (c->deadline_ms <= s->now_ms) {
+        if (is_over(s, c)) {
             s->stats.timed_out += c->phase != CONN_IDLE;
             if (c->suspended)
                 give_up(s, c);
@@ -389,6 +395,8 @@ void http_server_drain(struct http_server *s)
 {
     accept_stop(s);
     s->winding_down = s->draining = true;
+    s->drain_by_ms = now_of(s) + DRAIN_MS;
+    s->conns.next_ms = s->drain_by_ms < s->conns.next_ms ? s->drain_by_ms : s->conns.next_ms;
     for (struct conn *c = s->conns.first; c; c = c->next) {
         if (c->phase == CONN_IDLE)
             conn_phase(&s->conns, c, CONN_IDLE, 0);

@@ -127,8 +127,8 @@ void http_server_turn(struct http_server *s);
 RESULT http_server_reload_tls(struct http_server *s, const struct http_tls *tls, struct problem *why);
 /* From now on each answer is the last one on its connection, and says so. New connections are still taken. */
 void http_server_wind_down(struct http_server *s);
-/* Accepts nothing more, ends each connection after its current answer and idle ones at once. Whoever has not sent a
- * whole head within a second is not waited for. */
+/* Accepts nothing more, ends each connection after its current answer and idle ones at once. Nobody is
+ * waited for who takes longer than a second to send a head, or some seconds to send a body or to take an answer. */
 void http_server_drain(struct http_server *s);
 
 /* Serves a connection that another server on the same listeners accepted. Takes the descriptor. */

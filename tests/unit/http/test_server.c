@@ -287,6 +287,8 @@ static void drained(void **state)
     rig_close(&r);
 }
 
+#define SLOW_BODY "POST /echo/a HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhalf"
+
 /* Before a reload: who keeps a connection is told to come anew, and who comes is served. */
 static void winding_down(void **state)
 {
@@ -295,7 +297,7 @@ static void winding_down(void **state)
     char value[32];
     (void)state;
     rig_open(&r, NULL, HTTP_LISTEN_PLAINTEXT);
-    int kept = rig_connect(&r), silent = rig_connect(&r);
+    int kept = rig_connect(&r), silent = rig_connect(&r), slow = rig_connect(&r);
     SEND(&r, kept, GET("/hello"), &p);
     assert_false(p.closed);
     http_server_wind_down(r.server);
@@ -308,11 +310,14 @@ static void winding_down(void **state)
     assert_int_equal(p.status, 200);
     assert_string_equal(reply_header(&p, "Connection", value, sizeof value), "close");
     http_server_drain(r.server);
-    assert_true(rig_closed(&r, silent, 3000)); /* who never asks holds nothing up */
+    rig_send(&r, slow, SLOW_BODY, sizeof(SLOW_BODY) - 1);
+    assert_true(rig_closed(&r, silent, 2000)); /* who never asks holds nothing up, … */
+    assert_true(rig_closed(&r, slow, 3000));   /* … nor who never ends */
     assert_int_equal(http_server_stats(r.server).connections, 0);
     close(kept);
     close(fresh);
     close(silent);
+    close(slow);
     rig_close(&r);
 }
 
