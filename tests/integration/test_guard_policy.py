@@ -65,7 +65,7 @@ def reload(s, **policy):
     s.write_config()
     before = s.child("front")
     s.process.send_signal(signal.SIGHUP)
-    s.child("front", other_than=before)
+    s.child("front", seconds=60, other_than=before)  # patterns are made first, which takes seconds on a busy machine
     s.serving()
 
 
@@ -158,9 +158,9 @@ def test_a_reload_is_in_the_record_with_what_is_in_force(desk):
 
 def refused(s, where):
     """A file that is wrong there was not taken over, and everybody is told why."""
-    said = until("a refusal", lambda: s.admin.call("GET", "/api/v1/status").json.get("config_refused"))
+    said = until("a refusal", lambda: s.admin.call("GET", "/api/v1/status").json.get("config_refused"), 60)
     assert where in said, said
-    until("a record", lambda: where in newest(s, "CONFIGURATION_REFUSED"))
+    until("a record", lambda: where in newest(s, "CONFIGURATION_REFUSED"), 60)
     assert where in s.log(200)
 
 
@@ -189,7 +189,7 @@ def test_what_no_front_can_start_with_is_taken_back(desk):
     desk.write_config()
     desk.broken.touch()
     desk.process.send_signal(signal.SIGHUP)
-    until("the front to fail", lambda: "the front does not start with it" in desk.log(200))
+    until("the front to fail", lambda: "the front does not start with it" in desk.log(200), 60)
     desk.broken.unlink()
     desk.serving()
     refused(desk, "the front does not start with it")
