@@ -14,10 +14,10 @@ static bool is_cut(const struct http_pair *h)
     return head_name_is(h->name, VIEW_STR("x-envoy-auth-partial-body")) && !view_is(h->value, "false");
 }
 
-static bool is_client_s(const struct http_pair *h)
+bool inspect_looks_at(struct view name)
 {
     for (size_t i = 0; i < ARRAY_LEN(passed_over); i++)
-        if (head_name_is(h->name, passed_over[i]))
+        if (head_name_is(name, passed_over[i]))
             return false;
     return true;
 }
@@ -32,7 +32,7 @@ static RESULT gather(const struct http_request *req, const struct inspect_ask *a
     for (size_t i = 0; i < req->headers.count; i++) {
         const struct http_pair *h = &req->headers.items[i];
         r.body_cut |= is_cut(h);
-        if (is_client_s(h))
+        if (inspect_looks_at(h->name))
             fields[r.header_count++] = (struct patterns_field){h->name, h->value};
     }
     if (req->body.len) {
@@ -43,7 +43,7 @@ static RESULT gather(const struct http_request *req, const struct inspect_ask *a
     return OK;
 }
 
-void inspect_put_hit(struct writer *w, const struct patterns_hit *hit)
+static void put_hit(struct writer *w, const struct patterns_hit *hit)
 {
     writer_printf(w, "%s (%s, %s", hit->id, patterns_class_names[hit->class], patterns_part_names[hit->part]);
     if (hit->name_len) {
@@ -62,16 +62,22 @@ static RESULT describe(struct http_request *req, const struct patterns_verdict *
         writer_str(&w, ", beyond the limit");
     for (size_t i = 0; i < v->hit_count; i++) {
         writer_str(&w, i ? ", " : ": ");
-        inspect_put_hit(&w, &v->hits[i]);
+        put_hit(&w, &v->hits[i]);
     }
     TRY(writer_done(&w));
     return arena_copy(req->arena, writer_view_of(&w), ret);
 }
 
+enum err inspect_refusal(const struct config_patterns *c, const struct patterns_verdict *v)
+{
+    if (!v->blocked || c->mode != CONFIG_PATTERNS_BLOCK)
+        return OK;
+    return v->score >= c->threshold ? ERR_ATTACK_PATTERN : ERR_NOT_INSPECTED;
+}
+
 RESULT inspect_request(struct http_request *req, const struct inspect_ask *ask, struct inspected *ret)
 {
     const struct api_thread *t = api_of(req);
-    const struct config_patterns *c = &t->shared->config->guard.patterns;
     struct inspected found = {.refusal = OK};
     struct patterns_request r;
     struct patterns_verdict v;
@@ -82,8 +88,7 @@ RESULT inspect_request(struct http_request *req, const struct inspect_ask *ask, 
     TRY(patterns_check(t->shared->patterns, &r, t->patterns, &v));
     if (v.hit_count == 0 && !v.longer)
         return OK;
-    if (v.blocked && c->mode == CONFIG_PATTERNS_BLOCK)
-        found.refusal = v.score >= c->threshold ? ERR_ATTACK_PATTERN : ERR_NOT_INSPECTED;
+    found.refusal = inspect_refusal(&t->shared->config->guard.patterns, &v);
     TRY(describe(req, &v, found.refusal != OK, &found.detail));
     *ret = found;
     return OK;

@@ -19,7 +19,9 @@ struct inspected {
  * OK whatever was hit. ERR_INTERNAL: the scanner failed, and nothing is known of the request; ERR_NO_MEMORY. */
 RESULT inspect_request(struct http_request *req, const struct inspect_ask *ask, struct inspected *ret);
 
-/* One hit: "sqli-union (sqli, query q)". The name of a parameter is made safe to read. */
-void inspect_put_hit(struct writer *w, const struct patterns_hit *hit);
+/* Is it a header of the client's? */
+bool inspect_looks_at(struct view name);
+/* What becomes of a request of which this was found: OK, ERR_ATTACK_PATTERN or ERR_NOT_INSPECTED. */
+enum err inspect_refusal(const struct config_patterns *c, const struct patterns_verdict *v);
 
 #endif

@@ -11,7 +11,7 @@ static const struct route_table *const tables[] = {
     &authzen_routes,   &logout_routes,      &whoami_routes,    &passkeys_routes,     &passkey_login_routes,
     &pages_routes,     &approvals_routes,   &emergency_routes, &verdict_routes,      &networks_routes,
     &key_usage_routes, &policy_routes,      &authz_routes,     &guard_status_routes, &blocks_list_routes,
-    &watch_routes,
+    &watch_routes,     &patterns_routes,
 };
 
 RESULT api_router_new(struct router **ret, struct problem *why)

@@ -25,5 +25,6 @@ extern const struct route_table keys_routes;
 extern const struct route_table keys_verify_routes, key_usage_routes;
 extern const struct route_table verdict_routes, networks_routes, policy_routes, authz_routes, guard_status_routes;
 extern const struct route_table blocks_list_routes, watch_routes;
+extern const struct route_table patterns_routes;
 
 #endif

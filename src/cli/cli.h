@@ -63,5 +63,6 @@ extern cli_handler emergency_begin, emergency_end, guard_list, guard_block, guar
     policy_check, policy_compare, guard_status;
 extern cli_handler keys_verify, tokens_refresh, mfa_rename;
 extern cli_handler guard_blocks, guard_top, guard_live;
+extern cli_handler guard_check_request;
 
 #endif

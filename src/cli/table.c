@@ -502,6 +502,14 @@ const struct cli_command command_table[] = {
             NO_ARGUMENTS, "holdfast guard live --outcome refused --network 192.0.2.0/24"),
     COMMAND("guard test", guard_test, CHANGES, "what becomes of requests from an address, and by which rule", NULL,
             NULL, ARGUMENTS(ARGUMENT("ADDRESS", "of a client")), NULL),
+    COMMAND("guard check-request", guard_check_request, COMMAND_API, "what the rules against attacks say of a request",
+            "Of one that nobody sent: whether it would be refused, and by which rules, in which part and parameter of "
+            "it. An "
+            "exclusion in guard.patterns of the configuration mends what is no attack.",
+            OPTIONS(VALUE("header", TEXTS, "HEADER", "such as 'Content-Type: application/json'; may be repeated"),
+                    VALUE("body", FILE, "FILE", "its body")),
+            ARGUMENTS(ARGUMENT("TARGET", "path and query, as a client sends them")),
+            "holdfast guard check-request '/api/v1/notes?text=1%27+or+1=1--'"),
     COMMAND("policy check", policy_check, 0, "is a policy right, and what should be looked at",
             "Of the server's configuration, also inside a Kubernetes ConfigMap, or of a credential's signing policy "
             "(JSON). What is wrong is said with its line and column, and exits with 2; so do warnings with --strict.",

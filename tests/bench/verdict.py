@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Benchmarks of the guard: verdict.py BUILD DIRECTORY. Prints one JSON object.
 
-verdict_async_vs_nginx         verdicts with an API key, three limits, a feed of 100,000 networks and a database of countries, over TLS 1.3
+verdict_async_vs_nginx         verdicts with an API key, three limits, a feed of 100,000 networks, a database of countries and the
+                               search for attack patterns, over TLS 1.3
                                with 128 connections of wrk, the record written behind, beside nginx answering a static 204 with as
                                many workers and the same certificate.
 verdict_durable_vs_nginx       the same with the record durable before the answer.
@@ -31,6 +32,7 @@ GUARD = """guard:
     - {{name: desk, by: identity, requests: 1000000, seconds: 1}}
   countries: {{database: {home}/countries.mmdb, block: [KP], without: closed}}
   feeds: [{{name: feed, file: {home}/feed.txt}}]
+  patterns: {{mode: block}}
   endpoints:
     - {{path: /api/v1/opportunities, methods: [GET], permission: mev:view, rate: {{requests: 1000000, seconds: 1}}}}
 """

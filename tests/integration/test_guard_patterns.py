@@ -197,6 +197,21 @@ def test_a_name_in_the_record_is_safe_to_read(desk):
     assert newest(desk, "ATTACK_PATTERN")["what"]["detail"].isprintable()
 
 
+def test_an_operator_sees_why_a_request_is_refused(desk):
+    shown = desk.cli("guard", "check-request", query(SCRIPT)).stdout
+    assert "attack-pattern" in shown and "xss-script" in shown and "query" in shown, shown
+    body = desk.file("request.json", json.dumps({"note": SQL}))
+    got = desk.cli_json("guard", "check-request", "/api/v1/notes", "--header", "Content-Type: application/json", "--body", body)
+    assert got["verdict"] == "attack-pattern" and got["score"] >= got["threshold"]
+    assert {(h["class"], h["part"], h["parameter"]) for h in got["hits"]} == {("sqli", "json", "note")}, got
+    got = desk.cli_json("guard", "check-request", "/api/v1/orders", "--header", "X-Item: ; cat /etc/passwd")
+    assert (got["verdict"], got["hits"][0]["parameter"]) == ("attack-pattern", "X-Item")
+    assert desk.cli_json("guard", "check-request", "/api/v1/orders?q=hello") == {"verdict": "allowed", "score": 0, "threshold": 5, "hits": []}
+    assert desk.admin.call("POST", "/api/v1/guard/check-request", {"target": "/a/../b"}).status == 400
+    made = desk.admin.ok("POST", "/api/v1/keys", {"name": "viewer", "roles": ["viewer"], "environment": "development", "usage": "read_only"})
+    assert desk.api(made["key"]).call("POST", "/api/v1/guard/check-request", {"target": "/a"}).code == "forbidden"
+
+
 # --- settings, by one server whose configuration is changed
 
 
