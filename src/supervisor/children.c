@@ -148,8 +148,8 @@ static void add_own_fds(const struct child *c, struct start *start)
     if (c->role == ROLE_FRONT) {
         add_fd(start, START_FD_HTTPS, c->s->listeners.https);
         add_fd(start, START_FD_UNIX, c->s->listeners.api);
-        if (c->s->patterns >= 0)
-            add_fd(start, START_FD_PATTERNS, c->s->patterns);
+        if (c->s->patterns.fd >= 0)
+            add_fd(start, START_FD_PATTERNS, c->s->patterns.fd);
     }
 }
 

@@ -18,16 +18,13 @@
 #define SLICE_MS     1000
 #define SEALS        (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
-static enum err launch(const struct supervisor *s, int out, pid_t *ret, struct problem *why)
+static enum err launch(const struct supervisor *s, struct view files, int out, pid_t *ret, struct problem *why)
 {
     char dir[4096];
     AUTO_WRITER config = writer_new(CONFIG_BYTES);
-    AUTO_WRITER files = {0};
-    struct start start = {.fds = {{.kind = START_FD_PATTERNS, .fd = out}}, .fd_count = 1};
+    struct start start = {.files = files, .fds = {{.kind = START_FD_PATTERNS, .fd = out}}, .fd_count = 1};
     TRY(entity_encode(&config_entity, &s->config, &config));
-    TRY(files_patterns(s, &files, why));
     start.config = writer_view_of(&config);
-    start.files = writer_view_of(&files);
     if (!children_program(s, ROLE_PATTERNS, dir, sizeof dir))
         return problem_set(why, ERR_NOT_FOUND, "", "the program holdfast-patterns is not installed");
     enum err e = start_process(ROLE_PATTERNS, dir, &start, ret);
@@ -82,17 +79,13 @@ static enum err finish(pid_t pid, int out, struct problem *why)
     return OK;
 }
 
-RESULT compile_patterns(const struct supervisor *s, int *ret, struct problem *why)
+static enum err compile(const struct supervisor *s, struct view files, int *ret, struct problem *why)
 {
     pid_t pid = 0;
-    if (s->config.guard.patterns.mode == CONFIG_PATTERNS_OFF) {
-        *ret = -1;
-        return OK;
-    }
     int out = memfd_create("patterns", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (out < 0)
         return problem_set(why, ERR_IO, "guard.patterns", "room for the compiled rules: %s", strerrordesc_np(errno));
-    enum err e = launch(s, out, &pid, why);
+    enum err e = launch(s, files, out, &pid, why);
     if (e == OK)
         e = finish(pid, out, why);
     if (e != OK) {
@@ -100,5 +93,33 @@ RESULT compile_patterns(const struct supervisor *s, int *ret, struct problem *wh
         return e;
     }
     *ret = out;
+    return OK;
+}
+
+static enum err hash_source(const struct config_patterns *c, struct view files, uint8_t ret[static SHA256_SIZE])
+{
+    AUTO_WRITER w = writer_new(CONFIG_BYTES + files.len);
+    TRY(entity_encode(&config_patterns_entity, c, &w));
+    writer_view(&w, files);
+    TRY(writer_done(&w));
+    sha256(writer_view_of(&w), ret);
+    return OK;
+}
+
+RESULT compile_patterns(const struct supervisor *s, struct compiled *ret, struct problem *why)
+{
+    AUTO_WRITER files = {0};
+    struct compiled c = {.fd = -1};
+    if (s->config.guard.patterns.mode == CONFIG_PATTERNS_OFF) {
+        *ret = c;
+        return OK;
+    }
+    TRY(files_patterns(s, &files, why));
+    TRY(hash_source(&s->config.guard.patterns, writer_view_of(&files), c.source));
+    if (s->patterns.fd >= 0 && memcmp(c.source, s->patterns.source, sizeof c.source) == 0)
+        c.fd = fcntl(s->patterns.fd, F_DUPFD_CLOEXEC, 3);
+    if (c.fd < 0)
+        TRY(compile(s, writer_view_of(&files), &c.fd, why));
+    *ret = c;
     return OK;
 }

@@ -124,7 +124,7 @@ void reload_files(struct supervisor *s)
     }
     if (s->reload.former_arena) {
         arena_free(s->arena); /* no front was ready with it yet: what is taken back is still the one before */
-        close_patterns(s->patterns);
+        close_patterns(s->patterns.fd);
     } else {
         s->reload.former_arena = s->arena;
         s->reload.former_patterns = s->patterns;
@@ -144,7 +144,7 @@ void reload_files(struct supervisor *s)
 void reload_front_ready(struct supervisor *s)
 {
     if (s->reload.former_arena)
-        close_patterns(s->reload.former_patterns);
+        close_patterns(s->reload.former_patterns.fd);
     arena_free(s->reload.former_arena);
     s->reload.former_arena = NULL;
     tell(s);
@@ -160,7 +160,7 @@ bool reload_failed(struct supervisor *s, const char *child)
     arena_free(s->arena);
     s->arena = s->reload.former_arena;
     s->config = s->reload.former;
-    close_patterns(s->patterns);
+    close_patterns(s->patterns.fd);
     s->patterns = s->reload.former_patterns;
     s->reload.former_arena = NULL;
     s->reload.fresh = false;

@@ -2,6 +2,7 @@
 #ifndef HOLDFAST_SUPERVISOR_STATE_H
 #define HOLDFAST_SUPERVISOR_STATE_H
 
+#include "crypto/hash.h"
 #include "ipc/channel.h"
 #include "ipc/sealed.h"
 #include "ipc/start.h"
@@ -39,6 +40,12 @@ struct listeners {
     int https, api, operator;
 };
 
+/* Rules against attack patterns, which nobody can change any more. */
+struct compiled {
+    int fd;                      /* -1: none are asked */
+    uint8_t source[SHA256_SIZE]; /* of the rules' files, and of what the configuration says of them */
+};
+
 struct supervisor {
     const struct supervisor_options *options;
     struct loop *loop;
@@ -46,18 +53,18 @@ struct supervisor {
     struct arena *arena; /* of config */
     struct config config;
     struct {
-        struct arena *former_arena; /* NULL: none */
-        struct config former;       /* in force again if no front starts with the new one, … */
-        int former_patterns;        /* … and this, as long as there is a former_arena */
-        bool fresh;                 /* no front was told of the new one yet */
-        bool asked;                 /* once more, when this one is done */
+        struct arena *former_arena;      /* NULL: none */
+        struct config former;            /* in force again if no front starts with the new one, … */
+        struct compiled former_patterns; /* … and this, as long as there is a former_arena */
+        bool fresh;                      /* no front was told of the new one yet */
+        bool asked;                      /* once more, when this one is done */
         uint8_t before[CONFIG_POLICY_HASH];
         char refused[SUPERVISOR_REFUSED_MAX + 1]; /* why the newest file is not in force; "": it is */
         bool told;
     } reload;
     struct listeners listeners;
     int lock, anchor;
-    int patterns; /* compiled rules against attack patterns, which nobody can change any more; -1: none are asked */
+    struct compiled patterns;
     struct child children[ROLE_COUNT];
     struct child old_keeper; /* during an upgrade, until its state is handed over */
     bool handing_over;
@@ -105,9 +112,9 @@ struct supervisor_file_read;
 void watched_read(struct supervisor *s, const struct supervisor_file_read *r);
 /* Rules against attack patterns; w is to be released by writer_free. */
 RESULT files_patterns(const struct supervisor *s, struct writer *w, struct problem *why);
-/* compile.c: the rules that config asks for, compiled by a process of its own; -1 if it asks for none. Takes a second
- * or two. The caller closes it. ERR_BAD_CONFIG with the rule's file:line:column. */
-RESULT compile_patterns(const struct supervisor *s, int *ret, struct problem *why);
+/* compile.c: the rules that config asks for, compiled by a process of its own, which takes a second or two; if they are
+ * those of s->patterns, these once more. The caller closes it. ERR_BAD_CONFIG with the rule's file:line:column. */
+RESULT compile_patterns(const struct supervisor *s, struct compiled *ret, struct problem *why);
 /* notify.c */
 void notify(const char *format, ...) __attribute__((format(printf, 1, 2)));
 uint64_t notify_watchdog_ms(void); /* 0: none is wanted */

@@ -209,7 +209,7 @@ static void end(struct supervisor *s)
     watched_done(s);
     loop_timer_free(s->timer);
     loop_free(s->loop);
-    const int fds[] = {s->signals, s->lock, s->anchor, s->patterns, s->listeners.https, s->listeners.api,
+    const int fds[] = {s->signals, s->lock, s->anchor, s->patterns.fd, s->listeners.https, s->listeners.api,
                        s->listeners.operator};
     for (size_t i = 0; i < ARRAY_LEN(fds); i++)
         if (fds[i] >= 0)
@@ -229,7 +229,7 @@ int supervisor_main(const struct supervisor_options *options)
     *s = (struct supervisor){
         .options = options,
         .listeners = {
-            .https = -1, .api = -1, .operator= - 1 }, .lock = -1, .anchor = -1, .patterns = -1, .signals = -1};
+            .https = -1, .api = -1, .operator= - 1 }, .lock = -1, .anchor = -1, .patterns = {.fd = -1}, .signals = -1};
     log_init("supervisor", LOG_INFO);
     umask(077);
     enum err e = prepare(s, &why);
