@@ -249,6 +249,20 @@ void rig_free(struct rig *r)
     free(r);
 }
 
+struct rig *rig_set_up(void **state, const struct route_table *routes)
+{
+    struct rig *r = rig_new(routes);
+
+    *state = r;
+    return r;
+}
+
+int rig_tear_down(void **state)
+{
+    rig_free(*state);
+    return 0;
+}
+
 void rig_turns(struct rig *r, unsigned ms)
 {
     const struct clock *c = clock_system();

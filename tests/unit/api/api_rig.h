@@ -34,6 +34,9 @@ struct rig {
 
 struct rig *rig_new(const struct route_table *routes);
 void rig_free(struct rig *r);
+/* The same as cmocka has it: the rig is *state, and goes with the test. */
+struct rig *rig_set_up(void **state, const struct route_table *routes);
+int rig_tear_down(void **state);
 void rig_turns(struct rig *r, unsigned ms);
 /* One request on a connection of its own: method and path, header lines (each with \r\n) and a body, or NULL. */
 struct rig_reply {

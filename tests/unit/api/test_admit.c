@@ -34,15 +34,7 @@ static struct rig *rig;
 
 static int set_up(void **state)
 {
-    (void)state;
-    rig = rig_new(&routes);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    rig_free(rig);
+    rig = rig_set_up(state, &routes);
     return 0;
 }
 
@@ -363,20 +355,20 @@ static void the_moment_of_starting_is_waited_for(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(keys_get_in_by_either_header, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(two_credentials_are_one_too_many, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_missing_permission_is_recorded_first, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_way_that_is_not_offered_is_refused, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(what_a_key_is_for, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(wrong_keys, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(expired_keys_are_recorded, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(ended_keys_are_named_and_added_up, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(guesses_are_bounded, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_unix_user_is_his_bot, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(strangers_bodies_are_not_read, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(strangers_are_added_up, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(sealed_is_said_clearly, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(the_moment_of_starting_is_waited_for, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(keys_get_in_by_either_header, set_up, rig_tear_down),
+        cmocka_unit_test_setup_teardown(two_credentials_are_one_too_many, set_up, rig_tear_down),
+        cmocka_unit_test_setup_teardown(a_missing_permission_is_recorded_first, set_up, rig_tear_down),
+        cmocka_unit_test_setup_teardown(a_way_that_is_not_offered_is_refused, set_up, rig_tear_down),
+        cmocka_unit_test_setup_teardown(what_a_key_is_for, set_up, rig_tear_down),
+        cmocka_unit_test_setup_teardown(wrong_keys, set_up, rig_tear_down),
+        cmocka_unit_test_setup_teardown(expired_keys_are_recorded, set_up, rig_tear_down),
+        cmocka_unit_test_setup_teardown(ended_keys_are_named_and_added_up, set_up, rig_tear_down),
+        cmocka_unit_test_setup_teardown(guesses_are_bounded, set_up, rig_tear_down),
+        cmocka_unit_test_setup_teardown(a_unix_user_is_his_bot, set_up, rig_tear_down),
+        cmocka_unit_test_setup_teardown(strangers_bodies_are_not_read, set_up, rig_tear_down),
+        cmocka_unit_test_setup_teardown(strangers_are_added_up, set_up, rig_tear_down),
+        cmocka_unit_test_setup_teardown(sealed_is_said_clearly, set_up, rig_tear_down),
+        cmocka_unit_test_setup_teardown(the_moment_of_starting_is_waited_for, set_up, rig_tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -44,15 +44,7 @@ static struct rig *rig;
 
 static int set_up(void **state)
 {
-    (void)state;
-    rig = rig_new(&routes);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    rig_free(rig);
+    rig = rig_set_up(state, &routes);
     return 0;
 }
 
@@ -234,7 +226,7 @@ static void what_was_answered_is_written_once_there_is_room(void **state)
     assert_int_equal(r.status, 204);
 }
 
-#define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, rig_tear_down)
 
 int main(void)
 {

@@ -112,15 +112,7 @@ static struct rig *rig;
 
 static int set_up(void **state)
 {
-    (void)state;
-    rig = rig_new(&routes);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    rig_free(rig);
+    rig = rig_set_up(state, &routes);
     return 0;
 }
 
@@ -283,14 +275,14 @@ static void a_missing_signer_is_unavailable(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_change_is_durable_when_it_is_answered, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(nothing_changes_without_a_record, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_value_leaves_with_its_record, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(what_nobody_waits_for_is_logged, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_full_disk_answers_and_loses_nothing, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_broken_disk_is_told_from_a_full_one, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_record_that_another_is_logging_is_waited_for, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_missing_signer_is_unavailable, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_change_is_durable_when_it_is_answered, set_up, rig_tear_down),
+        cmocka_unit_test_setup_teardown(nothing_changes_without_a_record, set_up, rig_tear_down),
+        cmocka_unit_test_setup_teardown(a_value_leaves_with_its_record, set_up, rig_tear_down),
+        cmocka_unit_test_setup_teardown(what_nobody_waits_for_is_logged, set_up, rig_tear_down),
+        cmocka_unit_test_setup_teardown(a_full_disk_answers_and_loses_nothing, set_up, rig_tear_down),
+        cmocka_unit_test_setup_teardown(a_broken_disk_is_told_from_a_full_one, set_up, rig_tear_down),
+        cmocka_unit_test_setup_teardown(a_record_that_another_is_logging_is_waited_for, set_up, rig_tear_down),
+        cmocka_unit_test_setup_teardown(a_missing_signer_is_unavailable, set_up, rig_tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

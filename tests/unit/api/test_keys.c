@@ -23,20 +23,12 @@ static char admin[API_KEY_TEXT_SIZE];
 static int set_up(void **state)
 {
     static const struct route_table *const tables[] = {&whoami_routes, &keys_routes, &keys_verify_routes};
-    (void)state;
     all.count = 0;
     for (size_t i = 0; i < ARRAY_LEN(tables); i++)
         for (size_t k = 0; k < tables[i]->count; k++)
             memcpy(&rows[all.count++], &tables[i]->rows[k], sizeof rows[0]);
-    rig = rig_new(&all);
+    rig = rig_set_up(state, &all);
     rig_key(rig, &(struct rig_key){.role = "admin", .expires_ms = rig->now_ms + 1000 * DAY}, admin);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    rig_free(rig);
     return 0;
 }
 
@@ -347,7 +339,7 @@ static void keys_are_listed_by_age(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define T(name) cmocka_unit_test_setup_teardown(name, set_up, rig_tear_down)
     const struct CMUnitTest tests[] = {
         T(a_suspended_source_is_put_back),
         T(an_operators_suspension_is_another_one),

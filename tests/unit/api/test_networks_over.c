@@ -21,18 +21,10 @@ static uint64_t mono(const struct clock *c)
 
 static int set_up(void **state)
 {
-    (void)state;
-    rig = rig_new(&networks_routes);
+    rig = rig_set_up(state, &networks_routes);
     mono_ms = 1000000;
     rig->clock.mono_ms = mono;
     rig_key(rig, &(struct rig_key){.role = "admin", .expires_ms = rig->now_ms + 1000 * DAY}, admin);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    rig_free(rig);
     return 0;
 }
 
@@ -156,9 +148,9 @@ static void more_than_one_look_s_worth_goes_in_several(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(what_has_ended_leaves_store_and_memory, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_clock_that_jumps_ahead_removes_nothing, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(more_than_one_look_s_worth_goes_in_several, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_has_ended_leaves_store_and_memory, set_up, rig_tear_down),
+        cmocka_unit_test_setup_teardown(a_clock_that_jumps_ahead_removes_nothing, set_up, rig_tear_down),
+        cmocka_unit_test_setup_teardown(more_than_one_look_s_worth_goes_in_several, set_up, rig_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

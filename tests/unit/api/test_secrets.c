@@ -14,18 +14,10 @@ static char admin[API_KEY_TEXT_SIZE], developer[API_KEY_TEXT_SIZE], trader[API_K
 
 static int set_up(void **state)
 {
-    (void)state;
-    rig = rig_new(&secrets_routes);
+    rig = rig_set_up(state, &secrets_routes);
     rig_key(rig, &(struct rig_key){.role = "admin", .environments = 7}, admin);
     rig_key(rig, &(struct rig_key){.role = "admin", .environments = 1}, developer);
     rig_key(rig, &(struct rig_key){.role = "trader", .environments = 7}, trader);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    rig_free(rig);
     return 0;
 }
 
@@ -218,12 +210,12 @@ static void test_no_value_without_its_record(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_life, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_every_call_needs_a_reason, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_missing_looks_like_forbidden, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_permission_first, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_lists_show_what_may_be_seen, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_no_value_without_its_record, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_life, set_up, rig_tear_down),
+        cmocka_unit_test_setup_teardown(test_every_call_needs_a_reason, set_up, rig_tear_down),
+        cmocka_unit_test_setup_teardown(test_missing_looks_like_forbidden, set_up, rig_tear_down),
+        cmocka_unit_test_setup_teardown(test_permission_first, set_up, rig_tear_down),
+        cmocka_unit_test_setup_teardown(test_lists_show_what_may_be_seen, set_up, rig_tear_down),
+        cmocka_unit_test_setup_teardown(test_no_value_without_its_record, set_up, rig_tear_down),
     };
     return cmocka_run_group_tests_name("secrets", tests, NULL, NULL);
 }
