@@ -240,6 +240,20 @@ def sizes(server):
     say("on disk: everything", f"{sum(totals.values()) / 1e6:.1f}", "MB")
 
 
+def restarts(server, wire):
+    """Stops and starts it several times. The longest from unsealing to the first 200, in seconds."""
+    longest = 0.0
+    for _ in range(STARTS):
+        began = time.monotonic()
+        server.stop()
+        say("orderly stop", f"{time.monotonic() - began:.2f}", "s")
+        times = start(server, wire)
+        for what, seconds in times.items():
+            say(what, f"{seconds:.2f}", "s")
+        longest = max(longest, times["unseal to the first 200"])
+    return longest
+
+
 def measure(server):
     server.start()
     server.initialise()
@@ -247,14 +261,7 @@ def measure(server):
     verifier = server.key("bench-verifier", "service-account", "full_access")
     keys = populate(server)
     say("CPU for all of that, until every record can be searched", f"{until_idle(server):.1f}", "s")
-    wire, found = request("GET", "/api/v1/session", reader), []
-    for _ in range(STARTS):
-        began = time.monotonic()
-        server.stop()
-        say("orderly stop", f"{time.monotonic() - began:.2f}", "s")
-        found.append(start(server, wire))
-        for what, seconds in found[-1].items():
-            say(what, f"{seconds:.2f}", "s")
+    longest = restarts(server, request("GET", "/api/v1/session", reader))
     latencies(server, keys, (reader, verifier), "right after the start")
     say("CPU until the record and all rows are checked", f"{until_idle(server):.1f}", "s")
     latencies(server, keys, (reader, verifier), "later")
@@ -263,7 +270,7 @@ def measure(server):
     say("records in the log", json.loads(Connection(server.socket).ask(request("GET", "/api/v1/health"))[1])["log_size"])
     server.stop()
     sizes(server)
-    return max(times["unseal to the first 200"] for times in found)
+    return longest
 
 
 def main():
