@@ -16,8 +16,8 @@ static const struct proxied_way forward_auth = {.kind = PROXIED_FORWARD_AUTH},
     ROUTE(HTTP_ANY, path_, PERMISSION_PUBLIC, verdict_give, .name = (name_),                                           \
           .summary = "May this request go on? For one kind of proxy, in its own words", .tag = "guard",                \
           .event = EVENT_REQUEST_ALLOWED, .durability = DURABLE_BEHIND,                                                \
-          .flags = ROUTE_ANY_QUERY | ROUTE_HIDDEN | ROUTE_ANY_BODY, .body_limit = CONFIG_PATTERNS_BODY_MAX,            \
-          .extra = &(way_))
+          .flags = ROUTE_ANY_QUERY | ROUTE_FOREIGN_QUERY | ROUTE_HIDDEN | ROUTE_ANY_BODY,                              \
+          .body_limit = CONFIG_PATTERNS_BODY_MAX, .extra = &(way_))
 
 static const struct route routes[] = {
     AUTHZ(ENVOY "/", envoy, "guard-envoy-root"),

@@ -8,8 +8,6 @@
 
 #include <stdio.h>
 
-#define QUERY_MAX 256 /* parameters */
-
 struct dialect {
     const char *method, *uri, *address;
     enum forwarded_header header;
@@ -197,13 +195,13 @@ static RESULT read_peer(const struct http_request *req, const struct guard *guar
 
 static RESULT read_path(struct http_request *req, struct view uri, struct view *ret, struct problem *why)
 {
-    struct target t;
+    struct target t = {0};
     struct problem found = {0};
-    enum err e = target_parse(uri, QUERY_MAX, req->arena, &t, &found);
+    enum err e = target_parse_path(uri, req->arena, &t, &found);
     if (e == ERR_NO_MEMORY)
         return e;
     if (e != OK || t.asterisk)
-        return problem_set(why, ERR_PATH_AMBIGUOUS, "", "%s", found.detail);
+        return problem_set(why, ERR_PATH_AMBIGUOUS, "", "%s", t.asterisk ? "'*' is no path." : found.detail);
     for (size_t i = 0; i < t.path.len; i++)
         if (t.path.ptr[i] == ';' || t.path.ptr[i] == '%')
             return problem_set(why, ERR_PATH_AMBIGUOUS, "", "%s",

@@ -115,6 +115,25 @@ static RESULT describe(struct asking *a)
     return describe_user(a, VIEW(c->actor.ptr + sizeof user - 1, c->actor.len - (sizeof user - 1)));
 }
 
+/* --- how often */
+
+static bool within_limits(struct asking *a)
+{
+    const struct api_shared *s = api_of(a->req)->shared;
+    struct often_ask ask = {
+        .actor = a->entry.caller.actor, .row = a->row, .now_ns = s->clock->mono_ms(s->clock) * 1000000};
+    uint8_t policy_text[1024] __attribute__((uninitialized)), state_text[1024] __attribute__((uninitialized));
+    struct writer policy = writer_fixed(policy_text, sizeof policy_text);
+    struct writer state = writer_fixed(state_text, sizeof state_text);
+    uint64_t retry = 0;
+    memcpy(ask.from.b, a->req->peer.address, sizeof ask.from.b);
+    bool good = often_take(guard_often(s->guard), &ask, &policy, &state, &retry);
+    api_rate_limits(a->req, &policy, &state);
+    if (!good)
+        api_retry_after(a->req, (unsigned)retry);
+    return good;
+}
+
 /* --- refusing */
 
 static enum http_outcome refuse_stranger(struct asking *a, const struct problem *why)
@@ -133,9 +152,18 @@ static enum http_outcome refuse_code(struct asking *a, enum err code)
     return refuse_stranger(a, &why);
 }
 
-/* Durable before the answer. */
+/* What is refused costs as much as what is allowed, or nothing would slow down who tries. A limit of his key was told.
+ */
+static bool within_limits_of(struct asking *a, enum err refusal)
+{
+    return err_http(refusal) == 429 || within_limits(a);
+}
+
+/* Durable before the answer; but a loop that does not stop fills no log. */
 static enum http_outcome refuse_known(struct asking *a, uint16_t event, enum err code, const char *detail)
 {
+    if (!within_limits_of(a, code))
+        return refuse_code(a, ERR_TOO_MANY_REQUESTS);
     struct record_object what = {.resource = a->resource, .detail = view_str(detail)};
     set_header(a->req, "X-Holdfast-Verdict", view_str(err_code(code)));
     return api_refuse(a->req, event, &what, code, detail);
@@ -151,8 +179,11 @@ static enum http_outcome refuse_entry(struct asking *a)
     struct record_object what = {.resource = e->named, .detail = e->detail, .error = view_str(err_code(e->error))};
     if (e->proven && !e->quiet)
         return refuse_known(a, e->event ? e->event : EVENT_PERMISSION_DENIED, e->error, NULL);
-    if (automatic_reason(e->error) == NETWORKS_CREDENTIALS && !tries_failed(req))
+    bool wrong = automatic_reason(e->error) == NETWORKS_CREDENTIALS; /* which has limits of its own */
+    if (wrong && !tries_failed(req))
         return refuse_code(a, ERR_TOO_MANY_ATTEMPTS);
+    if (!wrong && !within_limits_of(a, e->error))
+        return refuse_code(a, ERR_TOO_MANY_REQUESTS);
     if (e->named.len && anonymous_budget(api_of(req)))
         behind_refusal(req, e->event, &what);
     return refuse_code(a, e->error);
@@ -215,25 +246,6 @@ static enum http_outcome allow(struct asking *a)
         .context = a,
     };
     return permission_of(a) == PERMISSION_PUBLIC ? let_through(a->req, a) : allowed_record(&ask);
-}
-
-/* --- how often */
-
-static bool within_limits(struct asking *a)
-{
-    const struct api_shared *s = api_of(a->req)->shared;
-    struct often_ask ask = {
-        .actor = a->entry.caller.actor, .row = a->row, .now_ns = s->clock->mono_ms(s->clock) * 1000000};
-    uint8_t policy_text[1024] __attribute__((uninitialized)), state_text[1024] __attribute__((uninitialized));
-    struct writer policy = writer_fixed(policy_text, sizeof policy_text);
-    struct writer state = writer_fixed(state_text, sizeof state_text);
-    uint64_t retry = 0;
-    memcpy(ask.from.b, a->req->peer.address, sizeof ask.from.b);
-    bool good = often_take(guard_often(s->guard), &ask, &policy, &state, &retry);
-    api_rate_limits(a->req, &policy, &state);
-    if (!good)
-        api_retry_after(a->req, (unsigned)retry);
-    return good;
 }
 
 /* --- does it look like an attack */
@@ -380,8 +392,8 @@ enum http_outcome verdict_give(struct http_request *req)
 
 /* By POST the request's body may come along, and is looked at. */
 static const struct route routes[] = {
-    VERDICT(HTTP_GET, "guard-verdict", .flags = ROUTE_ANY_QUERY),
-    VERDICT(HTTP_POST, "guard-verdict-post", .flags = ROUTE_ANY_QUERY | ROUTE_ANY_BODY,
+    VERDICT(HTTP_GET, "guard-verdict", .flags = ROUTE_ANY_QUERY | ROUTE_FOREIGN_QUERY),
+    VERDICT(HTTP_POST, "guard-verdict-post", .flags = ROUTE_ANY_QUERY | ROUTE_FOREIGN_QUERY | ROUTE_ANY_BODY,
             .body_limit = CONFIG_PATTERNS_BODY_MAX),
 };
 const struct route_table verdict_routes = {routes, ARRAY_LEN(routes)};

@@ -25,7 +25,8 @@ struct head {
  *   - Content-Length that is not plain digits below 2^53; Transfer-Encoding other than the one word "chunked", in
  *     HTTP/1.0, or beside Content-Length; Expect other than 100-continue;
  *   - a body announced for GET, HEAD, LIST or OPTIONS (RFC 9110 §9.3.1: it has no defined meaning there).
- * ERR_HEADER_TOO_LARGE for more than headers_max headers; ERR_UNSUPPORTED_MEDIA_TYPE for a Content-Encoding. */
+ * ERR_HEADER_TOO_LARGE for more than headers_max headers; ERR_UNSUPPORTED_MEDIA_TYPE for a body with a
+ * Content-Encoding. */
 RESULT head_check(struct head *h, struct problem *why);
 
 struct view head_trim(struct view value);             /* without spaces and tabs around */

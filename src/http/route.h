@@ -50,6 +50,7 @@ enum route_flag {
     ROUTE_WHEN_SEALED = 64, /* for the layer above: works while sealed */
     ROUTE_ENROLS = 256,     /* open to whoever has to set up a second factor before anything else */
     ROUTE_ECHO_ID = 128,    /* the answer's X-Request-Id is the client's, if it sent one of at most 128 bytes */
+    ROUTE_FOREIGN_QUERY = 512, /* the query is none of ours, and what we can't read of it is let through unread */
 };
 
 /* What a handler says when it returns; see http/request.h. */

@@ -31,6 +31,18 @@ static RESULT keep_headers(struct exchange *x, struct http_pairs from)
     return OK;
 }
 
+/* A query that can't be read is refused before anybody asks who sent it, unless it is none of ours. */
+static RESULT read_target(struct exchange *x, const struct http_config *config, struct view method, struct target *ret,
+                          struct problem *why)
+{
+    struct route_match m = {0};
+    enum err e = target_parse(x->raw_target, config->limits.query_max, x->req.arena, ret, why);
+    if (e != ERR_BAD_REQUEST || target_parse_path(x->raw_target, x->req.arena, ret, why) != OK ||
+        router_match(config->router, http_method_of(method), ret->path, &m) != OK)
+        return e;
+    return m.route && m.route->flags & ROUTE_FOREIGN_QUERY ? OK : e;
+}
+
 static RESULT check_head(struct exchange *x, const struct http_config *config, const struct serve_head *in,
                          struct problem *why)
 {
@@ -53,7 +65,7 @@ static RESULT check_head(struct exchange *x, const struct http_config *config, c
     TRY(head_check(&h, why));
     x->has_body = h.has_body;
     x->announced = h.chunked ? 0 : h.body_length;
-    TRY(target_parse(x->raw_target, config->limits.query_max, x->req.arena, &target, why));
+    TRY(read_target(x, config, in->method, &target, why));
     if (target.asterisk && !view_is(in->method, "OPTIONS"))
         return problem_set(why, ERR_BAD_REQUEST, "", "'*' is for OPTIONS.");
     if (keep_headers(x, in->headers) != OK)

@@ -113,9 +113,11 @@ static RESULT parse_query(struct view raw, size_t query_max, struct arena *arena
     return OK;
 }
 
-RESULT target_parse(struct view raw, size_t query_max, struct arena *arena, struct target *ret, struct problem *why)
+/* The path, and what stands behind the first '?' as it was sent. */
+static RESULT split(struct view raw, struct arena *arena, struct target *ret, struct view *ret_query,
+                    struct problem *why)
 {
-    struct target t = {0};
+    *ret_query = VIEW("", 0);
     if (view_is(raw, "*")) {
         *ret = (struct target){.path = VIEW("*", 1), .asterisk = true};
         return OK;
@@ -124,9 +126,30 @@ RESULT target_parse(struct view raw, size_t query_max, struct arena *arena, stru
         return refuse(why, "The request target must be a path that begins with '/'.");
     const uint8_t *mark = memchr(raw.ptr, '?', raw.len);
     size_t path = mark ? (size_t)(mark - raw.ptr) : raw.len;
-    TRY(parse_path(VIEW(raw.ptr, path), arena, &t.path, why));
     if (mark)
-        TRY(parse_query(VIEW(mark + 1, raw.len - path - 1), query_max, arena, &t.query, why));
+        *ret_query = VIEW(mark + 1, raw.len - path - 1);
+    *ret = (struct target){0};
+    return parse_path(VIEW(raw.ptr, path), arena, &ret->path, why);
+}
+
+RESULT target_parse(struct view raw, size_t query_max, struct arena *arena, struct target *ret, struct problem *why)
+{
+    struct target t;
+    struct view query;
+    TRY(split(raw, arena, &t, &query, why));
+    TRY(parse_query(query, query_max, arena, &t.query, why));
+    *ret = t;
+    return OK;
+}
+
+RESULT target_parse_path(struct view raw, struct arena *arena, struct target *ret, struct problem *why)
+{
+    struct target t;
+    struct view query;
+    TRY(split(raw, arena, &t, &query, why));
+    for (size_t i = 0; i < query.len; i++)
+        if (query.ptr[i] <= ' ' || query.ptr[i] > '~' || query.ptr[i] == '#')
+            return refuse(why, "The query has a character that must be percent-encoded.");
     *ret = t;
     return OK;
 }

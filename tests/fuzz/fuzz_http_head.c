@@ -73,8 +73,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (arena_new(4096, 1 << 20, &arena) != OK)
         return 0;
     struct target t = {0};
-    if (target_parse(target, 64, arena, &t, &why) == OK)
+    struct target alone = {0};
+    bool whole = target_parse(target, 64, arena, &t, &why) == OK;
+    if (whole)
         check_path(router, h.method, &t);
+    /* Whoever reads the path alone reads the same, and no less. */
+    if (target_parse_path(target, arena, &alone, &why) != OK ? whole : whole && !view_eq(alone.path, t.path))
+        abort();
     arena_free(arena);
     return 0;
 }

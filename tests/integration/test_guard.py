@@ -22,6 +22,7 @@ ENDPOINTS = """[
     {path: /api/v1/opportunities, methods: [GET], permission: mev:view},
     {path: /api/v1/execute, methods: [POST], permission: mev:execute},
     {path: /seldom, permission: authenticated, rate: {requests: 3, seconds: 60, burst: 2}},
+    {path: /vault, permission: funds:manage, rate: {requests: 3, seconds: 60, burst: 2}},
     {path: /api/v1, permission: system:config}]"""
 RATES = "[{name: address, by: address, requests: 100000, burst: 60000}, {name: desk, by: identity, requests: 50000}]"
 
@@ -312,6 +313,35 @@ def test_a_path_has_one_reading(desk, proxy):
         assert desk.application.count == before, path
 
 
+QUERIES = ("a[]=1&a[]=2", "a|b", '{"a":1}', "q=100%", "q=%ff", "q=one%0Atwo", "&a=1&&", "=", "x?y", "q=^`\\", "?",
+           "&".join(f"p{i}=1" for i in range(300)))
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_a_query_is_the_application_s_own(desk, proxy, query):
+    """Browsers send most of these as they are; nothing that the verdict depends on stands there."""
+    status, _, body = proxy.ask("GET", f"/whoami?{query}", bearer(desk.token))
+    assert status == 200, body
+    assert json.loads(body)["path"] == f"/whoami?{query}"
+
+
+def test_a_query_does_not_hide_a_path(desk):
+    for path in ("/whoami?#/../status", "/whoami?a#", "/whoami#?a[]=1", "/whoami/../status?a[]=1", "/whoami;x?a|b"):
+        assert verdict(desk, forwarded(path), desk.token).code == "path-ambiguous", path
+    for path in ("/api/v1/guard/envoy/whoami?a[]=1&b=%ff", "/api/authz/ext-authz/whoami?a|b"):
+        assert desk.api(desk.token, unix=True).call("PUT", path, headers={"X-Forwarded-For": "203.0.113.9"}).status == 200
+    for path in ("/api/v1/status?a[]=1", "/api/v1/keys?limit=%ff"):  # Holdfast's own are read as strictly as before
+        assert desk.api(desk.token, unix=True).call("GET", path).code == "bad-request", path
+
+
+def test_a_compressed_body_is_not_asked_about_where_only_the_head_is(desk, proxy):
+    headers = {**bearer(desk.token), "Content-Encoding": "gzip", "Content-Type": "application/json"}
+    if proxy is desk.proxies["haproxy"]:
+        refused(desk, proxy, 403, "not-inspected", "POST", "/whoami", headers, b"\x1f\x8b\x08")
+        return
+    assert seen(proxy.ask("POST", "/whoami", headers, b"\x1f\x8b\x08"))["content-encoding"] == "gzip"
+
+
 def test_a_client_cannot_say_what_the_proxy_says(desk, proxy):
     lies = {"X-Original-URI": "/status", "X-Original-Method": "OPTIONS", "X-Real-IP": "10.0.0.1", "X-Forwarded-Uri": "/status",
             "X-Forwarded-Method": "GET", "X-Forwarded-For": "10.0.0.1", "X-Original-URL": "/status"}
@@ -457,6 +487,19 @@ def test_limits_are_told_with_each_answer(desk):
     assert '"endpoint";r=1;t=' in state, state
 
 
+def test_refusals_cost_as_much_and_tell_the_limits(desk):
+    """Somebody who may not, and somebody who shows nothing, can ask no more often than others, and fill no log."""
+    before = len(records(desk, "PERMISSION_DENIED", 500))
+    for token, codes in ((desk.token, ["forbidden"] * 2), (None, ["unauthenticated"] * 2)):
+        got = [verdict(desk, forwarded("/vault", address="203.0.113.17"), token) for _ in range(5)]
+        assert [a.code for a in got] == codes + ["too-many-requests"] * 3
+        for a in got:
+            assert '"endpoint";q=3;w=60' in a.headers["ratelimit-policy"] and '"endpoint";r=' in a.headers["ratelimit"], a
+        assert int(got[4].headers["retry-after"]) > 0
+    assert len(records(desk, "PERMISSION_DENIED", 500)) == before + 2
+    assert '"address";r=' in verdict(desk, forwarded("/elsewhere", method="DELETE"), desk.token).headers["ratelimit"]
+
+
 def test_only_a_named_proxy_is_answered(desk):
     got = verdict(desk, forwarded("/status"), desk.token, unix=False)
     assert (got.status, got.code) == (403, "not-a-proxy"), got
@@ -482,8 +525,9 @@ def test_who_has_yet_to_set_up_a_second_factor_goes_nowhere(desk):
 
 def test_a_sealed_holdfast_lets_nobody_through(desk, proxy):
     desk.cli("operator", "seal", "--yes")
-    before = desk.application.count
     until("sealed", lambda: proxy.ask("GET", "/status")[0] >= 500)
+    before = desk.application.count
+    assert proxy.ask("GET", "/status")[0] >= 500
     assert desk.application.count == before
     desk.unseal()
     desk.serving()

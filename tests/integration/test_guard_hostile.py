@@ -176,7 +176,7 @@ def test_of_two_headers_none_counts(desk):
     b"GET /status HTTP/1.1\r\nHost: a\r\nX: " + b"a" * 70000 + b"\r\n\r\n",
     b"GET /status?" + b"a" * 20000 + b" HTTP/1.1\r\nHost: a\r\n\r\n",
     b"GET /status HTTP/1.1\r\nHost: a\r\n" + b"".join(b"X-%d: a\r\n" % i for i in range(400)) + b"\r\n",
-    b"GET /status?" + b"&".join(b"a%d=b" % i for i in range(400)) + b" HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"GET /status?" + b"&".join(b"a%d=b" % i for i in range(4000)) + b" HTTP/1.1\r\nHost: a\r\n\r\n",
     b"POST /status HTTP/1.1\r\nHost: a\r\nContent-Length: 900000000000\r\n\r\n" + b"a" * 200000,
     b"POST /status HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + b"ffff\r\n" + b"a" * 65535 + b"\r\n" + b"fffff\r\n" + b"a" * 200000,
 ], ids=["header", "target", "headers", "parameters", "length", "chunks"])

@@ -85,7 +85,7 @@ bool often_take(struct often *o, const struct often_ask *ask, struct writer *ret
     const struct prefix client = rates_client(&ask->from);
     const struct view address = VIEW_OF(client.base.b);
     struct view who = ask->actor.len ? ask->actor : address;
-    struct rates *row = o->of_rows[ask->row - o->rows];
+    struct rates *row = ask->row ? o->of_rows[ask->row - o->rows] : NULL;
     bool known = ask->actor.len != 0;
     size_t n = 0;
     for (; n < o->limit_count; n++)

@@ -16,7 +16,7 @@ void often_free(struct often *o);
 struct often_ask {
     struct address from;
     struct view actor;                       /* "user:alice"; empty for nobody in particular, who counts by address */
-    const struct config_guard_endpoint *row; /* that named the request */
+    const struct config_guard_endpoint *row; /* that named the request; NULL: none did */
     uint64_t now_ns;                         /* monotonic */
 };
 /* True: let through. ret_policy, ret_state: what the headers RateLimit-Policy and RateLimit say, empty where no limit
