@@ -8,6 +8,7 @@
 
 #define BODY_LIMIT      ((size_t)256 * 1024)
 #define EVALUATIONS_MAX 256
+#define NAMED_MAX       256 /* bytes of an identity in the record of a refusal */
 
 struct question {
     struct view subject_type, subject_id, action, level, resource_type, resource_id;
@@ -16,7 +17,9 @@ struct question {
 struct verdict {
     bool allowed;
     struct view code, role, words;
-    unsigned status; /* 0, or why it could not be judged */
+    struct text_list not_judged;
+    unsigned status;     /* 0, or why it could not be judged */
+    struct view refused; /* of whom nothing is said to who asks */
 };
 
 /* --- reading */
@@ -102,6 +105,10 @@ static RESULT judge(struct http_request *req, const struct question *q, struct v
     struct view identity = {0};
     TRY(named(req->arena, q->subject_type, q->subject_id, &identity));
     TRY(named(req->arena, q->resource_type, q->resource_id, &asked.resource));
+    if (!explain_may_ask(req, identity)) {
+        ret->refused = identity.len > NAMED_MAX ? VIEW_STR("a long name") : identity;
+        return problem_set(why, ERR_FORBIDDEN, "/subject", "%s", EXPLAIN_REFUSAL);
+    }
     enum err e = explain_subject(req, identity, &who);
     if (e == ERR_BAD_VALUE) /* another kind of subject: nobody here */
         who = (struct explain_subject){.standing.broken = RULE_NOBODY};
@@ -114,7 +121,8 @@ static RESULT judge(struct http_request *req, const struct question *q, struct v
     }
     TRY(explain_what(req, &asked, &what, why));
     TRY(explain(req, &who, &what, NULL, &x));
-    *ret = (struct verdict){.allowed = x.allowed, .code = x.rule, .role = x.role, .words = x.words};
+    *ret = (struct verdict){
+        .allowed = x.allowed, .code = x.rule, .role = x.role, .words = x.words, .not_judged = x.not_judged};
     return OK;
 }
 
@@ -129,6 +137,19 @@ static RESULT evaluate(struct http_request *req, const json_t *own, const json_t
     if (e != OK && why->code == OK)
         why->code = e;
     return e;
+}
+
+static void put_not_judged(struct writer *w, const struct text_list *l)
+{
+    if (l->count == 0)
+        return;
+    json_name(w, "not_judged");
+    json_open(w, '[');
+    for (size_t i = 0; i < l->count; i++) {
+        json_item(w);
+        json_put_text(w, l->items[i]);
+    }
+    json_close(w, ']');
 }
 
 static void put_verdict(struct writer *w, const struct verdict *v)
@@ -149,15 +170,19 @@ static void put_verdict(struct writer *w, const struct verdict *v)
     }
     if (v->role.len)
         json_text(w, "role", v->role);
+    put_not_judged(w, &v->not_judged);
     json_close(w, '}');
     json_close(w, '}');
 }
 
 static enum http_outcome answer_one(struct http_request *req, const json_t *body)
 {
-    struct verdict v;
+    struct verdict v = {0};
     struct problem why;
-    if (evaluate(req, body, body, &v, &why) != OK)
+    enum err e = evaluate(req, body, body, &v, &why);
+    if (e == ERR_FORBIDDEN)
+        return people_refuse(req, "", v.refused, EXPLAIN_REFUSAL);
+    if (e != OK)
         return http_answer_problem(req, &why);
     put_verdict(http_body(req), &v);
     return http_answer_json(req, 200);
@@ -191,24 +216,46 @@ static RESULT semantic_of(const json_t *body, const struct semantic **ret, struc
 }
 
 /* One that can't be judged is denied, and says why; the others go on. */
-static void put_next(struct http_request *req, const json_t *own, const json_t *all, bool *ret_allowed)
+static void put_next(struct http_request *req, const json_t *own, const json_t *all, struct verdict *ret)
 {
     struct verdict v = {0};
     struct problem why;
     if (evaluate(req, own, all, &v, &why) != OK) {
-        v = (struct verdict){.status = (unsigned)err_http(why.code)};
+        v = (struct verdict){.status = (unsigned)err_http(why.code), .refused = v.refused};
         v.words = view_str(why.detail[0] ? why.detail : err_sentence(why.code));
     }
     json_item(http_body(req));
     put_verdict(http_body(req), &v);
-    *ret_allowed = v.allowed;
+    *ret = v;
+}
+
+static enum http_outcome answer_recorded(struct api_change *c)
+{
+    return c->txn.result == OK ? http_answer_json(c->req, 200) : api_change_failed(c);
+}
+
+/* The first one that was refused stands for all of this request. */
+static enum http_outcome record_refused(struct http_request *req, struct view refused)
+{
+    struct record_object what = {.detail = view_str(req->route->name), .error = view_str(err_code(ERR_FORBIDDEN))};
+    struct api_change *c = NULL;
+    enum err e = api_change_new(req, &c);
+    if (e == OK)
+        e = people_named(req->arena, "", refused, &what.resource);
+    if (e == OK)
+        e = api_change_record(c, EVENT_PERMISSION_DENIED, OUTCOME_REFUSED, &what, (struct view){0});
+    if (e != OK)
+        return http_answer_error(req, e);
+    c->then = answer_recorded;
+    return api_change_submit(c);
 }
 
 static enum http_outcome answer_all(struct http_request *req, const json_t *body, const json_t *list)
 {
     const struct semantic *s;
+    struct verdict v;
+    struct view refused = {0};
     struct problem why = {0};
-    bool allowed;
     if (json_array_size(list) > EVALUATIONS_MAX)
         return people_problem(req, ERR_OUT_OF_RANGE, "/evaluations", "At most 256 evaluations at once.");
     if (semantic_of(body, &s, &why) != OK)
@@ -218,13 +265,14 @@ static enum http_outcome answer_all(struct http_request *req, const json_t *body
     json_name(w, "evaluations");
     json_open(w, '[');
     for (size_t i = 0; i < json_array_size(list); i++) {
-        put_next(req, json_array_get(list, i), body, &allowed);
-        if (allowed ? s->stops_at_permit : s->stops_at_deny)
+        put_next(req, json_array_get(list, i), body, &v);
+        refused = refused.len ? refused : v.refused;
+        if (v.allowed ? s->stops_at_permit : s->stops_at_deny)
             break;
     }
     json_close(w, ']');
     json_close(w, '}');
-    return http_answer_json(req, 200);
+    return refused.len ? record_refused(req, refused) : http_answer_json(req, 200);
 }
 
 /* --- the routes */

@@ -266,13 +266,12 @@ RESULT explain(struct http_request *req, const struct explain_subject *who, cons
 
 /* --- GET /api/v1/explain */
 
-/* Himself, a key of his own, or whoever looks after users. */
-static bool may_ask(struct http_request *req, struct view identity)
+bool explain_may_ask(struct http_request *req, struct view identity)
 {
     const struct api_caller *c = api_caller_of(req);
     struct view me = people_caller_name(req), id;
     struct api_key_found key;
-    if (permission_has(c->permissions, PERMISSION_USERS_MANAGE) || view_eq(identity, c->actor))
+    if (permission_has(c->permissions, EXPLAIN_OTHERS) || view_eq(identity, c->actor))
         return true;
     if (!cut(identity, "key:", &id))
         return false;
@@ -296,8 +295,8 @@ static enum http_outcome explain_get(struct http_request *req)
     if (q.identity.len == 0 && c->key_id.len && people_named(req->arena, "key:", c->key_id, &q.identity) != OK)
         return http_answer_error(req, ERR_NO_MEMORY);
     x.identity = q.identity.len ? q.identity : c->actor;
-    if (!may_ask(req, x.identity))
-        return people_refuse(req, "", x.identity, "to ask about others needs users:manage");
+    if (!explain_may_ask(req, x.identity))
+        return people_refuse(req, "", x.identity, EXPLAIN_REFUSAL);
     enum err e = explain_subject(req, x.identity, &who);
     if (e == ERR_BAD_VALUE)
         return people_problem(req, e, "identity", "An identity is user:NAME or key:ID.");

@@ -15,6 +15,11 @@ struct explain_subject {
 /* identity: "user:alice" or "key:<id>", of somebody or of nobody. ERR_BAD_VALUE: another form. Emergency access is left
  * out: it is one session's, and who is asked about may be in another. */
 RESULT explain_subject(struct http_request *req, struct view identity, struct explain_subject *ret);
+/* May who asks be told of this identity: himself, a key of his own, or anybody with EXPLAIN_OTHERS. */
+bool explain_may_ask(struct http_request *req, struct view identity);
+#define EXPLAIN_OTHERS  PERMISSION_USERS_MANAGE
+#define EXPLAIN_REFUSAL "to ask about others needs users:manage"
+
 /* Fills permission (which may be given) and resource into ret: "", "secret:<path>", "credential:<path>", or any other
  * text, which the permission alone decides. What who asks may not know of counts as not there. level: of a secret;
  * empty for read. ERR_BAD_VALUE with where. */

@@ -404,6 +404,48 @@ def test_authzen_evaluations(desk, cast):
     assert one["decision"] is True
 
 
+def test_authzen_says_that_a_second_factor_is_needed(desk, cast):
+    """A program that takes the decision alone would let a trader act who showed no second factor, and could not know."""
+    def open_for(subject, permission):
+        found = desk.admin.ok("POST", "/access/v1/evaluation", asks(subject, permission))
+        return found["decision"], found["context"].get("not_judged", [])
+    assert open_for("user:hal", "orders:place") == (True, ["second_factor"])
+    assert open_for("user:hal", "funds:manage") == (False, [])
+    assert open_for("user:ed", "market:read") == (True, [])
+    assert open_for("key:" + cast["full"]["id"], "orders:place") == (True, [])
+
+
+def test_authzen_tells_about_others_who_looks_after_users(desk, cast):
+    """Who may ask and no more learns what he himself and his own keys may, and not what anybody else may or that he exists."""
+    desk.admin.ok("POST", "/api/v1/users", {"name": "ida", "password": holdfast.PASSWORD, "roles": ["service-account"]})
+    ida = desk.api(desk.login("ida"))
+    own = ida.ok("POST", "/api/v1/keys", {"name": "pep", "roles": ["service-account"], "usage": "full_access",
+                                           "environment": "development"})
+    pep = desk.api(own["key"])
+    others = ("user:hal", "user:nobody", "key:" + cast["full"]["id"], "key:0123456789abcdef", "robot:7", "user:" + "x" * 900)
+    for api, me in ((ida, "user:ida"), (pep, "key:" + own["id"])):
+        assert api.ok("POST", "/access/v1/evaluation", asks(me, "mev:api"))["decision"] is True
+        assert api.ok("POST", "/access/v1/evaluation", asks(me, "users:manage"))["decision"] is False
+        for other in others:
+            answers = {permission: api.call("POST", "/access/v1/evaluation", asks(other, permission))
+                       for permission in ("orders:place", "funds:manage", "no:such")}
+            for answer in answers.values():
+                refused(answer, "forbidden")
+        mixed = [asks(me, "mev:api"), asks("user:hal", "orders:place"), asks("user:nobody", "orders:place"), asks(me, "mev:api")]
+        before = denials(desk, me)
+        a = api.ok("POST", "/access/v1/evaluations", {"evaluations": mixed})["evaluations"]
+        assert [e["decision"] for e in a] == [True, False, False, True]
+        assert a[1] == a[2] and a[1]["context"]["error"]["status"] == 403 and set(a[1]["context"]) == {"error"}
+        found = denials(desk, me)  # one for all of them, durable before the answer
+        assert len(found) == len(before) + 1 and found[0]["what"]["resource"] == "user:hal"
+    assert ida.ok("POST", "/access/v1/evaluation", asks("key:" + own["id"], "mev:api"))["decision"] is True
+
+
+def denials(desk, actor):
+    found = desk.admin.ok("GET", f"/api/v1/audit/records?type=PERMISSION_DENIED&actor={actor}&limit=100")["records"]
+    return sorted(found, key=lambda r: r.get("number", r.get("sequence", 0)), reverse=True)
+
+
 def test_authzen_metadata(desk):
     found = desk.api().ok("GET", "/.well-known/authzen-configuration")
     base = found["policy_decision_point"]
