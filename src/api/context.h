@@ -82,6 +82,7 @@ struct api_shared {
     struct api_keys *api_keys;     /* API keys in memory */
     struct usages *usages;         /* what they were used for */
     struct tokens *tokens;         /* keys of access tokens, grants and revocations in memory */
+    struct rates *token_share;     /* what of the keeper's signatures one subject gets (api/token_share.h) */
     _Atomic uint64_t applied;      /* rises when users, roles, sessions, keys or tokens were changed in memory */
     struct guard *guard;           /* rules of the verdict (domain/guard/guard.h) */
     struct block_listener on_block;

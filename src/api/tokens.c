@@ -4,6 +4,7 @@
 #include "api/inside.h"
 #include "api/login.h"
 #include "api/routes.h"
+#include "api/token_share.h"
 #include "base/text.h"
 
 #define HOUR_MS       3600000ull
@@ -132,6 +133,8 @@ static enum http_outcome on_signed(struct http_request *req, void *context, enum
 
 static enum http_outcome ask_keeper(struct issue *i)
 {
+    if (!token_share_take(i->req, i->ask.subject, i->tries == 0))
+        return token_share_refuse(i->req, i->ask.subject);
     if (i->has_grant)
         memcpy(i->ask.grant, i->grant.id, sizeof i->ask.grant);
     return api_call_keeper(i->req, KEEPER_TOKEN_SIGN, &keeper_token_sign_entity, &i->ask, on_signed, i);

@@ -3,6 +3,7 @@
 #include "api/passkey.h"
 #include "api/passwords.h"
 #include "api/strikes.h"
+#include "api/token_share.h"
 #include "api/watch.h"
 #include "base/log.h"
 #include "crypto/secmem.h"
@@ -46,6 +47,7 @@ static RESULT make_shared(struct front *f, struct problem *why)
     TRY(api_keys_new(&s->api_keys));
     TRY(usages_new(&s->usages));
     TRY(tokens_new(&s->tokens));
+    TRY(token_share_new(&f->config.tokens, s->random, &s->token_share, why));
     TRY(guard_new(&f->config.guard, s->random, &s->guard, why));
     TRY(strikes_new(s, &s->strikes));
     TRY(watch_new(s->random, f->thread_count, &s->watch));
@@ -97,6 +99,7 @@ static void end(struct front *f)
         thread_done(&f->threads[i]);
     life_free(f->life);
     tokens_free(f->shared.tokens);
+    rates_free(f->shared.token_share);
     api_keys_free(f->shared.api_keys);
     usages_free(f->shared.usages);
     identity_free(f->shared.identity);

@@ -119,6 +119,8 @@ static const struct field token_fields[] = {
     FIELD(6, struct config_tokens, rotate_days, U32, 3650, .min = 1, .doc = "age at which the key is replaced"),
     FIELD(7, struct config_tokens, grant_hours, U32, 720, .min = 1, .doc = "refreshing goes on at most"),
     FIELD(8, struct config_tokens, idle_minutes, U32, 43200, .min = 1, .doc = "without a refresh"),
+    FIELD(9, struct config_tokens, per_subject_per_minute, U32, 60000, .min = 1,
+          .doc = "of these for one user or key; a tenth if left out"),
 };
 const struct entity config_tokens_entity = ENTITY("ConfigTokens", 0x0816, 1, struct config_tokens, token_fields);
 

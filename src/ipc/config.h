@@ -64,14 +64,15 @@ struct config_passkeys {
 /* In the order of enum webauthn_attestation (domain/webauthn/webauthn.h). */
 enum config_attestation { CONFIG_ATTESTATION_NONE = 1, CONFIG_ATTESTATION_TRUSTED = 4 };
 struct config_tokens {
-    uint8_t alg;           /* enum token_alg: ES256 */
-    struct view issuer;    /* claim iss; "urn:holdfast:<installation>" */
-    uint32_t max_seconds;  /* 900: an access token lives at most */
-    uint32_t per_minute;   /* 600 tokens signed, on average … */
-    uint32_t burst;        /* … and 200 at once */
-    uint32_t rotate_days;  /* 30: age of the key that signs */
-    uint32_t grant_hours;  /* 8: refreshing ends at the latest */
-    uint32_t idle_minutes; /* 60: and when it was not refreshed for so long */
+    uint8_t alg;                     /* enum token_alg: ES256 */
+    struct view issuer;              /* claim iss; "urn:holdfast:<installation>" */
+    uint32_t max_seconds;            /* 900: an access token lives at most */
+    uint32_t per_minute;             /* 600 tokens signed, on average … */
+    uint32_t burst;                  /* … and 200 at once */
+    uint32_t per_subject_per_minute; /* of these for one user or key; 0: a tenth of per_minute */
+    uint32_t rotate_days;            /* 30: age of the key that signs */
+    uint32_t grant_hours;            /* 8: refreshing ends at the latest */
+    uint32_t idle_minutes;           /* 60: and when it was not refreshed for so long */
 };
 
 #define CONFIG_METHOD_MAX          16 /* bytes */

@@ -426,16 +426,57 @@ def test_a_list_goes_on_where_the_page_before_ended(desk):
     api.refused("bad-value", "GET", "/api/v1/tokens?after=zz")
 
 
-def test_a_flood_is_cut_off(new_server):
-    s = new_server(config={"tokens": {"per_minute": 60, "burst": 5}})
+def limited(new_server, **tokens):
+    s = new_server(config={"front_threads": 1, "tokens": tokens})
     s.start()
     s.init()
     s.serving()
     s.enrol()
-    api = s.api(s.login())
-    answers = [api.call("POST", "/api/v1/tokens", {}) for _ in range(12)]
-    assert 5 <= sum(a.status == 201 for a in answers) <= 7
-    assert answers[-1].code == "busy" and answers[-1].headers["retry-after"]
+    s.admin = s.api(s.login())
+    return s
+
+
+def test_a_flood_is_cut_off(new_server):
+    """However many ask, the keeper signs no more than its budget."""
+    s = limited(new_server, per_minute=60, burst=12)
+    people = [person(s, f"flood{n}", "viewer") for n in range(5)]
+    began = time.monotonic()
+    answers = [api.call("POST", "/api/v1/tokens", {}) for api in people for _ in range(5)]
+    most = 12 + 1 + int(time.monotonic() - began)
+    assert 12 <= sum(a.status == 201 for a in answers) <= most
+    share = answers[0].headers  # a tenth of the minute's, and five at once, since a fifth of the burst would be less
+    assert share["ratelimit-policy"] == '"tokens";q=6;w=60' and share["ratelimit"].startswith('"tokens";r=4;t=')
+    busy = [a for a in answers if a.code == "busy"]
+    assert busy and busy[0].headers["retry-after"]
+
+
+def test_a_greedy_user_leaves_tokens_for_others(new_server):
+    """One program in a loop is told to wait; everybody else still gets tokens at once, and the log is not filled."""
+    s = limited(new_server, per_minute=600, burst=40, per_subject_per_minute=10)  # 8 at once, then one each 6 seconds
+    greedy, other = person(s, "greedy", "system_admin", "viewer"), person(s, "other", "viewer")
+    key = greedy.ok("POST", "/api/v1/keys", {"name": "bot", "roles": ["viewer"], "environment": "development", "usage": "full_access"})
+    began = time.monotonic()
+    first = greedy.call("POST", "/api/v1/tokens", {})
+    assert first.status == 201 and first.headers["ratelimit-policy"] == '"tokens";q=10;w=60', first.headers
+    assert first.headers["ratelimit"].startswith('"tokens";r=7;t='), first.headers
+    answers = [greedy.call("POST", "/api/v1/tokens", {}) for _ in range(60)]
+    good = 1 + sum(a.status == 201 for a in answers)
+    assert 8 <= good <= 8 + 1 + (time.monotonic() - began) / 6
+    refusals = [a for a in answers if a.status == 429]
+    assert good + len(refusals) == 61 and {a.code for a in refusals} == {"too-many-requests"}
+    assert 1 <= int(refusals[-1].headers["retry-after"]) <= 6
+    assert refusals[-1].headers["ratelimit"].startswith('"tokens";r=0;t=')
+    again = {"refresh_token": first.json["refresh_token"]}
+    refused_refresh = s.api().call("POST", "/api/v1/tokens/refresh", again)
+    assert made(other)["access_token"] and made(s.api(key["key"]))["access_token"]
+    s.api().ok("POST", "/api/v1/tokens/refresh", {"refresh_token": made(other)["refresh_token"]})
+    assert refused_refresh.status == 429 and refused_refresh.code == "too-many-requests"
+    assert 'tokens";r=0' in refused_refresh.headers["ratelimit"], "a refresh counts as well"
+    time.sleep(int(refused_refresh.headers["retry-after"]))
+    assert s.api().ok("POST", "/api/v1/tokens/refresh", again)["access_token"], "a refusal used the refresh token up"
+    found = s.admin.ok("GET", "/api/v1/audit/records?type=RATE_LIMIT_EXCEEDED")["records"]
+    assert 1 <= len(found) <= 2  # another five minutes may have begun
+    assert {(r["who"]["actor"], r["what"]["resource"]) for r in found} == {("user:greedy", "user:greedy")}
 
 
 def test_the_command_line(desk):

@@ -1,5 +1,6 @@
 #include "api_rig.h"
 
+#include "api/token_share.h"
 #include "base/log.h"
 #include "vfs_powercut.h"
 
@@ -195,6 +196,7 @@ struct rig *rig_new(const struct route_table *routes)
     assert_int_equal(api_keys_new(&r->shared.api_keys), OK);
     assert_int_equal(usages_new(&r->shared.usages), OK);
     assert_int_equal(tokens_new(&r->shared.tokens), OK);
+    assert_int_equal(token_share_new(&r->config.tokens, r->shared.random, &r->shared.token_share, NULL), OK);
     config_guard_complete(&r->config.guard);
     assert_int_equal(guard_new(&r->config.guard, r->shared.random, &r->shared.guard, NULL), OK);
     assert_int_equal(loop_new(clock_system(), &r->thread.loop), OK);
@@ -243,6 +245,7 @@ void rig_free(struct rig *r)
     api_keys_free(r->shared.api_keys);
     usages_free(r->shared.usages);
     tokens_free(r->shared.tokens);
+    rates_free(r->shared.token_share);
     guard_free(r->shared.guard);
     row_keys_free(atomic_load(&r->shared.keys));
     remove_files(r);
