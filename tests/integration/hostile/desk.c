@@ -121,7 +121,7 @@ bool desk_alive(struct desk *d)
     return waitpid(d->keeper, NULL, WNOHANG) == 0 && waitpid(d->signer, NULL, WNOHANG) == 0;
 }
 
-static int give_channel(int control)
+int desk_give_channel(int control)
 {
     struct supervisor_new_channel q = {.kind = START_FD_FRONT};
     AUTO_WRITER w = writer_new(256);
@@ -148,8 +148,8 @@ void desk_new_front(struct desk *d, int *ret_former_keeper, int *ret_former_sign
 {
     *ret_former_keeper = d->to_keeper;
     *ret_former_signer = d->to_signer;
-    d->to_keeper = give_channel(d->keeper_control);
-    d->to_signer = give_channel(d->signer_control);
+    d->to_keeper = desk_give_channel(d->keeper_control);
+    d->to_signer = desk_give_channel(d->signer_control);
 }
 
 /* The executables stand in two folders of the build; a folder of links makes them one. */

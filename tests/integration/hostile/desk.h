@@ -54,6 +54,9 @@ enum err desk_keeper(struct desk *d, uint16_t type, const void *request, void *r
 enum err desk_signer(struct desk *d, uint16_t type, const void *request, void *ret);
 enum err desk_operator(struct desk *d, uint16_t type, const void *request, void *ret, uint64_t timeout_ms);
 bool desk_alive(struct desk *d);
+/* What the supervisor does when a front has started anew: the process at the other end of control gets one end of a new
+ * channel, the caller the other. */
+int desk_give_channel(int control);
 /* The supervisor gives keeper and signer channels to a new front. The former one's ends are the caller's. */
 void desk_new_front(struct desk *d, int *ret_former_keeper, int *ret_former_signer);
 void desk_log_pending(struct desk *d);

@@ -97,28 +97,6 @@ static enum err block(int fd, const char *text)
     return ask(fd, WARDEN_BLOCK, &warden_block_entity, &b);
 }
 
-/* As the supervisor does when a front has started anew. */
-static int new_front(void)
-{
-    struct supervisor_new_channel q = {.kind = START_FD_FRONT};
-    AUTO_WRITER w = writer_new(256);
-    union {
-        struct cmsghdr head;
-        uint8_t room[CMSG_SPACE(sizeof(int))];
-    } c = {0};
-    int ends[2];
-    pair_of(ends);
-    writer_u16(&w, SUPERVISOR_NEW_CHANNEL), writer_u16(&w, 0), writer_u64(&w, 0);
-    assert_int_equal(entity_encode(&supervisor_new_channel_entity, &q, &w), OK);
-    struct iovec part = {w.ptr, w.len};
-    struct msghdr m = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &c, .msg_controllen = sizeof c.room};
-    c.head = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
-    memcpy(CMSG_DATA(&c.head), &ends[1], sizeof(int));
-    assert_true(sendmsg(d.control, &m, 0) > 0);
-    close(ends[1]);
-    return ends[0];
-}
-
 static void serves(int fd)
 {
     assert_int_equal(ask(fd, WARDEN_RESTORE_BEGIN, NULL, NULL), OK);
@@ -160,7 +138,7 @@ static void noise_neither_crashes_nor_hangs_it(void **state)
             continue;
     }
     assert_true(alive());
-    serves(new_front());
+    serves(desk_give_channel(d.control));
     ends_in_order();
 }
 
@@ -175,7 +153,7 @@ static void a_flood_that_is_never_read_leaves_the_supervisor_heard(void **state)
             (void)desk_raw(d.front, frame, sizeof frame);
         clock_gettime(CLOCK_MONOTONIC, &now);
     } while (now.tv_sec - begin.tv_sec < 1);
-    serves(new_front());
+    serves(desk_give_channel(d.control));
     ends_in_order();
 }
 
@@ -184,11 +162,11 @@ static void a_former_front_is_heard_no_more(void **state)
     uint8_t frame[CHANNEL_HEADER] = {0, WARDEN_RESTORE_BEGIN}, in[64];
     (void)state;
     serves(d.front);
-    int next = new_front();
+    int next = desk_give_channel(d.control);
     assert_int_equal(ask(next, WARDEN_RESTORE_BEGIN, NULL, NULL), OK);
     assert_false(desk_raw(d.front, frame, sizeof frame) && recv(d.front, in, sizeof in, 0) > 0);
     close(next);
-    serves(new_front());
+    serves(desk_give_channel(d.control));
 }
 
 static void it_ends_with_its_supervisor(void **state)
