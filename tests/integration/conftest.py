@@ -26,12 +26,7 @@ def desk():
     """One server for a file of tests: initialised by passphrase, unsealed, the administrator enrolled."""
     s = holdfast.Server()
     try:
-        s.start()
-        s.init()
-        s.serving()
-        s.enrol()
-        s.admin = s.api(s.login())
-        yield s
+        yield s.begin()
     finally:
         s.remove()
 

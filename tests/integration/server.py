@@ -326,6 +326,16 @@ class Server:
         self.ready_seconds = time.monotonic() - began
         return self
 
+    def begin(self, *start, **more):
+        """Starts it as start() does, initialises it, and signs the administrator in: self.admin."""
+        self.start(*start, **more)
+        self.init()
+        self.serving()
+        self.enrol()
+        self.token = self.login()
+        self.admin = self.api(self.token)
+        return self
+
     def _wait_ready(self, fd, end):
         import select
         while True:

@@ -204,11 +204,7 @@ def test_a_session_that_was_ended(desk):
 
 def test_a_session_and_a_key_that_expired(new_server):
     clock = holdfast.Clock()
-    s = new_server(clock=clock).start()
-    s.init()
-    s.serving()
-    s.enrol()
-    s.admin = s.api(s.login())
+    s = new_server(clock=clock).begin()
     made = s.admin.ok("POST", "/api/v1/keys", {"name": "k", "environment": "development", "roles": ["viewer"],
                                                "usage": "read_only"})
     clock.shift("front", 31 * 60_000)  # not used for so long

@@ -70,12 +70,7 @@ def ca(tmp_path_factory):
 def desk(ca):
     s = holdfast.Server(config={"tls": {"client_ca": ca.file}})
     try:
-        s.start()
-        s.init()
-        s.serving()
-        s.enrol()
-        s.admin = s.api(s.login())
-        yield s
+        yield s.begin()
     finally:
         s.remove()
 
@@ -336,11 +331,7 @@ def test_revocation_lists(new_server, tmp_path):
     bad_one, revoked = ca.make(x509.DNSName("bad.example"))
     lists.write_bytes(ca.revoke())
     s = new_server(config={"tls": {"client_ca": ca.file, "client_crl": lists}})
-    s.start()
-    s.init()
-    s.serving()
-    s.enrol()
-    s.admin = s.api(s.login())
+    s.begin()
     k = key(s)
     for name in ("good", "bad"):
         mapped(s, f"dns:{name}.example", f"key:{k['id']}")

@@ -26,11 +26,7 @@ class Site:
         self.server = s = holdfast.Server()
         self.random = random.Random(SEED)
         self.promises = load.Promises()
-        s.start()
-        s.init()
-        s.serving()
-        s.enrol()
-        s.admin = s.api(s.login())
+        s.begin()
         load.prepare(s)
         self.clients = [load.Client(s, self.promises, i) for i in range(CLIENTS)]
         for c in self.clients:

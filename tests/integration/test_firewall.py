@@ -145,11 +145,7 @@ def settings(**more):
 
 
 def begin(s):
-    s.start()
-    s.init()
-    s.serving()
-    s.enrol()
-    s.admin = s.api(s.login())
+    s.begin()
     works(s)
     return s
 

@@ -2,18 +2,13 @@
 application sees what comes through."""
 import contextlib
 import http.client
-import http.server
 import json
-import os
-import subprocess
-import threading
 
 import pytest
 
 import server as holdfast
-from server import SOURCE, until
-
-PROXIES = SOURCE / "docs" / "proxies"
+from guarded import application_behind, bearer, caddy, haproxy, newest, nginx, records, seen
+from server import until
 
 ENDPOINTS = """[
     {path: /, permission: public, methods: [OPTIONS]},
@@ -30,124 +25,14 @@ RATES = "[{name: address, by: address, requests: 100000, burst: 60000}, {name: d
 NETWORKS = "{allow: [127.0.0.0/8, 203.0.113.0/24, 2001:db8::/32], block: [203.0.113.64/26, 2001:db8:bad::/48]}"
 
 
-class Application(http.server.ThreadingHTTPServer):
-    """Answers each request with what it saw of it."""
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Seen)
-        self.count = 0
-        self.address = "127.0.0.1:%d" % self.server_address[1]
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-    def handle_error(self, request, address):
-        pass  # a proxy that lets go of a connection
-
-
-class Seen(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def answer(self):
-        self.server.count += 1
-        self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        body = json.dumps({"path": self.path, "headers": self.headers.items()}).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    do_GET = do_POST = do_PUT = do_DELETE = do_OPTIONS = answer
-
-    def log_message(self, *arguments):
-        pass
-
-
-class Proxy:
-    """A real proxy before the application, configured as docs/proxies has it."""
-
-    def __init__(self, desk, name, make):
-        self.home = desk.home / name
-        self.home.mkdir()
-        self.port = holdfast.free_port()
-        words, env = make(desk, self)
-        with open(self.home / "log", "wb") as log:
-            self.process = subprocess.Popen(words, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(self.home), **env},
-                                            stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-        until(f"{name} listens", self.listens)
-
-    def listens(self):
-        with contextlib.suppress(OSError):
-            return self.ask("GET", "/status")[0]
-
-    def ask(self, method, path, headers=None, body=None):
-        c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
-        with contextlib.closing(c):
-            c.request(method, path, body=body, headers=headers or {})
-            r = c.getresponse()
-            return r.status, {k.lower(): v for k, v in r.getheaders()}, r.read()
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait(20)
-
-
-def nginx(desk, proxy):
-    user = "user root;" if os.getuid() == 0 else ""
-    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    (proxy.home / "nginx.conf").write_text(f"""
-        {user}
-        worker_processes 1;
-        pid {proxy.home}/pid;
-        events {{ }}
-        http {{
-            access_log off;
-            {" ".join(f"{k}_temp_path {proxy.home}/{k};" for k in kinds)}
-            upstream holdfast {{ server unix:{desk.unix_socket}; keepalive 16; }}
-            upstream application {{ server {desk.application.address}; keepalive 16; }}
-            server {{
-                listen 127.0.0.1:{proxy.port};
-                underscores_in_headers on; # the worst case
-                include {PROXIES}/nginx.conf;
-            }}
-        }}""")
-    return ["nginx", "-c", proxy.home / "nginx.conf", "-e", "stderr", "-g", "daemon off;"], {}
-
-
-def caddy(desk, proxy):
-    (proxy.home / "Caddyfile").write_text(f"{{\n\tadmin off\n}}\nimport {PROXIES}/Caddyfile\n")
-    return (["caddy", "run", "--config", proxy.home / "Caddyfile", "--adapter", "caddyfile"],
-            {"HOLDFAST_SITE": f"http://127.0.0.1:{proxy.port}", "HOLDFAST_SOCKET": desk.unix_socket,
-             "HOLDFAST_APPLICATION": desk.application.address})
-
-
-def haproxy(desk, proxy):
-    return (["haproxy", "-db", "-f", PROXIES / "haproxy.cfg"],
-            {"HOLDFAST_BIND": f"127.0.0.1:{proxy.port}", "HOLDFAST_SOCKET": desk.unix_socket,
-             "HOLDFAST_APPLICATION": desk.application.address, "HOLDFAST_LUA": str(PROXIES / "haproxy.lua")})
-
-
 MAKERS = {"nginx": nginx, "caddy": caddy, "haproxy": haproxy}
 
 
 @pytest.fixture(scope="module")
 def desk():
     s = holdfast.Server(config={"guard": {"proxies": "[unix, 203.0.113.200]", "networks": NETWORKS, "rates": RATES, "endpoints": ENDPOINTS}})
-    s.application = Application()
-    s.proxies = {}
-    try:
-        s.start()
-        s.init()
-        s.serving()
-        s.enrol()
-        s.token = s.login()
-        s.admin = s.api(s.token)
-        for name, make in MAKERS.items():
-            s.proxies[name] = Proxy(s, name, make)
+    with application_behind(s, MAKERS):
         yield s
-    finally:
-        for p in s.proxies.values():
-            p.stop()
-        s.application.shutdown()
-        s.remove()
 
 
 @pytest.fixture(params=MAKERS)
@@ -155,32 +40,10 @@ def proxy(request, desk):
     return desk.proxies[request.param]
 
 
-def bearer(token):
-    return {"Authorization": f"Bearer {token}"}
-
-
 def key_of(desk, name, **more):
     made = desk.admin.ok("POST", "/api/v1/keys", {"name": name, "roles": ["viewer"], "environment": "development",
                                                    "usage": "read_only", **more})
     return made["id"], made["key"]
-
-
-def records(desk, event, count=50):
-    return desk.admin.ok("GET", f"/api/v1/audit/records?type={event}&limit={count}")["records"]
-
-
-def newest(desk, event):
-    return records(desk, event, 1)[0]
-
-
-def seen(answer):
-    """The headers that came to the application, each once."""
-    status, _, body = answer
-    assert status == 200, answer
-    headers = [(k.lower(), v) for k, v in json.loads(body)["headers"]]
-    names = [k for k, _ in headers]
-    assert len(set(names)) == len(names), headers
-    return dict(headers)
 
 
 def refused(desk, proxy, status, verdict, *asked, **more):

@@ -7,8 +7,8 @@ import ssl
 import pytest
 
 import server as holdfast
+from guarded import application_behind, bearer, newest, nginx_with, seen
 from server import SOURCE
-from test_guard import Application, Proxy, bearer, newest, seen
 
 ENDPOINTS = """[
     {path: /, permission: public, methods: [GET]},
@@ -21,14 +21,7 @@ REMOTE = ("remote-user", "remote-groups", "remote-name", "remote-email")
 
 def authelia(desk, proxy):
     """nginx as Authelia's documentation configures it, with the address of Holdfast in place of Authelia's."""
-    (proxy.home / "nginx.conf").write_text(f"""
-        user root;
-        worker_processes 1;
-        pid {proxy.home}/pid;
-        events {{ }}
-        http {{
-            access_log off;
-            {" ".join(f"{k}_temp_path {proxy.home}/{k};" for k in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))}
+    return nginx_with(proxy, f"""
             server {{
                 listen 127.0.0.1:{proxy.port};
                 location /internal/authz {{
@@ -50,31 +43,16 @@ def authelia(desk, proxy):
                     proxy_set_header Remote-Groups $groups;
                     proxy_pass http://{desk.application.address};
                 }}
-            }}
-        }}""")
-    return ["nginx", "-c", proxy.home / "nginx.conf", "-e", "stderr", "-g", "daemon off;"], {}
+            }}""")
 
 
 @pytest.fixture(scope="module")
 def desk():
     s = holdfast.Server(config={"guard": {"proxies": "[unix, 127.0.0.1]", "networks": "{allow: [127.0.0.0/8, 203.0.113.0/24]}",
                                           "endpoints": ENDPOINTS}})
-    s.application = Application()
-    s.nginx = None
-    try:
-        s.start()
-        s.init()
-        s.serving()
-        s.enrol()
-        s.token = s.login()
-        s.admin = s.api(s.token)
-        s.nginx = Proxy(s, "authelia", authelia)
+    with application_behind(s, {"authelia": authelia}):
+        s.nginx = s.proxies["authelia"]
         yield s
-    finally:
-        if s.nginx:
-            s.nginx.stop()
-        s.application.shutdown()
-        s.remove()
 
 
 def raw(sock, lines):

@@ -30,15 +30,10 @@ class From(holdfast.Api):
 def begin(guard):
     s = holdfast.Server(config={"mfa": {"required_roles": "[none]"}, "guard": {"trusted": f"[{TRUSTED}]", **guard}})
     try:
-        s.start()
-        s.init()
-        s.serving()
-        s.enrol()
-        s.admin = s.api(s.login())
+        return s.begin()
     except BaseException:
         s.remove()
         raise
-    return s
 
 
 def log_in(desk, address, name="admin"):
@@ -288,8 +283,7 @@ def test_a_network_with_somebody_trusted_in_it_is_not_blocked_as_a_whole(desk):
 def test_blocks_survive_a_crash(new_server):
     s = new_server(config={"mfa": {"required_roles": "[none]"}, "guard": {
         **GUARD, "automatic": AUTOMATIC.replace("block_seconds: 2", "block_seconds: 300")}})
-    s.start(), s.init(), s.serving(), s.enrol()
-    s.admin = s.api(s.login())
+    s.begin()
     fail(s, "198.51.1.1")
     before = blocked(s, "198.51.1.1")
     s.crash()
@@ -373,8 +367,7 @@ def test_only_who_may_see_the_record_sees_this(desk, path):
 def test_a_flood_of_addresses_costs_a_bounded_amount(new_server):
     s = new_server(config={"mfa": {"required_roles": "[none]"}, "guard": {
         **GUARD, "automatic": "{mode: block, credentials: {count: 1, seconds: 600}, hosts: {count: 200, seconds: 600}, block_seconds: 600}"}})
-    s.start(), s.init(), s.serving(), s.enrol()
-    s.admin = s.api(s.login())
+    s.begin()
     threads, each = 4, 700
     def flood(n):
         api = s.api("hfk_nonsense", unix=True)

@@ -15,8 +15,9 @@ import time
 import pytest
 
 import server as holdfast
+from guarded import Application, application_behind, nginx
 from server import SOURCE
-from test_guard import Application, Proxy, nginx, verdict
+from test_guard import verdict
 
 ENDPOINTS = "[{path: /status, permission: public}, {path: /whoami, permission: authenticated}]"
 IDLE = 10000
@@ -42,34 +43,20 @@ class Recorder(Application):
         self.RequestHandlerClass = Remembering
 
 
-def serve(**http_limits):
-    s = holdfast.Server(config={"http": http_limits, "guard": {
+def server_with(**http_limits):
+    return holdfast.Server(config={"http": http_limits, "guard": {
         "proxies": "[unix]", "networks": "{others: allow}", "endpoints": ENDPOINTS,
         "rates": "[{name: address, by: address, requests: 1000000, burst: 1000000}]"}})
-    s.start()
-    s.init()
-    s.serving()
-    s.enrol()
-    s.token = s.login()
-    s.admin = s.api(s.token)
-    s.key = s.admin.ok("POST", "/api/v1/keys", {"name": "honest", "roles": ["viewer"], "environment": "development", "usage": "read_only",
-                                                 "per_hour": 1000000, "per_day": 10000000, "burst": 1000000})["key"]
-    return s
 
 
 @pytest.fixture(scope="module")
 def desk():
-    s = serve(connections=30000, connections_per_address=30000)
-    s.application = Recorder()
-    s.nginx = None
-    try:
-        s.nginx = Proxy(s, "nginx", nginx)
+    s = server_with(connections=30000, connections_per_address=30000)
+    with application_behind(s, {"nginx": nginx}, Recorder):
+        s.nginx = s.proxies["nginx"]
+        s.key = s.admin.ok("POST", "/api/v1/keys", {"name": "honest", "roles": ["viewer"], "environment": "development", "usage": "read_only",
+                                                     "per_hour": 1000000, "per_day": 10000000, "burst": 1000000})["key"]
         yield s
-    finally:
-        if s.nginx:
-            s.nginx.stop()
-        s.application.shutdown()
-        s.remove()
 
 
 # --- read in two ways
@@ -289,8 +276,9 @@ def test_slow_idle_and_flooding_clients_leave_room_for_an_honest_one(desk):
 
 
 def test_one_address_gets_its_share_of_connections_and_no_more():
-    s = serve(connections=2048, connections_per_address=64)
+    s = server_with(connections=2048, connections_per_address=64)
     try:
+        s.begin()
         hold = Flood("hold", 4, count=2000, port=s.port, source="127.0.0.2").ready()
         assert s.api(s.token).call("GET", "/api/v1/session").status == 200
         kept = hold.end()["kept"]

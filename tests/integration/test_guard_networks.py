@@ -30,13 +30,9 @@ class Guarded(holdfast.Server):
                                 "endpoints": "[{path: /, permission: public, rate: {requests: 90000, seconds: 30}}]"}
         self.write_config()
 
-    def begin(self):
-        self.start()
-        self.init()
-        self.serving()
-        self.enrol()
+    def begin(self, *start, **more):
+        super().begin(*start, **more)
         self.cli_login()
-        self.admin = self.api(self.login())
         return self
 
     def verdict(self, address):

@@ -8,8 +8,8 @@ import urllib.parse
 import pytest
 
 import server as holdfast
+from guarded import application_behind, bearer, haproxy, nginx
 from server import until
-from test_guard import Application, Proxy, bearer, haproxy, nginx
 
 MAKERS = {"nginx": nginx, "haproxy": haproxy}
 ENDPOINTS = "[{path: /status, permission: public}, {path: /api/v1, permission: authenticated}]"
@@ -23,31 +23,15 @@ def guard_of(**patterns):
             "rates": "[{name: desk, by: identity, requests: 100000, burst: 60000}]", **({"patterns": patterns} if patterns else {})}
 
 
-def desk_with(**patterns):
-    s = holdfast.Server(config={"guard": guard_of(**patterns)})
-    s.start(60)
-    s.init()
-    s.serving()
-    s.enrol()
-    s.token = s.login()
-    s.admin = s.api(s.token)
-    return s
+def server_with(**patterns):
+    return holdfast.Server(config={"guard": guard_of(**patterns)})
 
 
 @pytest.fixture(scope="module")
 def desk():
-    s = desk_with()
-    s.application = Application()
-    s.proxies = {}
-    try:
-        for name, make in MAKERS.items():
-            s.proxies[name] = Proxy(s, name, make)
+    s = server_with()
+    with application_behind(s, MAKERS, seconds=60):
         yield s
-    finally:
-        for p in s.proxies.values():
-            p.stop()
-        s.application.shutdown()
-        s.remove()
 
 
 @pytest.fixture(params=MAKERS)
@@ -217,9 +201,9 @@ def test_an_operator_sees_why_a_request_is_refused(desk):
 
 @pytest.fixture(scope="module")
 def tuned():
-    s = desk_with(mode="count")
+    s = server_with(mode="count")
     try:
-        yield s
+        yield s.begin(seconds=60)
     finally:
         s.remove()
 

@@ -10,8 +10,8 @@ import time
 import pytest
 
 import server as holdfast
+from guarded import application_behind, nginx
 from server import until
-from test_guard import Application, Proxy, nginx
 
 ENDPOINTS = "[{path: /status, permission: public}, {path: /whoami, permission: authenticated}%s]"
 PROXIES = "[unix, 127.0.0.1]"
@@ -37,26 +37,12 @@ def programs(s):
 @pytest.fixture(scope="module")
 def desk():
     s = holdfast.Server(config={"guard": guard()})
-    s.application = Application()
-    s.nginx = None
     s.broken = s.home / "broken"
-    try:
-        s.start(arguments=("--libexec-dir", programs(s)))
-        s.init()
-        s.serving()
-        s.enrol()
-        s.token = s.login()
-        s.admin = s.api(s.token)
-        made = s.admin.ok("POST", "/api/v1/keys", {"name": "bot", "roles": ["viewer"], "environment": "development", "usage": "read_only",
-                                                    "per_hour": 1000000, "per_day": 10000000, "burst": 100000})
-        s.key = made["key"]
-        s.nginx = Proxy(s, "nginx", nginx)
+    with application_behind(s, {"nginx": nginx}, arguments=("--libexec-dir", programs(s))):
+        s.nginx = s.proxies["nginx"]
+        s.key = s.admin.ok("POST", "/api/v1/keys", {"name": "bot", "roles": ["viewer"], "environment": "development", "usage": "read_only",
+                                                     "per_hour": 1000000, "per_day": 10000000, "burst": 100000})["key"]
         yield s
-    finally:
-        if s.nginx:
-            s.nginx.stop()
-        s.application.shutdown()
-        s.remove()
 
 
 def reload(s, **policy):

@@ -15,11 +15,7 @@ MANY = 1500
 def site():
     s = holdfast.Server()
     try:
-        s.start()
-        s.init()
-        s.serving()
-        s.enrol()
-        s.admin = s.api(s.login())
+        s.begin()
         load.prepare(s)
         for i in range(MANY):
             s.admin.ok("POST", "/api/v1/secrets", {"path": f"many/g{i % 10}/s{i}", "kind": "password",

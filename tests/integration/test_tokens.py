@@ -371,10 +371,7 @@ def test_expiry_is_to_the_second(new_server):
 def test_grants_leave_the_store_when_they_are_over(new_server):
     """Also those of people who never come back: with enough of them no request could have looked at all."""
     clock = holdfast.Clock()
-    s = new_server(clock=clock).start()
-    s.init()
-    s.serving()
-    s.enrol()
+    s = new_server(clock=clock).begin()
     for n in range(3):
         made(s.api(s.login()), client=f"left behind {n}")
     clock.shift("front", 9 * 3600_000)
