@@ -96,7 +96,7 @@ static void put_text(struct view text, char *out, size_t size)
 static void show(const struct api_thread *t, const struct http_request *req, enum err code)
 {
     struct ring_decision d = {.wall_ms = req->wall_ms, .code = code};
-    put_text(view_str(http_method_name(req->method)), d.method, sizeof d.method);
+    put_text(http_request_method(req), d.method, sizeof d.method);
     put_text(view_str(req->peer.text), d.address, sizeof d.address);
     put_text(api_caller_of(req)->actor, d.identity, sizeof d.identity);
     put_text(req->path, d.path, sizeof d.path);

@@ -47,7 +47,7 @@ struct http_request {
     const struct route *route; /* NULL in admit() when nothing matched */
     enum http_method method;   /* HEAD is served by the GET route: method is HTTP_HEAD, route->method HTTP_GET */
     struct view other_method;  /* its name, where method is HTTP_NO_METHOD */
-    struct view target;        /* path and query as sent; visible ASCII only */
+    struct view target;        /* path and query as sent; no blanks, no control characters */
     struct view path;          /* decoded; no NUL, control character, empty, "." or ".." segment, and no encoded '/' */
     struct http_pairs params;  /* path parameters by name, decoded */
     struct http_pairs query;   /* in the order sent, decoded; a name may repeat only where the route allows it */

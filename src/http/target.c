@@ -148,7 +148,7 @@ RESULT target_parse_path(struct view raw, struct arena *arena, struct target *re
     struct view query;
     TRY(split(raw, arena, &t, &query, why));
     for (size_t i = 0; i < query.len; i++)
-        if (query.ptr[i] <= ' ' || query.ptr[i] > '~' || query.ptr[i] == '#')
+        if (query.ptr[i] <= ' ' || query.ptr[i] == 0x7f || query.ptr[i] == '#')
             return refuse(why, "The query has a character that must be percent-encoded.");
     *ret = t;
     return OK;

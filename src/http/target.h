@@ -20,8 +20,8 @@ struct target {
 RESULT target_parse(struct view raw, size_t query_max, struct arena *arena, struct target *ret, struct problem *why);
 
 /* Reads the path alone, as above. The query is for somebody else, who reads it as he likes ("a[]=1", "100%"): it may
- * have all visible ASCII characters but '#', behind which nobody agrees on what is still sent; ret->query stays empty.
- */
+ * have all bytes but blanks, control characters and '#', behind which nobody agrees on what is still sent; ret->query
+ * stays empty. */
 RESULT target_parse_path(struct view raw, struct arena *arena, struct target *ret, struct problem *why);
 
 #endif

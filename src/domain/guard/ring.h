@@ -12,7 +12,7 @@ struct ring_decision {
     uint64_t number; /* rising by one */
     uint64_t wall_ms;
     enum err code;     /* OK: allowed */
-    char method[8];    /* "GET"; empty for one that is not known */
+    char method[17];   /* "GET" */
     char address[56];  /* of the client, or "unix:1000" */
     char identity[80]; /* "user:alice", "key:<id>"; empty for nobody */
     char path[128];    /* its beginning */
