@@ -38,7 +38,8 @@ struct allowed {
     struct sip_seed seed;
     struct group *open[OPEN_MAX];
     size_t open_count;
-    bool armed, due; /* the timer of those that may be behind runs; their time has come */
+    size_t in_flight; /* handed over, and their requests wait */
+    bool armed, due;  /* the timer of those that may be behind runs; their time has come */
     struct loop_timer *due_timer, *again_timer;
     struct group *again; /* their requests were answered, and the log did not take them yet */
 };
@@ -91,6 +92,7 @@ static void on_done(void *context, struct txn *t)
 {
     struct group *g = context;
 
+    g->of->in_flight -= !g->behind;
     ended(g, change_noted(g->of->thread->shared, t->result));
 }
 
@@ -134,10 +136,12 @@ static void hand_in(struct group *g)
 {
     enum err e = prepare(g);
 
-    if (e == OK)
-        change_collect(g->of->thread, &g->txn);
-    else
+    if (e != OK) {
         ended(g, e);
+        return;
+    }
+    g->of->in_flight += !g->behind;
+    change_collect(g->of->thread, &g->txn);
 }
 
 static void close_at(struct allowed *a, size_t i)
@@ -148,10 +152,13 @@ static void close_at(struct allowed *a, size_t i)
     hand_in(g);
 }
 
+/* What comes while a commit is under way would have to wait for its end anyway: so it is collected until then. */
 void allowed_turn(struct allowed *a)
 {
+    bool idle = a->in_flight == 0;
+
     for (size_t i = a->open_count; i-- > 0;)
-        if (a->due || !a->open[i]->behind)
+        if (a->open[i]->behind ? a->due : idle)
             close_at(a, i);
     a->due = false;
 }

@@ -1,7 +1,8 @@
 /* Records of what the guard allowed, written together. Requests of one identity to one endpoint, from one address and
- * with one program, that come in the same turn of the loop (in the same ALLOWED_BEHIND_MS when their record may follow
- * the answer) share a record, and it lists every one of them by its id. So a bot that asks ten thousand times a second
- * fills the log with some hundred records, and yet none of its requests is missing.
+ * with one program, that come in the same turn of the loop or while the record before is written (in the same
+ * ALLOWED_BEHIND_MS when their record may follow the answer) share a record, and it lists every one of them by its id.
+ * So a bot that asks ten thousand times a second fills the log with some hundred records, and yet none of its requests
+ * is missing.
  *
  * What could not be written is kept and tried again, and until it is written nothing more is taken: an answer without
  * its record is lost by a crash alone. */
