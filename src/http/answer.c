@@ -137,12 +137,17 @@ RESULT http_answer_list(struct http_request *req, const char *name, struct view 
     if (i == x->header_count)
         return http_answer_text(req, name, items);
     const struct view before = view_str(x->headers[i].value);
-    char *joined = is_clean(items) ? arena_alloc(req->arena, before.len + 2 + items.len + 1) : NULL;
+    if (!is_clean(items))
+        return ERR_BAD_VALUE;
+    size_t room = before.len + 2 + items.len;
+    char *joined = arena_alloc(req->arena, room + 1); /* which is zeroed */
     if (!joined)
-        return is_clean(items) ? ERR_NO_MEMORY : ERR_BAD_VALUE;
-    memcpy(joined, before.ptr, before.len);
-    memcpy(joined + before.len, ", ", 2);
-    memcpy(joined + before.len + 2, items.ptr, items.len);
+        return ERR_NO_MEMORY;
+    struct writer w = writer_fixed(joined, room);
+    writer_view(&w, before);
+    writer_str(&w, ", ");
+    writer_view(&w, items);
+    TRY(writer_done(&w));
     x->headers[i].value = joined;
     return OK;
 }
