@@ -232,6 +232,8 @@ static enum http_outcome reuse_recorded(struct api_change *c)
 
     if (c->txn.result == ERR_CONFLICT && i->tries++ < PEOPLE_TRIES)
         return refresh_again(i);
+    if (c->txn.result == ERR_CONFLICT)
+        c->txn.result = ERR_BUSY; /* he lost too often in a row: the next try is judged */
     if (c->txn.result != OK)
         return api_change_failed(c);
     people_applied(c);
