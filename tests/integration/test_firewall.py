@@ -442,16 +442,33 @@ def capabilities(pid, kind):
     return int(next(line.split()[1] for line in lines if line.startswith(kind)), 16)
 
 
+@pytest.fixture
+def everybody_s(tmp_path_factory, monkeypatch):
+    """The programs where another user can reach them, wherever the source is."""
+    below = tmp_path_factory.mktemp("installed")
+    for at in (below, *below.parents[:2]):
+        at.chmod(0o755)
+    subprocess.run(["meson", "install", "-C", holdfast.BUILD, "--no-rebuild", "--quiet", "--destdir", below], check=True)
+    monkeypatch.setattr(holdfast, "PROGRAM", next(below.glob("**/bin/holdfast")))
+
+
+def give_to_daemon(s):
+    for name in ("venues_dir", "patterns_dir"):
+        s.config.pop(name, None)  # those that are installed beside the programs
+    s.write_config()
+    os.chown(s.home, pwd.getpwnam("daemon").pw_uid, -1)
+
+
 AMBIENT = ("setpriv", "--reuid", "daemon", "--regid", "daemon", "--clear-groups", "--inh-caps", "-all,+net_admin", "--ambient-caps", "+net_admin")
 
 
 @pytest.mark.parametrize("config, prefix", [({"user": "daemon"}, ()), ({}, AMBIENT), ({}, ())],
                          ids=["root-becomes-user", "ambient", "root-stays"])
-def test_nobody_but_the_warden_may_change_the_network(net, new_server, config, prefix):
+def test_nobody_but_the_warden_may_change_the_network(net, new_server, everybody_s, config, prefix):
     s = new_server(config={**settings(), **config})
     root_stays = not config and not prefix
     if not root_stays:
-        os.chown(s.home, pwd.getpwnam("daemon").pw_uid, -1)
+        give_to_daemon(s)
     start = s.start
     s.start = lambda: start(prefix=prefix)
     begin(s)
@@ -485,9 +502,9 @@ def test_nobody_but_the_warden_may_change_the_network(net, new_server, config, p
     until("all to end", lambda: not any(holdfast.alive(p) for p in children_of(1).values() if p in former.values()))
 
 
-def test_without_a_firewall_no_capability_is_kept(net, new_server):
+def test_without_a_firewall_no_capability_is_kept(net, new_server, everybody_s):
     s = new_server()
-    os.chown(s.home, pwd.getpwnam("daemon").pw_uid, -1)
+    give_to_daemon(s)
     s.start(prefix=AMBIENT)
     assert capabilities(s.pid, "CapPrm") == 0
     assert set(children_of(s.pid)) == {"keeper", "signer", "front"}
