@@ -81,9 +81,9 @@ static double one(struct client *c, int *fd, size_t class)
     double begin = now_us();
     if (send(*fd, text, (size_t)n, MSG_NOSIGNAL) != n)
         c->wrong = "send";
-    if (class == 1 && c->planted_us > 0)
-        spin(c->planted_us);
     ssize_t got = recv(*fd, text, sizeof text - 1, 0);
+    if (class == 1 && c->planted_us > 0)
+        spin(c->planted_us); /* after the answer: before it, the time would hide behind the server's own */
     double took = now_us() - begin;
     text[got > 0 ? got : 0] = '\0';
     if (!strstr(text, " 401 "))
