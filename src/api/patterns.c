@@ -8,7 +8,6 @@
 #include "http/head.h"
 #include "http/target.h"
 
-#define QUERY_MAX   256 /* parameters, as of a request that a proxy asks about */
 #define HEADERS_MAX 64
 #define BODY_LIMIT  ((size_t)512 * 1024)
 
@@ -74,7 +73,7 @@ static RESULT to_request(struct http_request *req, const struct ask *ask, struct
     struct target t;
     if (!fields)
         return ERR_NO_MEMORY;
-    TRY(target_parse(ask->target, QUERY_MAX, req->arena, &t, why));
+    TRY(target_parse_foreign(ask->target, req->arena, &t, why));
     r.endpoint = t.path;
     for (size_t i = 0; i < ask->headers.count; i++) {
         if (inspect_looks_at(headers[i].name))

@@ -197,7 +197,7 @@ static RESULT read_path(struct http_request *req, struct view uri, struct view *
 {
     struct target t = {0};
     struct problem found = {0};
-    enum err e = target_parse_path(uri, req->arena, &t, &found);
+    enum err e = target_parse_foreign(uri, req->arena, &t, &found);
     if (e == ERR_NO_MEMORY)
         return e;
     if (e != OK || t.asterisk)

@@ -37,7 +37,7 @@ static RESULT read_target(struct exchange *x, const struct http_config *config, 
 {
     struct route_match m = {0};
     enum err e = target_parse(x->raw_target, config->limits.query_max, x->req.arena, ret, why);
-    if (e != ERR_BAD_REQUEST || target_parse_path(x->raw_target, x->req.arena, ret, why) != OK ||
+    if (e != ERR_BAD_REQUEST || target_parse_foreign(x->raw_target, x->req.arena, ret, why) != OK ||
         router_match(config->router, http_method_of(method), ret->path, &m) != OK)
         return e;
     return m.route && m.route->flags & ROUTE_FOREIGN_QUERY ? OK : e;

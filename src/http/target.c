@@ -26,6 +26,17 @@ static RESULT check_characters(struct view v, uint8_t where, struct problem *why
     return OK;
 }
 
+/* Of a target that is somebody else's. White space ends it for some, '#' for others, and '\' is a '/' to some; all else
+ * means the same as it does encoded, so those who send it as it is (browsers "[]^|", curl whatever it is given) are
+ * understood. */
+static RESULT check_foreign(struct view v, const char *also, struct problem *why)
+{
+    for (size_t i = 0; i < v.len; i++)
+        if (v.ptr[i] <= ' ' || v.ptr[i] == 0x7f || strchr(also, v.ptr[i]))
+            return refuse(why, "The request target has a character that must be percent-encoded.");
+    return OK;
+}
+
 /* Decodes into arena memory, NUL-terminated, and checks that what comes out is plain text. */
 static RESULT decode(struct view raw, bool plus_is_space, struct arena *arena, struct view *ret, struct problem *why)
 {
@@ -53,9 +64,9 @@ static RESULT check_segment(struct view segment, bool last, struct problem *why)
     return OK;
 }
 
+/* Its characters were looked at. */
 static RESULT parse_path(struct view raw, struct arena *arena, struct view *ret, struct problem *why)
 {
-    TRY(check_characters(raw, IN_PATH, why));
     /* An encoded separator means one thing to the proxy in front and another here. */
     for (size_t i = 0; i + 2 < raw.len; i++) {
         const char *hex = (const char *)raw.ptr + i + 1;
@@ -113,8 +124,8 @@ static RESULT parse_query(struct view raw, size_t query_max, struct arena *arena
     return OK;
 }
 
-/* The path, and what stands behind the first '?' as it was sent. */
-static RESULT split(struct view raw, struct arena *arena, struct target *ret, struct view *ret_query,
+/* The path, and what stands behind the first '?' as it was sent. own: of our own, not what a proxy asks about. */
+static RESULT split(struct view raw, bool own, struct arena *arena, struct target *ret, struct view *ret_query,
                     struct problem *why)
 {
     *ret_query = VIEW("", 0);
@@ -129,6 +140,7 @@ static RESULT split(struct view raw, struct arena *arena, struct target *ret, st
     if (mark)
         *ret_query = VIEW(mark + 1, raw.len - path - 1);
     *ret = (struct target){0};
+    TRY(own ? check_characters(VIEW(raw.ptr, path), IN_PATH, why) : check_foreign(VIEW(raw.ptr, path), "#\\", why));
     return parse_path(VIEW(raw.ptr, path), arena, &ret->path, why);
 }
 
@@ -136,20 +148,18 @@ RESULT target_parse(struct view raw, size_t query_max, struct arena *arena, stru
 {
     struct target t;
     struct view query;
-    TRY(split(raw, arena, &t, &query, why));
+    TRY(split(raw, true, arena, &t, &query, why));
     TRY(parse_query(query, query_max, arena, &t.query, why));
     *ret = t;
     return OK;
 }
 
-RESULT target_parse_path(struct view raw, struct arena *arena, struct target *ret, struct problem *why)
+RESULT target_parse_foreign(struct view raw, struct arena *arena, struct target *ret, struct problem *why)
 {
     struct target t;
     struct view query;
-    TRY(split(raw, arena, &t, &query, why));
-    for (size_t i = 0; i < query.len; i++)
-        if (query.ptr[i] <= ' ' || query.ptr[i] == 0x7f || query.ptr[i] == '#')
-            return refuse(why, "The query has a character that must be percent-encoded.");
+    TRY(split(raw, false, arena, &t, &query, why));
+    TRY(check_foreign(query, "#", why));
     *ret = t;
     return OK;
 }

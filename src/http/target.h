@@ -19,9 +19,9 @@ struct target {
  * ERR_NO_MEMORY. */
 RESULT target_parse(struct view raw, size_t query_max, struct arena *arena, struct target *ret, struct problem *why);
 
-/* Reads the path alone, as above. The query is for somebody else, who reads it as he likes ("a[]=1", "100%"): it may
- * have all bytes but blanks, control characters and '#', behind which nobody agrees on what is still sent; ret->query
- * stays empty. */
-RESULT target_parse_path(struct view raw, struct arena *arena, struct target *ret, struct problem *why);
+/* A target that is somebody else's: of the query, which he reads as he likes ("a[]=1", "100%"), ret->query stays empty,
+ * and the path is read as above. Both may have all bytes as they are but blanks, control characters and '#', behind
+ * which nobody agrees on what is still sent; the path no '\' either. */
+RESULT target_parse_foreign(struct view raw, struct arena *arena, struct target *ret, struct problem *why);
 
 #endif

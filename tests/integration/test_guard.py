@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import json
 import socket
+import urllib.parse
 
 import pytest
 
@@ -18,6 +19,8 @@ ENDPOINTS = """[
     {path: /api/v1/opportunities, methods: [GET], permission: mev:view},
     {path: /api/v1/execute, methods: [POST], permission: mev:execute},
     {path: /seldom, permission: authenticated, rate: {requests: 3, seconds: 60, burst: 2}},
+    {path: /sheets, permission: public},
+    {path: '/sheets/[a|b]^"{}<>`é', permission: funds:manage},
     {path: /vault, permission: funds:manage, rate: {requests: 3, seconds: 60, burst: 2}},
     {path: /api/v1, permission: system:config}]"""
 RATES = "[{name: address, by: address, requests: 100000, burst: 60000}, {name: desk, by: identity, requests: 50000}]"
@@ -177,6 +180,31 @@ def test_a_path_has_one_reading(desk, proxy):
         assert desk.application.count == before, path
 
 
+def asked_as_it_stands(proxy, target, token=None):
+    """Status, headers and body; http.client would encode or refuse some of it."""
+    with socket.create_connection(("127.0.0.1", proxy.port), timeout=20) as c:
+        credential = f"Authorization: Bearer {token}\r\n" if token else ""
+        c.sendall(f"GET {target} HTTP/1.1\r\nHost: 127.0.0.1:{proxy.port}\r\n{credential}\r\n".encode())
+        r = http.client.HTTPResponse(c, method="GET")
+        r.begin()
+        return r.status, {k.lower(): v for k, v in r.getheaders()}, r.read()
+
+
+def test_what_clients_leave_unencoded_is_read_as_if_it_were(desk, proxy):
+    """Browsers send "[]^|" in a path as they are, and other programs whatever they are given; neither gets past a row so."""
+    by_the_proxy = proxy is desk.proxies["haproxy"]  # which refuses what is not ASCII
+    for path in ('/sheets/[a|b]^"{}<>`é', "/sheets/%5Ba%7Cb%5D%5E%22%7B%7D%3C%3E%60%C3%A9", '/sheets/[a%7Cb]^%22{}<>`é/below'):
+        status, headers, body = asked_as_it_stands(proxy, path)
+        if by_the_proxy and not path.isascii():
+            assert status == 400, (path, body)
+            continue
+        assert (status, headers.get("x-holdfast-verdict")) == (401, "unauthenticated"), (path, body)
+    for path in ("/sheets/[a|b]", "/sheets/{1}^", '/sheets/"x"', "/sheets/<x>`", "/sheets/%5Ba%7Cb%5D"):
+        status, _, body = asked_as_it_stands(proxy, path)
+        assert status == 200, (path, body)
+        assert urllib.parse.unquote(json.loads(body)["path"]) == urllib.parse.unquote(path)
+
+
 QUERIES = ("a[]=1&a[]=2", "a|b", '{"a":1}', "q=100%", "q=%ff", "q=one%0Atwo", "&a=1&&", "=", "x?y", "q=^`\\", "?",
            "&".join(f"p{i}=1" for i in range(300)), "q=ü")
 
@@ -184,15 +212,11 @@ QUERIES = ("a[]=1&a[]=2", "a|b", '{"a":1}', "q=100%", "q=%ff", "q=one%0Atwo", "&
 @pytest.mark.parametrize("query", QUERIES)
 def test_a_query_is_the_application_s_own(desk, proxy, query):
     """Browsers send most of these as they are; nothing that the verdict depends on stands there."""
-    with socket.create_connection(("127.0.0.1", proxy.port), timeout=20) as c:
-        c.sendall(f"GET /whoami?{query} HTTP/1.1\r\nHost: 127.0.0.1:{proxy.port}\r\nAuthorization: Bearer {desk.token}\r\n\r\n".encode())
-        r = http.client.HTTPResponse(c, method="GET")
-        r.begin()
-        body = r.read()
+    status, _, body = asked_as_it_stands(proxy, f"/whoami?{query}", desk.token)
     if proxy is desk.proxies["haproxy"] and not query.isascii():
-        assert r.status == 400, body  # by HAProxy itself
+        assert status == 400, body  # by HAProxy itself
         return
-    assert r.status == 200, body
+    assert status == 200, body
     assert json.loads(body)["path"].encode("latin-1") == f"/whoami?{query}".encode()
 
 
