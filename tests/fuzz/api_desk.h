@@ -7,6 +7,8 @@
 #include "api/credential_cache.h"
 #include "api/passkey.h"
 #include "api/passwords.h"
+#include "api/strikes.h"
+#include "api/watch.h"
 #include "base/log.h"
 
 #include <errno.h>
@@ -37,6 +39,8 @@ static inline void desk_close(void)
     passwords_free(desk.rig->shared.passwords);
     passkey_site_free(desk.rig->shared.passkeys);
     writer_free(&desk.rig->shared.openapi);
+    watch_free(desk.rig->shared.watch);
+    strikes_free(desk.rig->shared.strikes);
     credential_cache_free(atomic_load(&desk.rig->shared.credential_ids));
     rig_free(desk.rig);
     arena_free(desk.arena);
@@ -53,7 +57,9 @@ static inline void desk_complete(struct rig *r)
     config_tokens_complete(&r->config.tokens);
     if (arena_new(4096, 1u << 20, &desk.arena) != OK || config_passkeys_complete(&r->config, desk.arena) != OK ||
         passkey_site_new(&r->config, (struct view){0}, &r->shared.passkeys, &why) != OK ||
-        api_openapi_new(&r->shared) != OK || passwords_new(&r->config, NULL, &r->shared.passwords) != OK)
+        api_openapi_new(&r->shared) != OK || watch_new(r->shared.random, 1, &r->shared.watch) != OK ||
+        strikes_new(&r->shared, &r->shared.strikes) != OK ||
+        passwords_new(&r->config, NULL, &r->shared.passwords) != OK)
         abort();
 }
 

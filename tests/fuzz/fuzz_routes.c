@@ -59,9 +59,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct view address = line(&rest, values[2], sizeof values[2]);
     struct view query = line(&rest, values[3], sizeof values[3]);
     uint8_t how = who.len ? who.ptr[0] : 0;
-    /* Capitals also choose another method. */
-    enum http_method method = how < 'A' || how > 'Z' ? r->method
-                                                     : (enum http_method)(how % (HTTP_METHOD_COUNT - 1) + 1);
+    enum http_method method = r->method == HTTP_ANY ? HTTP_PUT : r->method;
+    if (how >= 'A' && how <= 'Z') /* capitals also choose another method */
+        method = (enum http_method)(how % (HTTP_ANY - 1) + 1);
     writer_printf(&w, "%s ", http_method_name(method));
     put_path(&w, r->path, address);
     if (query.len) {
