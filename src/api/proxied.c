@@ -242,3 +242,16 @@ void proxied_stand_for(struct http_request *req, const struct proxied *p)
     req->path = p->path;
     req->peer = p->peer;
 }
+
+void proxied_refused(struct http_request *req, const struct problem *why)
+{
+    static const char *const verdicts[] = {"/api/v1/guard/verdict", "/api/v1/guard/envoy/", "/api/authz/"};
+    bool asks = false;
+    for (size_t i = 0; i < ARRAY_LEN(verdicts); i++)
+        asks |= view_starts(req->target, verdicts[i]);
+    if (!asks)
+        return;
+    if (times(req, dialects[0].method)) /* one that says it so hands on 401 and 403 alone */
+        http_answer_few_statuses(req);
+    (void)!http_answer_header(req, "X-Holdfast-Verdict", err_code(why->code));
+}

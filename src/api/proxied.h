@@ -36,4 +36,7 @@ RESULT proxied_read(struct http_request *req, const struct guard *guard, struct 
 /* From here on the request is the proxied one: what looks at req->method, path and peer sees the client's. */
 void proxied_stand_for(struct http_request *req, const struct proxied *p);
 
+/* http_config.refused: a head that the server does not read at all is refused in the proxy's words as well. */
+void proxied_refused(struct http_request *req, const struct problem *why);
+
 #endif

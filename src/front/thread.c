@@ -1,6 +1,7 @@
 /* One thread of the front: a loop, an HTTP server, its channels, its connection to the store. */
 #include "front/front.h"
 
+#include "api/proxied.h"
 #include "base/log.h"
 
 #include <sys/epoll.h>
@@ -102,6 +103,7 @@ static RESULT make_server(struct front_thread *t, struct problem *why)
         .clock = f->shared.clock,
         .context = &t->api,
         .admit = api_head,
+        .refused = proxied_refused,
         .handle = api_admit,
         .ended = api_ended,
         .finished = on_finished,

@@ -152,14 +152,26 @@ static void not_found(struct exchange *x, const struct route_match *m, const str
         (void)http_answer_problem(&x->req, why);
 }
 
+static void refuse_head(struct exchange *x, const struct http_config *config, struct http_pairs sent,
+                        const struct problem *why)
+{
+    x->close = true;
+    x->req.target = x->raw_target;
+    x->req.headers = sent;
+    if (config->refused)
+        config->refused(&x->req, why);
+    x->req.target = VIEW(NULL, 0);
+    x->req.headers = (struct http_pairs){0};
+    (void)http_answer_problem(&x->req, why);
+}
+
 void serve_head(struct exchange *x, const struct http_config *config, const struct serve_head *in)
 {
     struct problem why = {0};
     struct route_match match = {0};
     x->head_done = true;
     if (check_head(x, config, in, &why) != OK) {
-        x->close = true;
-        (void)http_answer_problem(&x->req, &why);
+        refuse_head(x, config, in->headers, &why);
         return;
     }
     if (in->certificate != OK) {

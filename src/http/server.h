@@ -98,6 +98,9 @@ struct http_config {
      * HTTP_CONTINUE, or HTTP_ANSWER (then the connection closes if a body was announced). Called for every clean head,
      * also when no route matched (req->route is NULL, and HTTP_CONTINUE leads to 404 or 405). Not HTTP_LATER. */
     enum http_outcome (*admit)(struct http_request *req);
+    /* The head is refused, and admit is not asked: req->target and req->headers are what was sent, unchecked, during
+     * this call alone. Headers may be added to the answer, and http_answer_few_statuses asked for. */
+    void (*refused)(struct http_request *req, const struct problem *why);
     /* The request is complete. Authenticates, judges, then calls req->route->handler itself, now or later. NULL: the
      * route's handler is called at once. */
     enum http_outcome (*handle)(struct http_request *req);

@@ -249,6 +249,39 @@ def test_a_compressed_body_is_not_asked_about_where_only_the_head_is(desk, proxy
     assert seen(proxy.ask("POST", "/whoami", headers, b"\x1f\x8b\x08"))["content-encoding"] == "gzip"
 
 
+UNREAD = {
+    "agent twice": ([b"User-Agent: a", b"User-Agent: b"], "bad-request"),
+    "not UTF-8": ([b"Referer: http://a/\xff"], "bad-request"),
+    "control character": ([b"X-Note: a\x01b"], "bad-request"),
+    "many headers": ([b"X-%d: a" % i for i in range(150)], "header-too-large"),
+    "very many headers": ([b"x:"] * 3000, "header-too-large"),
+    "large cookie": ([b"Cookie: a=" + b"b" * 6000], None),
+    "larger cookie": ([b"Cookie: a=" + b"b" * 15000], "header-too-large"),
+    "large headers": ([b"X-%d: " % i + b"a" * 4500 for i in range(4)], "header-too-large"),
+    "very large headers": ([b"X-%d: " % i + b"a" * 6000 for i in range(5)], "header-too-large"),
+}
+
+
+@pytest.mark.parametrize("name", UNREAD)
+def test_what_holdfast_does_not_read_is_the_client_s_fault(desk, proxy, name):
+    """A client that sends it is told so, and nobody looks for a fault of the server's."""
+    lines, code = UNREAD[name]
+    before = desk.application.count
+    with socket.create_connection(("127.0.0.1", proxy.port), timeout=20) as c:
+        c.sendall(b"\r\n".join([b"GET /status HTTP/1.1", b"Host: 127.0.0.1:%d" % proxy.port, *lines, b"", b""]))
+        r = http.client.HTTPResponse(c, method="GET")
+        r.begin()
+        verdict = r.getheader("X-Holdfast-Verdict")
+    by_the_proxy = r.status in (400, 414, 431) and verdict is None
+    if name == "very many headers" and proxy is desk.proxies["caddy"]:
+        by_the_proxy |= r.status == 502  # the connection ends while Caddy still writes, and Caddy has no limit for it
+    if code is None or (name == "agent twice" and proxy is desk.proxies["caddy"]):  # which hands on the first of them
+        assert r.status == 200 and desk.application.count == before + 1
+        return
+    assert by_the_proxy or (400 <= r.status < 500 and verdict == code), (r.status, verdict)
+    assert desk.application.count == before
+
+
 def test_a_client_cannot_say_what_the_proxy_says(desk, proxy):
     lies = {"X-Original-URI": "/status", "X-Original-Method": "OPTIONS", "X-Real-IP": "10.0.0.1", "X-Forwarded-Uri": "/status",
             "X-Forwarded-Method": "GET", "X-Forwarded-For": "10.0.0.1", "X-Original-URL": "/status"}
