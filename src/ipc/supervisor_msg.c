@@ -2,7 +2,7 @@
 
 #include "base/fields.h"
 
-/* Schema numbers 0x03xx belong to the supervisor's messages. */
+/* Schema numbers 0x08xx belong to the supervisor's messages. */
 
 static const struct field ready_fields[] = {
     FIELD(1, struct supervisor_ready, memory_locked, BOOL, 0),

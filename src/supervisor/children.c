@@ -99,7 +99,7 @@ static enum err on_frame(void *context, struct channel *channel, struct frame *f
             watched_read(c->s, &body.file_read);
         return OK;
     default:
-        notify("STATUS=%s: %.*s", name_of(c), (int)body.status.text.len, (const char *)body.status.text.ptr);
+        notify_status(c, body.status.text);
         return OK;
     }
 }

@@ -1,11 +1,16 @@
 #include "supervisor/state.h"
 
+#include "base/text.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#define STATUS_BURST 10
+#define STATUS_MS    1000 /* behind so many, one status of a child each second */
 
 /* The protocol of sd_notify(3): one datagram to the Unix socket in NOTIFY_SOCKET; '@' stands for the abstract space. */
 void notify(const char *format, ...)
@@ -31,6 +36,28 @@ void notify(const char *format, ...)
     socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len);
     (void)sendto(fd, text, (size_t)n, MSG_NOSIGNAL, (struct sockaddr *)&to, size);
     close(fd);
+}
+
+/* The service manager takes what we send in turn with all else that it does, and makes us wait. */
+static bool may_say(struct child *c)
+{
+    const struct clock *clock = loop_clock(c->s->loop);
+    uint64_t now = clock->mono_ms(clock);
+    if (c->said_ms < now)
+        c->said_ms = now;
+    if (c->said_ms >= now + STATUS_BURST * STATUS_MS)
+        return false;
+    c->said_ms += STATUS_MS;
+    return true;
+}
+
+void notify_status(struct child *c, struct view text)
+{
+    AUTO_WRITER line = writer_new(1024);
+    /* What stands behind a line's end is a command, such as WATCHDOG=trigger, which ends us and the unsealed keeper. */
+    text_put_safe(&line, text);
+    if (writer_done(&line) == OK && may_say(c))
+        notify("STATUS=%s: %.*s", start_role_names[c->role], (int)line.len, line.ptr ? (const char *)line.ptr : "");
 }
 
 uint64_t notify_watchdog_ms(void)

@@ -25,6 +25,7 @@ struct child {
     uint64_t due_ms;         /* DOWN: not started before; else: killed if the state lasts until then (0: never) */
     uint64_t serving_ms;     /* since when */
     unsigned failures;       /* ends in a row */
+    uint64_t said_ms;        /* when it may say as much as at first again, for the service manager */
 };
 
 /* A socket pair between two children. An end waits here while its process is not running. */
@@ -117,6 +118,8 @@ RESULT files_patterns(const struct supervisor *s, struct writer *w, struct probl
 RESULT compile_patterns(const struct supervisor *s, struct compiled *ret, struct problem *why);
 /* notify.c */
 void notify(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* What a child says of itself: one line, whatever it holds, and dropped if there are very many. */
+void notify_status(struct child *c, struct view text);
 uint64_t notify_watchdog_ms(void); /* 0: none is wanted */
 void notify_ready_fd(int fd);
 /* children.c */

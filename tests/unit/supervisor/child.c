@@ -197,8 +197,9 @@ int child_main(const char *argv0)
         entity_decode(&config_entity, s.config, arena, &c) != OK ||
         view_to_str(c.data_dir, me.data_dir, sizeof me.data_dir) != OK)
         return 3;
-    char fail[64];
+    char fail[64], forge[64];
     (void)snprintf(fail, sizeof fail, "fail-%s", me.role);
+    (void)snprintf(forge, sizeof forge, "forge-%s", me.role);
     child_event(me.data_dir, "%s starts", me.role);
     if (there(&me, fail))
         return 4;
@@ -212,5 +213,9 @@ int child_main(const char *argv0)
     child_event(me.data_dir, "%s serves %d", me.role, (int)getpid());
     if (say(&me, SUPERVISOR_READY, &supervisor_ready_entity, &(struct supervisor_ready){.memory_locked = true}) != OK)
         return 6;
+    for (int i = 0; i < 200 && there(&me, forge); i++)
+        if (say(&me, SUPERVISOR_STATUS, &supervisor_status_entity,
+                &(struct supervisor_status){.text = VIEW_STR("fine\nWATCHDOG=trigger")}) != OK)
+            return 7;
     return (int)loop_run(me.loop);
 }

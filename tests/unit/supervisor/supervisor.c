@@ -331,6 +331,33 @@ static void the_service_manager_is_told(void **state)
     place_done(&p);
 }
 
+/* Whoever owns the front could have the service manager kill the keeper, which then comes back sealed. */
+static void a_child_tells_the_service_manager_a_status_and_nothing_else(void **state)
+{
+    (void)state;
+    struct place p;
+    char variable[160], path[160], got[600] = {0};
+    place_open(&p, "front_threads: 1\n");
+    assert_ok(mkdir(p.data, 0700));
+    (void)snprintf(path, sizeof path, "%s/forge-front", p.data);
+    place_put(path, "");
+    int fd = notify_socket(&p, variable, sizeof variable);
+    char *const environment[] = {variable, NULL};
+    place_start(&p, environment, -1);
+    int forged = 0;
+    for (struct pollfd f = {.fd = fd, .events = POLLIN}; poll(&f, 1, forged ? 500 : 5000) == 1;) {
+        ssize_t n = recv(fd, got, sizeof got - 1, 0);
+        got[n > 0 ? n : 0] = 0;
+        if (strstr(got, "WATCHDOG=trigger"))
+            assert_string_equal(got, "STATUS=front: fine\xef\xbf\xbdWATCHDOG=trigger");
+        forged += strncmp(got, "STATUS=front: fine", 18) == 0;
+    }
+    assert_true(place_ready(&p));
+    assert_in_range(forged, 1, 20); /* of 200: nobody keeps the service manager busy */
+    close(fd);
+    place_done(&p);
+}
+
 static void hangup_reads_the_configuration_again(void **state)
 {
     (void)state;
@@ -515,6 +542,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(mistakes_in_the_configuration_stop_the_start),
         cmocka_unit_test(sockets_can_be_handed_in),
         cmocka_unit_test(the_service_manager_is_told),
+        cmocka_unit_test(a_child_tells_the_service_manager_a_status_and_nothing_else),
         cmocka_unit_test(hangup_reads_the_configuration_again),
         cmocka_unit_test(an_upgrade_hands_the_state_over),
         cmocka_unit_test(an_upgrade_without_state_ends_sealed),
