@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -12,6 +13,7 @@
 
 #define BACKLOG          1024
 #define ACTIVATION_FIRST 3 /* SD_LISTEN_FDS_START */
+#define ENDING_MS        1000
 
 /* The sockets by the names that socket activation gives them (FileDescriptorName=). */
 static const struct {
@@ -104,14 +106,41 @@ static enum err bind_https(const struct config *c, int *ret, struct problem *why
     return OK;
 }
 
+/* EPROTOTYPE: a socket of another type. */
+static bool is_listened_on(const struct sockaddr_un *a, int type)
+{
+    int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    bool answers = fd >= 0 &&
+                   (connect(fd, (const struct sockaddr *)a, sizeof *a) == 0 || errno == EAGAIN || errno == EPROTOTYPE);
+    if (fd >= 0)
+        close(fd);
+    return answers;
+}
+
+/* The lock is of the data directory alone: another server's configuration may name the same path. One that nobody
+ * listens on was left by a server that was killed. */
+static enum err make_room(const struct sockaddr_un *a, int type, struct problem *why)
+{
+    struct stat old;
+    if (lstat(a->sun_path, &old) < 0 || !S_ISSOCK(old.st_mode))
+        return OK;
+    bool taken = is_listened_on(a, type);
+    for (int waited = 0; taken && waited < ENDING_MS; waited += 50) {
+        (void)poll(NULL, 0, 50); /* the children of a server that was killed just now are about to end */
+        taken = is_listened_on(a, type);
+    }
+    if (taken)
+        return problem_set(why, ERR_CONFLICT, a->sun_path,
+                           "another program listens there: stop it, or name another path in the configuration");
+    (void)unlink(a->sun_path);
+    return OK;
+}
+
 static enum err bind_unix(struct view path, int type, mode_t mode, int *ret, struct problem *why)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    struct stat old;
     TRY(view_to_str(path, address.sun_path, sizeof address.sun_path));
-    /* We hold the lock of the data directory, so a socket that is there is one that a killed server left. */
-    if (lstat(address.sun_path, &old) == 0 && S_ISSOCK(old.st_mode))
-        (void)unlink(address.sun_path);
+    TRY(make_room(&address, type, why));
     int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return failed(why, "making a socket for", path);
@@ -159,10 +188,27 @@ RESULT listen_all(struct supervisor *s, struct problem *why)
     if (l->api < 0) {
         TRY(prepare_socket_dir(c, c->unix_socket, "unix_socket", why));
         TRY(bind_unix(c->unix_socket, SOCK_STREAM, 0666, &l->api, why));
+        l->api_made = true;
     }
     if (l->operator<0) {
         TRY(prepare_socket_dir(c, c->operator_socket, "operator_socket", why));
         TRY(bind_unix(c->operator_socket, SOCK_SEQPACKET, 0600, &l->operator, why));
+        l->operator_made = true;
     }
     return learn_address(s);
+}
+
+static void remove_path(struct view socket)
+{
+    char path[sizeof((struct sockaddr_un *)0)->sun_path];
+    if (view_to_str(socket, path, sizeof path) == OK)
+        (void)unlink(path);
+}
+
+void listen_unlink(const struct supervisor *s)
+{
+    if (s->listeners.api_made)
+        remove_path(s->config.unix_socket);
+    if (s->listeners.operator_made)
+        remove_path(s->config.operator_socket);
 }

@@ -39,6 +39,7 @@ enum goal { GOAL_SERVE, GOAL_STOP, GOAL_RELOAD, GOAL_UPGRADE };
 
 struct listeners {
     int https, api, operator;
+    bool api_made, operator_made; /* their paths were bound here, and are ours to remove */
 };
 
 /* Rules against attack patterns, which nobody can change any more. */
@@ -98,6 +99,7 @@ RESULT prepare_certificate(const struct config *c, struct problem *why);
 void prepare_remove_tree(const char *dir);
 /* listen.c */
 RESULT listen_all(struct supervisor *s, struct problem *why);
+void listen_unlink(const struct supervisor *s); /* the sockets' paths, but for those that somebody else made */
 /* files.c: what a role gets beside its descriptors; w is to be wiped by writer_free */
 RESULT files_of_role(const struct supervisor *s, enum start_role role, struct writer *w, struct problem *why);
 /* The list of breached passwords, open for reading; -1 if none is configured. The caller closes it. */

@@ -190,18 +190,9 @@ static enum err prepare(struct supervisor *s, struct problem *why)
     return OK;
 }
 
-static void unlink_sockets(const struct supervisor *s)
-{
-    char path[4096];
-    const struct view paths[] = {s->config.unix_socket, s->config.operator_socket};
-    for (size_t i = 0; s->lock >= 0 && i < ARRAY_LEN(paths); i++)
-        if (view_to_str(paths[i], path, sizeof path) == OK)
-            (void)unlink(path);
-}
-
 static void end(struct supervisor *s)
 {
-    unlink_sockets(s);
+    listen_unlink(s);
     if (s->helper > 0)
         (void)kill(s->helper, SIGTERM);
     if (s->loop)

@@ -11,11 +11,13 @@
 #include <unistd.h>
 
 /* What the next program takes over, as decimal numbers in this order: the keeper's process id, its channel, the lock,
- * and the listening sockets. The process id stays the same, so the children stay ours. */
+ * the listening sockets, and bits of those of them whose paths are ours to remove (a version that does not know these
+ * leaves them out). The process id stays the same, so the children stay ours. */
 #define VARIABLE    "HOLDFAST_UPGRADE"
 #define HANDOVER_MS 15000
 
 enum { KEEPER_PID, KEEPER_CHANNEL, LOCK, HTTPS, API, OPERATOR, NUMBERS };
+enum { API_MADE = 1, OPERATOR_MADE = 2 };
 
 RESULT upgrade_possible(const struct supervisor *s, struct problem *why)
 {
@@ -42,7 +44,9 @@ void upgrade_exec(struct supervisor *s)
     bool kept = keeper->pid > 0;
     for (size_t i = 0; i < ARRAY_LEN(fds); i++)
         kept = kept && keep_open(fds[i]);
-    (void)snprintf(text, sizeof text, "%d %d %d %d %d %d", (int)keeper->pid, fds[0], fds[1], fds[2], fds[3], fds[4]);
+    int made = (s->listeners.api_made ? API_MADE : 0) | (s->listeners.operator_made ? OPERATOR_MADE : 0);
+    (void)snprintf(text, sizeof text, "%d %d %d %d %d %d %d", (int)keeper->pid, fds[0], fds[1], fds[2], fds[3], fds[4],
+                   made);
     /* What the next program can't have it does without, or says so. */
     if (config_firewall_wanted(&s->config))
         (void)capabilities_pass(CAPABILITY(CAP_NET_ADMIN));
@@ -67,12 +71,17 @@ void upgrade_take_descriptors(struct supervisor *s)
             return;
         text = end;
     }
+    long made = strtol(text, NULL, 10);
     (void)unsetenv(VARIABLE);
     s->upgraded = true;
     s->old_keeper.pid = numbers[KEEPER_PID];
     s->old_keeper.spare = numbers[KEEPER_CHANNEL];
     s->lock = numbers[LOCK];
-    s->listeners = (struct listeners){.https = numbers[HTTPS], .api = numbers[API], .operator= numbers[OPERATOR] };
+    s->listeners = (struct listeners){.https = numbers[HTTPS],
+                                      .api = numbers[API],
+                                      .operator= numbers[OPERATOR],
+                                      .api_made = made & API_MADE,
+                                      .operator_made = made & OPERATOR_MADE};
 }
 
 void upgrade_adopt_keeper(struct supervisor *s)

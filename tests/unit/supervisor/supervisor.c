@@ -205,6 +205,44 @@ static void two_servers_never_share_a_directory(void **state)
     place_done(&p);
 }
 
+static bool answers(const char *path, int type)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, type, 0);
+    assert_ok(view_to_str(view_str(path), a.sun_path, sizeof a.sun_path));
+    bool good = connect(fd, (struct sockaddr *)&a, sizeof a) == 0;
+    close(fd);
+    return good;
+}
+
+/* Else who starts a second one by mistake takes bots and operator their way to the first one, until it is stopped. */
+static void no_server_takes_the_sockets_of_another_one(void **state)
+{
+    (void)state;
+    struct place p, q;
+    char api[160], operator[160], more[512];
+    place_serving(&p, "front_threads: 1\n");
+    (void)snprintf(api, sizeof api, "%s/run/api.sock", p.data);
+    (void)snprintf(operator, sizeof operator, "%s/run/operator.sock", p.data);
+    (void)snprintf(more, sizeof more, "unix_socket: %s\noperator_socket: %s\n", api, operator);
+    place_open(&q, more);
+    place_start(&q, NULL, -1);
+    assert_int_not_equal(place_end(&q), 0);
+    assert_true(place_logged(&q, "another program listens there"));
+    assert_true(answers(api, SOCK_STREAM));
+    assert_true(answers(operator, SOCK_SEQPACKET));
+    place_done(&q);
+    /* One that nobody listens on was left by a server that was killed. */
+    kill(p.server, SIGKILL);
+    assert_int_equal(place_end(&p), 1000 + SIGKILL);
+    for (int i = 0; i < 500 && answers(api, SOCK_STREAM); i++)
+        poll(NULL, 0, 10);
+    place_start(&p, NULL, -1);
+    assert_true(place_ready(&p));
+    assert_true(answers(operator, SOCK_SEQPACKET));
+    place_done(&p);
+}
+
 static void a_directory_that_others_can_enter_is_refused(void **state)
 {
     (void)state;
@@ -262,8 +300,11 @@ static void sockets_can_be_handed_in(void **state)
     (void)state;
     struct place p;
     struct sockaddr_un a = {.sun_family = AF_UNIX};
+    char more[256];
     place_open(&p, "");
     (void)snprintf(a.sun_path, sizeof a.sun_path, "%s/given.sock", p.root);
+    (void)snprintf(more, sizeof more, "operator_socket: %s\n", a.sun_path);
+    place_config(&p, more);
     int given = socket(AF_UNIX, SOCK_SEQPACKET, 0);
     assert_ok(bind(given, (struct sockaddr *)&a, sizeof a));
     assert_ok(listen(given, 5));
@@ -276,6 +317,11 @@ static void sockets_can_be_handed_in(void **state)
     assert_int_equal(access(path, F_OK), -1);
     (void)snprintf(path, sizeof path, "%s/run/api.sock", p.data);
     assert_ok(access(path, F_OK));
+    /* What the service manager made is the service manager's to remove: it goes on listening there. */
+    kill(p.server, SIGTERM);
+    assert_int_equal(place_end(&p), 0);
+    assert_int_equal(access(path, F_OK), -1);
+    assert_ok(access(a.sun_path, F_OK));
     place_done(&p);
 
     place_open(&p, "");
@@ -410,6 +456,10 @@ static void an_upgrade_hands_the_state_over(void **state)
     assert_int_not_equal(place_pid(&p, "keeper"), keeper);
     assert_int_equal(waitpid(p.server, NULL, WNOHANG), 0);
     assert_int_equal(place_events(&p, "helper sees"), 1);
+    kill(p.server, SIGTERM);
+    assert_int_equal(place_end(&p), 0);
+    (void)snprintf(path, sizeof path, "%s/run/api.sock", p.data);
+    assert_int_equal(access(path, F_OK), -1);
     place_done(&p);
 }
 
@@ -538,6 +588,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(children_end_with_the_supervisor),
         cmocka_unit_test(a_child_that_never_starts_is_given_up),
         cmocka_unit_test(two_servers_never_share_a_directory),
+        cmocka_unit_test(no_server_takes_the_sockets_of_another_one),
         cmocka_unit_test(a_directory_that_others_can_enter_is_refused),
         cmocka_unit_test(mistakes_in_the_configuration_stop_the_start),
         cmocka_unit_test(sockets_can_be_handed_in),
