@@ -227,14 +227,21 @@ void writer_var(struct writer *w, struct view v)
     writer_view(w, v);
 }
 
+/* Two digits for each division. */
 void writer_decimal(struct writer *w, uint64_t v)
 {
+    static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
+                                "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
+                                "8081828384858687888990919293949596979899";
     char digits[20];
     size_t at = sizeof digits;
 
-    do
-        digits[--at] = (char)('0' + v % 10);
-    while ((v /= 10) != 0);
+    for (; v >= 10; v /= 100) {
+        at -= 2;
+        memcpy(digits + at, pairs + v % 100 * 2, 2);
+    }
+    if (v > 0 || at == sizeof digits)
+        digits[--at] = (char)('0' + v);
     writer_bytes(w, digits + at, sizeof digits - at);
 }
 

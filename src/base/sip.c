@@ -1,11 +1,13 @@
 #include "base/sip.h"
 
+#include <endian.h>
+
 static inline uint64_t turn(uint64_t v, unsigned n)
 {
     return v << n | v >> (64 - n);
 }
 
-static void sip_round(uint64_t v[static 4])
+static inline void sip_round(uint64_t v[static 4])
 {
     v[0] += v[1];
     v[1] = turn(v[1], 13) ^ v[0];
@@ -19,26 +21,33 @@ static void sip_round(uint64_t v[static 4])
     v[2] = turn(v[2], 32);
 }
 
+/* Eight bytes at once: most of what is hashed is some words long. */
+static inline uint64_t word_at(const uint8_t *p)
+{
+    uint64_t word;
+    memcpy(&word, p, sizeof word);
+    return le64toh(word);
+}
+
 uint64_t sip_hash(const struct sip_seed *seed, struct view key)
 {
     uint64_t v[4] = {seed->k[0] ^ UINT64_C(0x736f6d6570736575), seed->k[1] ^ UINT64_C(0x646f72616e646f6d),
                      seed->k[0] ^ UINT64_C(0x6c7967656e657261), seed->k[1] ^ UINT64_C(0x7465646279746573)};
-    uint64_t word = 0;
-    for (size_t i = 0; i < key.len; i++) {
-        word |= (uint64_t)key.ptr[i] << (8 * (i % 8));
-        if (i % 8 != 7)
-            continue;
+    uint64_t last = (uint64_t)key.len << 56;
+    size_t i = 0;
+    for (; key.len - i >= 8; i += 8) {
+        uint64_t word = word_at(key.ptr + i);
         v[3] ^= word;
         sip_round(v);
         v[0] ^= word;
-        word = 0;
     }
-    word |= (uint64_t)key.len << 56;
-    v[3] ^= word;
+    for (unsigned bit = 0; i < key.len; i++, bit += 8)
+        last |= (uint64_t)key.ptr[i] << bit;
+    v[3] ^= last;
     sip_round(v);
-    v[0] ^= word;
+    v[0] ^= last;
     v[2] ^= 0xff;
-    for (int i = 0; i < 3; i++)
+    for (int n = 0; n < 3; n++)
         sip_round(v);
     return v[0] ^ v[1] ^ v[2] ^ v[3];
 }

@@ -3,6 +3,8 @@
 
 #include "base/arena.h"
 
+#include <inttypes.h>
+
 static void problem_is_cut_between_characters(void **state)
 {
     struct problem p;
@@ -101,6 +103,14 @@ static void a_number_is_written_in_decimal(void **state)
     writer_str(&w, " ");
     writer_decimal(&w, UINT64_MAX);
     support_expect(&w, "0 1000 18446744073709551615");
+    for (uint64_t power = 1; power <= UINT64_MAX / 10; power *= 10)
+        for (uint64_t v = power - 1; v <= power + 1; v++) {
+            char expected[24];
+            writer_reset(&w);
+            writer_decimal(&w, v);
+            (void)snprintf(expected, sizeof expected, "%" PRIu64, v);
+            support_expect(&w, expected);
+        }
 }
 
 static void writer_is_all_or_nothing(void **state)
