@@ -190,8 +190,7 @@ static RESULT check_framing(struct scan *s, struct problem *why)
     h->chunked = s->encoding;
     h->has_body = s->encoding || h->body_length > 0;
     for (size_t i = 0; i < ARRAY_LEN(NO_BODY) && h->has_body; i++)
-        if (view_is(h->method, NO_BODY[i]))
-            return refuse(why, "This method takes no body.");
+        h->odd_body |= view_is(h->method, NO_BODY[i]);
     if (s->coded && h->has_body)
         return problem_set(why, ERR_UNSUPPORTED_MEDIA_TYPE, "", "Send the body without a Content-Encoding.");
     return OK;
@@ -202,7 +201,7 @@ RESULT head_check(struct head *h, struct problem *why)
     struct scan s = {.head = h, .v10 = view_is(h->version, "HTTP/1.0")};
     uint32_t seen = 0;
     _Static_assert(ARRAY_LEN(SINGLE) <= 32, "one bit each");
-    h->has_body = h->chunked = false;
+    h->has_body = h->chunked = h->odd_body = false;
     h->body_length = 0;
     if (!is_method(h->method))
         return refuse(why, "The method is not a word of capital letters.");

@@ -13,6 +13,7 @@ struct head {
     size_t headers_max;
     /* out */
     bool has_body; /* announced: a Content-Length above 0, or chunked */
+    bool odd_body; /* for GET, HEAD, LIST or OPTIONS: RFC 9110 §9.3.1 defines none there, and lets us refuse it */
     bool chunked;
     uint64_t body_length; /* when not chunked */
 };
@@ -23,8 +24,7 @@ struct head {
  *   - a value with control characters, or that is not UTF-8;
  *   - Host missing or malformed; Host, a credential header, or another header with a single meaning, sent twice;
  *   - Content-Length that is not plain digits below 2^53; Transfer-Encoding other than the one word "chunked", in
- *     HTTP/1.0, or beside Content-Length; Expect other than 100-continue;
- *   - a body announced for GET, HEAD, LIST or OPTIONS (RFC 9110 §9.3.1: it has no defined meaning there).
+ *     HTTP/1.0, or beside Content-Length; Expect other than 100-continue.
  * ERR_HEADER_TOO_LARGE for more than headers_max headers; ERR_UNSUPPORTED_MEDIA_TYPE for a body with a
  * Content-Encoding. */
 RESULT head_check(struct head *h, struct problem *why);

@@ -45,7 +45,8 @@ enum route_flag {
     ROUTE_STEP_UP = 2,      /* needs a fresh second factor */
     ROUTE_HIDDEN = 4,       /* not in the OpenAPI document */
     ROUTE_PAGE = 8,         /* answers a person's browser: Content-Security-Policy for pages instead of the API's */
-    ROUTE_ANY_BODY = 16,    /* takes a body of any type up to body_limit, though it names no request entity */
+    ROUTE_ANY_BODY = 16,    /* takes a body of any type up to body_limit, though it names no request entity; with
+                               HTTP_ANY also of a GET */
     ROUTE_UNIX_ONLY = 32,   /* served over the Unix socket only; elsewhere it is ERR_NO_ROUTE */
     ROUTE_WHEN_SEALED = 64, /* for the layer above: works while sealed */
     ROUTE_ENROLS = 256,     /* open to whoever has to set up a second factor before anything else */

@@ -1,6 +1,7 @@
 """The verdict in the words of proxies that Debian does not package: exactly what each sends, by its documentation, over raw
 sockets. And that of Authelia's nginx configuration, by a real nginx."""
 import contextlib
+import re
 import socket
 import ssl
 
@@ -55,11 +56,11 @@ def desk():
         yield s
 
 
-def raw(sock, lines):
+def raw(sock, lines, body=b""):
     """Sends a head as it stands; status and headers of the answer."""
     with contextlib.closing(sock):
         sock.settimeout(10)
-        sock.sendall("\r\n".join([*lines, "", ""]).encode())
+        sock.sendall("\r\n".join([*lines, "", ""]).encode() + body)
         data = b""
         while b"\r\n\r\n" not in data:
             piece = sock.recv(65536)
@@ -70,14 +71,17 @@ def raw(sock, lines):
 
 
 # --- Envoy: extensions.filters.http.ext_authz.v3, over HTTP. Its own method and path, the latter behind path_prefix; Host and
-# Authorization always, Content-Length 0, and of the client's headers those that allowed_headers names.
+# Authorization always, Content-Length, of the client's headers those that allowed_headers names, and with with_request_body its body
+# and whether there is more of it.
 
 
-def envoy(desk, method, target, headers=(), client="203.0.113.9", prefix="/api/v1/guard/envoy"):
+def envoy(desk, method, target, headers=(), client="203.0.113.9", prefix="/api/v1/guard/envoy", body=None, more=False):
     s = socket.socket(socket.AF_UNIX)
     s.connect(desk.unix_socket)
-    return raw(s, [f"{method} {prefix}{target} HTTP/1.1", "host: desk.example", "content-length: 0", *headers, "x-envoy-internal: true",
-                   f"x-forwarded-for: {client}", "x-forwarded-proto: https", "x-envoy-expected-rq-timeout-ms: 2000"])
+    partial = [f"x-envoy-auth-partial-body: {str(more).lower()}"] if body else []
+    return raw(s, [f"{method} {prefix}{target} HTTP/1.1", "host: desk.example", f"content-length: {len(body or b'')}", *headers, *partial,
+                   "x-envoy-internal: true", f"x-forwarded-for: {client}", "x-forwarded-proto: https", "x-envoy-expected-rq-timeout-ms: 2000"],
+               body or b"")
 
 
 def auth(token):
@@ -102,6 +106,44 @@ def test_envoy_gets_a_verdict_by_its_own_method_and_path(desk, prefix):
         status, headers = envoy(desk, method, target, auth(token) if token else (), prefix=prefix)
         assert (status, headers.get("x-holdfast-verdict")) == (want, code), (method, target)
     assert newest(desk, "REQUEST_ALLOWED")["what"]["resource"] == "endpoint:PROPFIND /dav/x"
+
+
+ATTACK = b"note=1' union select password from users--"
+FORM, JSON = ["content-type: application/x-www-form-urlencoded"], ["content-type: application/json"]
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "GET", "OPTIONS", "HEAD"])
+def test_bodies_that_envoy_sends_along_are_searched(desk, method):
+    """Also those of methods where a body means nothing by itself: to the application it may, as to some search engines."""
+    for headers, body, more, want, code in (
+            (JSON, b'{"query": {"match_all": {}}}', False, 200, "allowed"),
+            (FORM, ATTACK, False, 403, "attack-pattern"),
+            (JSON, b'{"a": "x", "b": ["' + ATTACK + b'"]}', False, 403, "attack-pattern"),
+            (JSON, b'{"a": "' + b"x" * 60000, True, 403, "not-inspected"),
+            (FORM, b"a=" + b"x" * 65535, False, 403, "not-inspected"),  # all that Envoy holds, which does not always say that there is more
+            (JSON + ["content-encoding: gzip"], b"\x1f\x8b\x08", False, 415, "unsupported-media-type")):
+        status, answer = envoy(desk, method, "/api/v1/x", auth(desk.token) + headers, body=body, more=more)
+        assert (status, answer["x-holdfast-verdict"]) == (want, code), body[:60]
+
+
+def test_a_body_of_a_get_is_no_second_request(desk):
+    """Its bytes belong to it, and what follows them is a request; nowhere else is such a body read at all."""
+    hidden = b"GET /api/v1/guard/envoy/api/v1/x HTTP/1.1\r\nhost: a\r\n\r\n"
+    last = b"GET /api/v1/health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+    chunked = b"%x\r\n%s\r\n0\r\n\r\n" % (len(hidden), hidden)
+    for path, status in (("/api/v1/guard/envoy/", [b"200", b"200"]), ("/api/v1/guard/verdict", [b"400"]), ("/api/v1/health", [b"400"]),
+                         ("/nowhere", [b"400"])):
+        for framing, body in ((f"content-length: {len(hidden)}", hidden), ("transfer-encoding: chunked", chunked)):
+            head = f"GET {path} HTTP/1.1\r\nhost: a\r\nx-forwarded-for: 203.0.113.9\r\n{framing}\r\n\r\n".encode()
+            with contextlib.closing(socket.socket(socket.AF_UNIX)) as s:
+                s.connect(desk.unix_socket)
+                s.settimeout(10)
+                s.sendall(head + body + last)
+                got = b""
+                with contextlib.suppress(ConnectionResetError):
+                    while piece := s.recv(65536):
+                        got += piece
+            assert [line.split()[1] for line in got.split(b"\r\n") if line.startswith(b"HTTP/1.1 ")] == status, (path, framing, got)
 
 
 def test_what_envoy_asks_about_in_two_readings_is_refused(desk):
@@ -193,6 +235,9 @@ def test_an_original_url_that_is_none_is_refused(desk):
 def test_the_files_of_the_documentation_name_these_addresses():
     envoy_file = (SOURCE / "docs/proxies/envoy.yaml").read_text()
     assert "path_prefix: /api/v1/guard/envoy" in envoy_file and "failure_mode_allow: false" in envoy_file
+    held = int(re.search(r"with_request_body: .max_request_bytes: (\d+), allow_partial_message: true", envoy_file)[1])
+    assert 65536 < held <= 262144, "a body that fills Envoy's room must be longer than what the guard looks at, and no longer than what it reads"
+    assert {"content-type", "content-encoding"} <= set(re.findall(r"exact: ([a-z-]+)", envoy_file))
     assert "/api/authz/forward-auth" in (SOURCE / "docs/proxies/traefik.yaml").read_text()
     for name in REMOTE:
         assert f"exact: {name}" in envoy_file
