@@ -8,6 +8,9 @@ local kept = {connection = true, ["keep-alive"] = true, upgrade = true, te = tru
               ["proxy-connection"] = true, ["x-envoy-auth-partial-body"] = true, ["x-original-method"] = true,
               ["x-original-uri"] = true, ["x-real-ip"] = true}
 local remote = {"remote-user", "remote-groups", "remote-name", "remote-email"}
+-- What the client is told of the answer, and the variables that haproxy.cfg tells it from.
+local told = {["x-holdfast-verdict"] = "txn.holdfast_verdict", ["ratelimit"] = "txn.holdfast_limit",
+              ["ratelimit-policy"] = "txn.holdfast_limits", ["retry-after"] = "txn.holdfast_retry"}
 
 local function values(headers, name)
     local found = {}
@@ -77,8 +80,11 @@ core.register_action("holdfast", {"http-req"}, function(txn)
     local function first(name)
         return answer.headers and answer.headers[name] and answer.headers[name][0] or ""
     end
-    txn:set_var("txn.holdfast_verdict", first("x-holdfast-verdict"))
-    txn:set_var("txn.holdfast_retry", first("retry-after"))
+    for name, variable in pairs(told) do
+        if first(name) ~= "" then
+            txn:set_var(variable, first(name))
+        end
+    end
     if answer.status == 200 then
         for _, name in ipairs(remote) do
             txn.http:req_set_header(name, first(name))

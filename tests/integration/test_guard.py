@@ -300,10 +300,16 @@ def test_a_limit_is_told_as_far_as_the_proxy_can(desk, proxy):
 def test_the_guard_s_own_limits_hold_and_are_told(desk, proxy):
     _, key = key_of(desk, f"often-{id(proxy)}")
     few = proxy is desk.proxies["nginx"]
-    for _ in range(2):
-        seen(proxy.ask("GET", "/seldom/thing", bearer(key)))
+    for left in (1, 0):
+        answer = proxy.ask("GET", "/seldom/thing", bearer(key))
+        seen(answer)
+        if proxy is not desk.proxies["caddy"]:  # which hands on refusals alone
+            assert f'"endpoint";r={left};' in answer[1]["ratelimit"] and answer[1]["x-holdfast-verdict"] == "allowed", answer
+            assert '"endpoint";q=3;w=60' in answer[1]["ratelimit-policy"] and "retry-after" not in answer[1], answer
     refused(desk, proxy, 403 if few else 429, "too-many-requests", "GET", "/seldom/other", bearer(key))
-    assert 0 < int(proxy.ask("GET", "/seldom", bearer(key))[1]["retry-after"]) <= 20
+    _, headers, _ = proxy.ask("GET", "/seldom", bearer(key))
+    assert 0 < int(headers["retry-after"]) <= 20
+    assert '"endpoint";r=0;' in headers["ratelimit"] and '"endpoint";q=3;w=60' in headers["ratelimit-policy"], headers
     seen(proxy.ask("GET", "/whoami", bearer(key)))  # other endpoints go on
 
 
