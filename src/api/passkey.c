@@ -217,7 +217,7 @@ RESULT passkey_owner(const struct http_request *req, const struct passkey_shown 
     passkeys_hash(s->id, hash);
     enum err e = passkeys_find(identity, hash, req->arena, &found);
     /* The look at a user who is not there takes as long. */
-    return identity_user(identity, e == OK ? found.passkey.user : (struct view){0}, req->arena, ret);
+    return identity_enrolled(identity, e == OK ? found.passkey.user : (struct view){0}, req->arena, ret);
 }
 
 /* A key to be verified with where there is none: the curve's own generator, so nobody chose it. Its private half is 1,

@@ -10,23 +10,26 @@ static void forget(void *value)
 }
 
 /* As long as most rows are. */
-static RESULT make_nobody(struct identity *i)
+static RESULT make_nobody(bool enrolled, struct known **ret)
 {
     static const char hash[] = "$argon2id$v=19$m=65536,t=3,p=1$AAAAAAAAAAAAAAAAAAAAAA$"
                                "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
     AUTO(arena_free) struct arena *arena = NULL;
     struct txn_change c = {.version = 1};
-    const struct user u = {.id = {1},
-                           .name = VIEW_STR("nobody"),
-                           .state = USER_ACTIVE,
-                           .password_hash = view_str(hash),
-                           .created_ms = 1,
-                           .last_login_ms = 1,
-                           .password_changed_ms = 1};
+    static const uint8_t passkey[PASSKEY_HASH_SIZE] = {1};
+    struct user u = {.id = {1},
+                     .name = VIEW_STR("nobody"),
+                     .state = USER_ACTIVE,
+                     .password_hash = view_str(hash),
+                     .created_ms = 1,
+                     .last_login_ms = 1,
+                     .password_changed_ms = 1};
     TRY(arena_new(2048, TABLES_SCRATCH, &arena));
+    if (enrolled)
+        TRY(mfa_passkey_add(&u.mfa, passkey, arena));
     TRY(tables_encoded(&user_entity, &u, arena, &c.value));
-    i->nobody = tables_known(u.name, &c);
-    return i->nobody ? OK : ERR_NO_MEMORY;
+    *ret = tables_known(u.name, &c);
+    return *ret ? OK : ERR_NO_MEMORY;
 }
 
 RESULT identity_new(struct identity **ret)
@@ -40,7 +43,8 @@ RESULT identity_new(struct identity **ret)
     TRY(table_new(forget, &i->passkeys));
     TRY(table_new(forget, &i->mappings));
     TRY(roles_new(&i->roles));
-    TRY(make_nobody(i));
+    TRY(make_nobody(false, &i->nobody));
+    TRY(make_nobody(true, &i->enrolled));
     TRY(passkeys_nobodys(&i->no_passkey));
     *ret = TAKE(i);
     return OK;
@@ -50,8 +54,10 @@ void identity_free(struct identity *i)
 {
     if (!i)
         return;
-    if (i->users)
+    if (i->users) {
         table_value_free(i->users, i->nobody);
+        table_value_free(i->users, i->enrolled);
+    }
     if (i->passkeys)
         table_value_free(i->passkeys, i->no_passkey);
     table_free(i->users);
@@ -103,13 +109,14 @@ enum login_count identity_login_failed(struct identity *i, struct view name, con
     return count;
 }
 
-RESULT identity_user(struct identity *i, struct view name, struct arena *arena, struct user_found *ret)
+static RESULT find_user(struct identity *i, struct view name, const struct known *nobody, struct arena *arena,
+                        struct user_found *ret)
 {
     struct user_found f = {0};
     table_enter();
     const struct known *k = table_find(i->users, name);
     bool known = k && !k->gone;
-    enum err e = tables_copy(known ? k : i->nobody, &user_entity, arena, &f.user);
+    enum err e = tables_copy(known ? k : nobody, &user_entity, arena, &f.user);
     if (!known)
         e = ERR_NOT_FOUND;
     if (e == OK) {
@@ -121,6 +128,16 @@ RESULT identity_user(struct identity *i, struct view name, struct arena *arena, 
     if (e == OK)
         *ret = f;
     return e;
+}
+
+RESULT identity_user(struct identity *i, struct view name, struct arena *arena, struct user_found *ret)
+{
+    return find_user(i, name, i->nobody, arena, ret);
+}
+
+RESULT identity_enrolled(struct identity *i, struct view name, struct arena *arena, struct user_found *ret)
+{
+    return find_user(i, name, i->enrolled, arena, ret);
 }
 
 static size_t roles_of(const struct known *k, struct view names[static USER_ROLES_MAX])

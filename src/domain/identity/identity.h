@@ -114,6 +114,8 @@ struct user_found {
     uint8_t commitment[32];
 };
 RESULT identity_user(struct identity *i, struct view name, struct arena *arena, struct user_found *ret);
+/* The same of a passkey's owner: looking for nobody's takes as long as looking for somebody's who has one. */
+RESULT identity_enrolled(struct identity *i, struct view name, struct arena *arena, struct user_found *ret);
 /* A wrong password: counted in memory, exactly, also of many at once, and known to all threads when this returns. The
  * row follows when that locks him, which is the caller's to do; lesser counts begin anew at a restart. */
 enum login_count {

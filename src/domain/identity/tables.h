@@ -35,7 +35,8 @@ struct identity {
     struct table *users, *sessions, *passkeys, *mappings;
     struct roles *roles;
     struct known *nobody;      /* looked at in place of a user who is not there: so that takes as long */
-    struct known *no_passkey;  /* the same */
+    struct known *enrolled;    /* the same, of one who has a passkey */
+    struct known *no_passkey;  /* the same, of a passkey */
     pthread_mutex_t lock;      /* comparing versions and putting is one step */
     _Atomic uint64_t first_ms; /* when a session was first looked up: what was loaded counts as used then */
 };
