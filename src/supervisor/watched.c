@@ -2,7 +2,8 @@
  * when it starts, and another time when one was replaced.
  *
  * Of each file the one that the front took last stays open here, so that a front that is started anew has it even if
- * the path leads to a damaged one by then. */
+ * the path leads to a damaged one by then. And while the front reads one, no other version of it is opened: what comes
+ * of it is known before the next, and a file that changes faster than it is read gives nobody more and more to read. */
 #include "supervisor/state.h"
 
 #include "base/log.h"
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #define LOOK_MS    1000
+#define WAIT_LOOKS 600 /* then the front says no more of what it was given */
 #define PATH_BYTES 4096
 
 struct version {
@@ -29,6 +31,8 @@ struct watched_file {
     struct version opened; /* as it was when it was opened last; zero: it can't be */
     int newest, taken;     /* descriptors: the one opened last, unless it is the one that was taken last; -1: none */
     uint32_t number;       /* of the newest, or of taken if there is none */
+    unsigned waits;        /* looks for which the front may still take to read the newest; 0: it has said */
+    bool untold;           /* the front could not be told what is there */
     char missing[128];     /* why there is nothing at the path; "": there is something */
 };
 
@@ -60,19 +64,21 @@ static void drop(int *fd)
 /* A front that is on its way out counts the files of another configuration. */
 static void tell(struct supervisor *s, size_t which)
 {
-    const struct watched_file *w = &s->watched->files[which];
+    struct watched_file *w = &s->watched->files[which];
     struct child *front = &s->children[ROLE_FRONT];
     const struct supervisor_file file = {.which = (uint8_t)which, .number = w->number};
     const struct supervisor_file_missing missing = {.which = (uint8_t)which, .why = view_str(w->missing)};
-    enum err e = ERR_UNAVAILABLE;
+    enum err e = OK;
     if (!front->channel || front->state == CHILD_STOPPING || s->goal != GOAL_SERVE)
         return; /* the next one is told when it starts */
     if (*w->missing)
         e = children_tell(front, SUPERVISOR_FILE_MISSING, &supervisor_file_missing_entity, &missing, -1);
     else if (w->newest >= 0)
         e = children_tell(front, SUPERVISOR_FILE, &supervisor_file_entity, &file, w->newest);
-    if (e != OK)
+    if (e != OK && !w->untold)
         log_warn("%s: the front could not be told (%s)", w->path, err_code(e));
+    w->untold = e != OK;
+    w->waits = e == OK && !*w->missing ? WAIT_LOOKS : 0;
 }
 
 void watched_offer(struct supervisor *s)
@@ -92,7 +98,10 @@ void watched_offer(struct supervisor *s)
 void watched_read(struct supervisor *s, const struct supervisor_file_read *r)
 {
     struct watched_file *w = s->watched && r->which < s->watched->count ? &s->watched->files[r->which] : NULL;
-    if (s->goal != GOAL_SERVE || !w || !r->taken || r->number != w->number || w->newest < 0)
+    if (s->goal != GOAL_SERVE || !w || r->number != w->number || w->newest < 0)
+        return;
+    w->waits = 0;
+    if (!r->taken)
         return;
     drop(&w->taken);
     w->taken = w->newest;
@@ -155,9 +164,14 @@ static bool is_settled(struct watched_file *w)
 static void look(void *context)
 {
     struct supervisor *s = context;
-    for (size_t i = 0; s->watched && i < s->watched->count; i++)
-        if (is_settled(&s->watched->files[i]) && look_again(&s->watched->files[i]))
+    for (size_t i = 0; s->watched && i < s->watched->count; i++) {
+        struct watched_file *w = &s->watched->files[i];
+        bool settled = is_settled(w);
+        if (w->waits > 0)
+            w->waits--;
+        else if ((settled && look_again(w)) || w->untold)
             tell(s, i);
+    }
 }
 
 /* --- the configuration */
@@ -186,6 +200,7 @@ static void take_over(struct watched_file *w, struct watched *from)
         w->number = old->number;
         w->seen = w->opened = old->newest < 0 ? old->opened : (struct version){0};
         old->taken = -1;
+        *old->path = '\0'; /* another one of this path has its own */
         return;
     }
 }

@@ -572,6 +572,38 @@ static void the_front_gets_files_and_their_successors(void **state)
     place_done(&p);
 }
 
+/* A list that is replaced while the front still reads the one before: what it then takes must not be lost, and what it
+ * has to read must not pile up. */
+static void the_front_reads_one_version_of_a_file_at_a_time(void **state)
+{
+    (void)state;
+    struct place p;
+    char more[512], all[16384], path[160];
+    place_open(&p, "");
+    (void)snprintf(more, sizeof more,
+                   "guard: {networks: {others: allow}, feeds: [{name: a, file: %s/list}, {name: b, file: %s/list}]}\n",
+                   p.root, p.root);
+    place_config(&p, more);
+    put_list(&p, "good 1\n");
+    place_start(&p, NULL, -1);
+    assert_true(place_ready(&p));
+    place_wait(&p, "front reads file 1: good 1", 1);
+    put_list(&p, "slow good 2\n");
+    place_wait(&p, "front reads file 1: slow good 2", 1);
+    put_list(&p, "bad 3\n");
+    place_wait(&p, "front reads file 1: bad 3", 1);
+    (void)snprintf(path, sizeof path, "%s/events", p.data);
+    place_get(path, all, sizeof all);
+    assert_non_null(strstr(all, "front has read file 1"));
+    assert_true(strstr(all, "front has read file 1") < strstr(all, "front reads file 1: bad 3"));
+    kill(place_pid(&p, "front"), SIGKILL);
+    place_wait(&p, "front reads file 1: bad 3", 2);
+    assert_int_equal(place_events(&p, "front reads file 0: slow good 2"), 2);
+    assert_int_equal(place_events(&p, "front reads file 1: slow good 2"), 2);
+    assert_int_equal(place_events(&p, "front reads file 1: good 1"), 1);
+    place_done(&p);
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 0 && strncmp(argv[0], "holdfast-", 9) == 0)
@@ -599,6 +631,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(an_upgrade_without_state_ends_sealed),
         cmocka_unit_test(a_dev_server_leaves_nothing_behind),
         cmocka_unit_test(the_front_gets_files_and_their_successors),
+        cmocka_unit_test(the_front_reads_one_version_of_a_file_at_a_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
