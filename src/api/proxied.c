@@ -8,19 +8,39 @@
 
 #include <stdio.h>
 
+/* What proxies say in headers. */
+enum heard_of {
+    NOT_HEARD, /* said in another way */
+    ORIGINAL_METHOD,
+    ORIGINAL_URI,
+    ORIGINAL_URL,
+    REAL_IP,
+    FORWARDED_METHOD,
+    FORWARDED_URI,
+    FORWARDED_ADDRESSES,
+    FORWARDED_PROTO,
+    HEARD_OF
+};
+static const struct view header_names[HEARD_OF] = {
+    [ORIGINAL_METHOD] = VIEW_STR("X-Original-Method"),   [ORIGINAL_URI] = VIEW_STR("X-Original-URI"),
+    [ORIGINAL_URL] = VIEW_STR("X-Original-URL"),         [REAL_IP] = VIEW_STR("X-Real-IP"),
+    [FORWARDED_METHOD] = VIEW_STR("X-Forwarded-Method"), [FORWARDED_URI] = VIEW_STR("X-Forwarded-Uri"),
+    [FORWARDED_ADDRESSES] = VIEW_STR("X-Forwarded-For"), [FORWARDED_PROTO] = VIEW_STR("X-Forwarded-Proto"),
+};
+
 struct dialect {
-    const char *method, *uri, *address;
+    enum heard_of method, uri, address;
     enum forwarded_header header;
     bool few_statuses;
 };
 static const struct dialect dialects[] = {
-    {"X-Original-Method", "X-Original-URI", "X-Real-IP", FORWARDED_REAL_IP, true},
-    {"X-Forwarded-Method", "X-Forwarded-Uri", "X-Forwarded-For", FORWARDED_FOR, false},
+    {ORIGINAL_METHOD, ORIGINAL_URI, REAL_IP, FORWARDED_REAL_IP, true},
+    {FORWARDED_METHOD, FORWARDED_URI, FORWARDED_ADDRESSES, FORWARDED_FOR, false},
 };
 static const struct dialect by_kind[] = {
-    [PROXIED_FORWARD_AUTH] = {"X-Forwarded-Method", "X-Forwarded-Uri", "X-Forwarded-For", FORWARDED_FOR, false},
-    [PROXIED_AUTH_REQUEST] = {"X-Original-Method", "X-Original-URL", "X-Forwarded-For", FORWARDED_FOR, true},
-    [PROXIED_EXT_AUTHZ] = {NULL, NULL, "X-Forwarded-For", FORWARDED_FOR, false},
+    [PROXIED_FORWARD_AUTH] = {FORWARDED_METHOD, FORWARDED_URI, FORWARDED_ADDRESSES, FORWARDED_FOR, false},
+    [PROXIED_AUTH_REQUEST] = {ORIGINAL_METHOD, ORIGINAL_URL, FORWARDED_ADDRESSES, FORWARDED_FOR, true},
+    [PROXIED_EXT_AUTHZ] = {NOT_HEARD, NOT_HEARD, FORWARDED_ADDRESSES, FORWARDED_FOR, false},
 };
 
 struct said {
@@ -30,23 +50,39 @@ struct said {
 
 /* --- what was said */
 
-/* How often a header is there; twice, one of them could be the client's own. */
-static size_t times(const struct http_request *req, const char *name)
+/* How often each of them is there, and what it says first: twice, one of them could be the client's own. */
+struct heard {
+    unsigned times[HEARD_OF];
+    struct view first[HEARD_OF];
+};
+
+static enum heard_of heard_of(struct view name)
 {
-    const struct view wanted = view_str(name);
-    size_t n = 0;
-    for (size_t i = 0; i < req->headers.count; i++)
-        n += head_name_is(req->headers.items[i].name, wanted);
-    return n;
+    if (name.len < 2 || (name.ptr[0] | 0x20) != 'x' || name.ptr[1] != '-')
+        return NOT_HEARD;
+    for (enum heard_of i = NOT_HEARD + 1; i < HEARD_OF; i++)
+        if (head_name_is(name, header_names[i]))
+            return i;
+    return NOT_HEARD;
+}
+
+static void hear(const struct http_request *req, struct heard *ret)
+{
+    *ret = (struct heard){0};
+    for (size_t i = 0; i < req->headers.count; i++) {
+        enum heard_of n = heard_of(req->headers.items[i].name);
+        if (ret->times[n]++ == 0)
+            ret->first[n] = req->headers.items[i].value;
+    }
 }
 
 /* Of both dialects at once, one part could be the client's own as well. */
-static RESULT find_dialect(const struct http_request *req, const struct dialect **ret, struct problem *why)
+static RESULT find_dialect(const struct heard *heard, const struct dialect **ret, struct problem *why)
 {
     const struct dialect *found = NULL;
     for (size_t i = 0; i < ARRAY_LEN(dialects); i++) {
         const struct dialect *d = &dialects[i];
-        if (times(req, d->method) + times(req, d->uri) == 0)
+        if (heard->times[d->method] + heard->times[d->uri] == 0)
             continue;
         if (found)
             return problem_set(why, ERR_REQUEST_UNNAMED, "",
@@ -62,11 +98,13 @@ static RESULT find_dialect(const struct http_request *req, const struct dialect 
     return OK;
 }
 
-static RESULT need(const struct http_request *req, const char *name, struct view *ret, struct problem *why)
+static RESULT need(const struct heard *heard, enum heard_of what, struct view *ret, struct problem *why)
 {
-    if (times(req, name) == 1 && http_header(req, name, ret) && ret->len)
+    *ret = heard->first[what];
+    if (heard->times[what] == 1 && ret->len)
         return OK;
-    return problem_set(why, ERR_REQUEST_UNNAMED, "", "the proxy must say %s, and once", name);
+    return problem_set(why, ERR_REQUEST_UNNAMED, "", "the proxy must say %s, and once",
+                       (const char *)header_names[what].ptr);
 }
 
 /* https://desk.example/api?x=1: what stands behind the host is the target. */
@@ -96,13 +134,14 @@ static RESULT cut_prefix(const struct http_request *req, const char *prefix, str
     return OK;
 }
 
-static RESULT listen_to(const struct http_request *req, const struct dialect *d, struct said *ret, struct problem *why)
+static RESULT listen_to(const struct http_request *req, const struct heard *heard, const struct dialect *d,
+                        struct said *ret, struct problem *why)
 {
     const struct proxied_way *way = req->route->extra;
     if (way && way->kind == PROXIED_EXT_AUTHZ)
         return cut_prefix(req, way->prefix, ret, why);
-    TRY(need(req, d->method, &ret->method, why));
-    TRY(need(req, d->uri, &ret->uri, why));
+    TRY(need(heard, d->method, &ret->method, why));
+    TRY(need(heard, d->uri, &ret->uri, why));
     return way && way->kind == PROXIED_AUTH_REQUEST ? cut_url(ret, why) : OK;
 }
 
@@ -145,67 +184,60 @@ static bool is_proxy(const void *context, const struct address *a)
     return address_eq(a, &asked->peer) || guard_is_proxy(asked->guard, &from);
 }
 
-/* All lines of one name, in their order. */
-static RESULT lines_of(const struct http_request *req, const char *name, struct view **ret, size_t *ret_count)
+/* All lines of what was heard more than once, in their order. */
+static RESULT lines_of(const struct http_request *req, enum heard_of what, size_t times, const struct view **ret)
 {
-    struct view *lines = arena_alloc(req->arena, (req->headers.count + 1) * sizeof *lines);
-    const struct view wanted = view_str(name);
+    struct view *lines = arena_alloc(req->arena, times * sizeof *lines);
     size_t n = 0;
     if (!lines)
         return ERR_NO_MEMORY;
     for (size_t i = 0; i < req->headers.count; i++)
-        if (head_name_is(req->headers.items[i].name, wanted))
+        if (head_name_is(req->headers.items[i].name, header_names[what]))
             lines[n++] = req->headers.items[i].value;
     *ret = lines;
-    *ret_count = n;
     return OK;
 }
 
-static RESULT read_client(const struct http_request *req, const struct guard *guard, const struct dialect *d,
-                          struct address *ret, struct problem *why)
+static RESULT read_client(const struct http_request *req, const struct guard *guard, const struct heard *heard,
+                          const struct dialect *d, struct address *ret, struct problem *why)
 {
     struct asked asked = {.guard = guard};
-    struct view *lines = NULL;
-    size_t count = 0;
-    TRY(lines_of(req, d->address, &lines, &count));
+    struct forwarded_ask ask = {.header = d->header,
+                                .lines = &heard->first[d->address],
+                                .count = heard->times[d->address],
+                                .is_proxy = is_proxy,
+                                .context = &asked};
+    if (ask.count > 1)
+        TRY(lines_of(req, d->address, ask.count, &ask.lines));
     memcpy(asked.peer.b, req->peer.address, sizeof asked.peer.b);
-    const struct forwarded_ask ask = {.peer = asked.peer,
-                                      .header = d->header,
-                                      .lines = lines,
-                                      .count = count,
-                                      .is_proxy = is_proxy,
-                                      .context = &asked};
+    ask.peer = asked.peer;
     return forwarded_client(&ask, ret, why);
 }
 
-static RESULT read_peer(const struct http_request *req, const struct guard *guard, const struct dialect *d,
-                        struct http_peer *ret, struct problem *why)
+static RESULT read_peer(const struct http_request *req, const struct guard *guard, const struct heard *heard,
+                        const struct dialect *d, struct http_peer *ret, struct problem *why)
 {
-    struct http_peer p = {.uid = (uid_t)-1, .gid = (gid_t)-1, .pid = -1};
-    struct view proto = {0};
     struct address client;
-    TRY(read_client(req, guard, d, &client, why));
-    memcpy(p.address, client.b, sizeof p.address);
-    address_format(&client, p.text);
-    p.is_tls = times(req, "X-Forwarded-Proto") == 1 && http_header(req, "X-Forwarded-Proto", &proto) &&
-               view_is(proto, "https");
-    *ret = p;
+    TRY(read_client(req, guard, heard, d, &client, why));
+    *ret = (struct http_peer){.uid = (uid_t)-1, .gid = (gid_t)-1, .pid = -1};
+    memcpy(ret->address, client.b, sizeof ret->address);
+    address_format(&client, ret->text);
+    ret->is_tls = heard->times[FORWARDED_PROTO] == 1 && view_is(heard->first[FORWARDED_PROTO], "https");
     return OK;
 }
 
 static RESULT read_path(struct http_request *req, struct view uri, struct view *ret, struct problem *why)
 {
     struct target t = {0};
-    struct problem found = {0};
+    struct problem found;
     enum err e = target_parse_foreign(uri, req->arena, &t, &found);
     if (e == ERR_NO_MEMORY)
         return e;
     if (e != OK || t.asterisk)
         return problem_set(why, ERR_PATH_AMBIGUOUS, "", "%s", t.asterisk ? "'*' is no path." : found.detail);
-    for (size_t i = 0; i < t.path.len; i++)
-        if (t.path.ptr[i] == ';' || t.path.ptr[i] == '%')
-            return problem_set(why, ERR_PATH_AMBIGUOUS, "", "%s",
-                               "some applications cut a segment off at ';', and some decode a '%' once more");
+    if (memchr(t.path.ptr, ';', t.path.len) || memchr(t.path.ptr, '%', t.path.len))
+        return problem_set(why, ERR_PATH_AMBIGUOUS, "", "%s",
+                           "some applications cut a segment off at ';', and some decode a '%' once more");
     *ret = t.path;
     return OK;
 }
@@ -214,24 +246,24 @@ RESULT proxied_read(struct http_request *req, const struct guard *guard, struct 
 {
     const struct proxied_way *way = req->route->extra;
     const struct dialect *d = way ? &by_kind[way->kind] : &dialects[0];
+    struct heard heard;
     struct said said = {0};
-    struct proxied p = {0};
+    *ret = (struct proxied){0};
+    hear(req, &heard);
     if (!way)
-        TRY(find_dialect(req, &d, why));
+        TRY(find_dialect(&heard, &d, why));
     else if (way->kind == PROXIED_EXT_AUTHZ)
         TRY(take_away(req));
-    p.few_statuses = d->few_statuses;
-    *ret = p; /* how to answer is known, whatever comes */
-    TRY(listen_to(req, d, &said, why));
+    ret->few_statuses = d->few_statuses;
+    TRY(listen_to(req, &heard, d, &said, why));
     if (!is_method(said.method))
-        return problem_set(why, ERR_REQUEST_UNNAMED, "", "%s is no method", d->method ? d->method : "what was asked");
-    p.method = said.method;
-    TRY(read_peer(req, guard, d, &p.peer, why));
-    p.peer.is_tls |= said.tls;
-    *ret = p; /* and so is whose request it is, also of one that is refused for its path */
-    TRY(read_path(req, said.uri, &p.path, why));
-    p.target = said.uri;
-    *ret = p;
+        return problem_set(why, ERR_REQUEST_UNNAMED, "", "%s is no method",
+                           d->method == NOT_HEARD ? "what was asked" : (const char *)header_names[d->method].ptr);
+    ret->method = said.method;
+    TRY(read_peer(req, guard, &heard, d, &ret->peer, why));
+    ret->peer.is_tls |= said.tls;
+    TRY(read_path(req, said.uri, &ret->path, why));
+    ret->target = said.uri;
     return OK;
 }
 
@@ -246,12 +278,14 @@ void proxied_stand_for(struct http_request *req, const struct proxied *p)
 void proxied_refused(struct http_request *req, const struct problem *why)
 {
     static const char *const verdicts[] = {"/api/v1/guard/verdict", "/api/v1/guard/envoy/", "/api/authz/"};
+    struct heard heard;
     bool asks = false;
     for (size_t i = 0; i < ARRAY_LEN(verdicts); i++)
         asks |= view_starts(req->target, verdicts[i]);
     if (!asks)
         return;
-    if (times(req, dialects[0].method)) /* one that says it so hands on 401 and 403 alone */
+    hear(req, &heard);
+    if (heard.times[dialects[0].method]) /* one that says it so hands on 401 and 403 alone */
         http_answer_few_statuses(req);
     (void)!http_answer_header(req, "X-Holdfast-Verdict", err_code(why->code));
 }

@@ -20,26 +20,34 @@ RESULT address_parse(struct view text, struct address *ret)
     struct address a;
     if (text.len == 0 || view_to_str(text, copy, sizeof copy) != OK)
         return ERR_MALFORMED;
-    if (inet_pton(AF_INET6, copy, a.b) != 1) {
+    bool six = memchr(text.ptr, ':', text.len) != NULL; /* which only IPv6 has, and always */
+    if (!six)
         memcpy(a.b, mapped, sizeof mapped);
-        if (inet_pton(AF_INET, copy, a.b + sizeof mapped) != 1)
-            return ERR_MALFORMED;
-    }
+    if (inet_pton(six ? AF_INET6 : AF_INET, copy, six ? a.b : a.b + sizeof mapped) != 1)
+        return ERR_MALFORMED;
     *ret = a;
     return OK;
 }
 
+static char *put_octet(char *to, unsigned octet)
+{
+    if (octet >= 100)
+        *to++ = (char)('0' + octet / 100);
+    if (octet >= 10)
+        *to++ = (char)('0' + octet / 10 % 10);
+    *to++ = (char)('0' + octet % 10);
+    return to;
+}
+
 void address_format(const struct address *a, char out[static ADDRESS_TEXT_SIZE])
 {
-    if (address_is_ipv4(a)) {
-        struct writer w = writer_fixed(out, ADDRESS_TEXT_SIZE - 1);
-        for (size_t i = sizeof mapped; i < sizeof a->b; i++) {
-            writer_str(&w, i > sizeof mapped ? "." : "");
-            writer_decimal(&w, a->b[i]);
-        }
-        out[w.len] = '\0';
+    if (!address_is_ipv4(a)) {
+        if (!inet_ntop(AF_INET6, a->b, out, ADDRESS_TEXT_SIZE))
+            out[0] = '\0'; /* the room suffices for every address */
         return;
     }
-    if (!inet_ntop(AF_INET6, a->b, out, ADDRESS_TEXT_SIZE))
-        out[0] = '\0'; /* the room suffices for every address */
+    for (size_t i = sizeof mapped; i < sizeof a->b; i++) {
+        out = put_octet(out, a->b[i]);
+        *out++ = i + 1 < sizeof a->b ? '.' : '\0';
+    }
 }

@@ -13,32 +13,30 @@ static const uint8_t stands[256] = {
     ['/'] = IN_BOTH,         ['%'] = IN_BOTH,         ['?'] = IN_QUERY,
 };
 
+/* Of a target that is somebody else's. White space ends it for some, '#' for others, and '\' is a '/' to some; all
+ * else means the same as it does encoded, so those who send it as it is (browsers "[]^|", curl whatever it is given)
+ * are understood. */
+static const uint8_t stands_foreign[256] = {
+    ['!' ... '"'] = IN_BOTH, ['$' ... '['] = IN_BOTH,   ['\\'] = IN_QUERY,
+    [']' ... '~'] = IN_BOTH, [0x80 ... 0xff] = IN_BOTH,
+};
+
 static enum err refuse(struct problem *why, const char *detail)
 {
     return problem_set(why, ERR_BAD_REQUEST, "", "%s", detail);
 }
 
-static RESULT check_characters(struct view v, uint8_t where, struct problem *why)
+static RESULT check_characters(struct view v, const uint8_t may_stand[static 256], uint8_t where, struct problem *why)
 {
     for (size_t i = 0; i < v.len; i++)
-        if (!(stands[v.ptr[i]] & where))
+        if (!(may_stand[v.ptr[i]] & where))
             return refuse(why, "The request target has a character that must be percent-encoded.");
     return OK;
 }
 
-/* Of a target that is somebody else's. White space ends it for some, '#' for others, and '\' is a '/' to some; all else
- * means the same as it does encoded, so those who send it as it is (browsers "[]^|", curl whatever it is given) are
- * understood. */
-static RESULT check_foreign(struct view v, const char *also, struct problem *why)
-{
-    for (size_t i = 0; i < v.len; i++)
-        if (v.ptr[i] <= ' ' || v.ptr[i] == 0x7f || strchr(also, v.ptr[i]))
-            return refuse(why, "The request target has a character that must be percent-encoded.");
-    return OK;
-}
-
-/* Decodes into arena memory, NUL-terminated, and checks that what comes out is plain text. */
-static RESULT decode(struct view raw, bool plus_is_space, struct arena *arena, struct view *ret, struct problem *why)
+/* Into arena memory, NUL-terminated. */
+static RESULT decode_escapes(struct view raw, bool plus_is_space, struct arena *arena, struct view *ret,
+                             struct problem *why)
 {
     uint8_t *out = arena_alloc(arena, raw.len + 1);
     if (!out)
@@ -46,7 +44,23 @@ static RESULT decode(struct view raw, bool plus_is_space, struct arena *arena, s
     struct writer w = writer_fixed(out, raw.len);
     if (percent_get(raw, plus_is_space, &w) != OK)
         return refuse(why, "The request target has a malformed percent-encoding or %00.");
-    struct view text = VIEW(out, w.len);
+    *ret = VIEW(out, w.len);
+    return OK;
+}
+
+static bool is_as_it_stands(struct view raw, bool plus_is_space)
+{
+    return !memchr(raw.ptr, '%', raw.len) && !(plus_is_space && memchr(raw.ptr, '+', raw.len));
+}
+
+/* The same, and checks that what comes out is plain text. Most parts have nothing to decode. */
+static RESULT decode(struct view raw, bool plus_is_space, struct arena *arena, struct view *ret, struct problem *why)
+{
+    struct view text = VIEW(NULL, raw.len);
+    if (!is_as_it_stands(raw, plus_is_space))
+        TRY(decode_escapes(raw, plus_is_space, arena, &text, why));
+    else if (!(text.ptr = (const uint8_t *)arena_str(arena, raw)))
+        return problem_set(why, ERR_NO_MEMORY, "", "The request target is too large.");
     if (!text_printable(text))
         return refuse(why, "The request target decodes to control characters or to bytes that are not UTF-8.");
     *ret = text;
@@ -64,15 +78,23 @@ static RESULT check_segment(struct view segment, bool last, struct problem *why)
     return OK;
 }
 
+/* An encoded separator means one thing to the proxy in front and another here. */
+static bool has_encoded_separator(struct view raw)
+{
+    const uint8_t *end = raw.ptr + raw.len, *at = raw.ptr;
+    while ((at = memchr(at, '%', (size_t)(end - at))) != NULL && end - at > 2) {
+        const char *hex = (const char *)++at;
+        if (!strncasecmp(hex, "2f", 2) || !strncasecmp(hex, "5c", 2))
+            return true;
+    }
+    return false;
+}
+
 /* Its characters were looked at. */
 static RESULT parse_path(struct view raw, struct arena *arena, struct view *ret, struct problem *why)
 {
-    /* An encoded separator means one thing to the proxy in front and another here. */
-    for (size_t i = 0; i + 2 < raw.len; i++) {
-        const char *hex = (const char *)raw.ptr + i + 1;
-        if (raw.ptr[i] == '%' && (!strncasecmp(hex, "2f", 2) || !strncasecmp(hex, "5c", 2)))
-            return refuse(why, "The path has an encoded '/' or '\\'; write the segments of a name as path segments.");
-    }
+    if (has_encoded_separator(raw))
+        return refuse(why, "The path has an encoded '/' or '\\'; write the segments of a name as path segments.");
     TRY(decode(raw, false, arena, ret, why));
     size_t start = 1;
     for (size_t i = 1; i <= ret->len; i++)
@@ -107,7 +129,7 @@ static RESULT parse_query(struct view raw, size_t query_max, struct arena *arena
 {
     if (raw.len == 0)
         return OK;
-    TRY(check_characters(raw, IN_QUERY, why));
+    TRY(check_characters(raw, stands, IN_QUERY, why));
     size_t count = query_count(raw);
     if (count > query_max)
         return refuse(why, "There are too many query parameters.");
@@ -140,7 +162,7 @@ static RESULT split(struct view raw, bool own, struct arena *arena, struct targe
     if (mark)
         *ret_query = VIEW(mark + 1, raw.len - path - 1);
     *ret = (struct target){0};
-    TRY(own ? check_characters(VIEW(raw.ptr, path), IN_PATH, why) : check_foreign(VIEW(raw.ptr, path), "#\\", why));
+    TRY(check_characters(VIEW(raw.ptr, path), own ? stands : stands_foreign, IN_PATH, why));
     return parse_path(VIEW(raw.ptr, path), arena, &ret->path, why);
 }
 
@@ -159,7 +181,7 @@ RESULT target_parse_foreign(struct view raw, struct arena *arena, struct target 
     struct target t;
     struct view query;
     TRY(split(raw, false, arena, &t, &query, why));
-    TRY(check_foreign(query, "#", why));
+    TRY(check_characters(query, stands_foreign, IN_QUERY, why));
     *ret = t;
     return OK;
 }

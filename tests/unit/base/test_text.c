@@ -196,6 +196,27 @@ static void crc32_as_zlib(void **state)
     }
 }
 
+/* Most text is looked at eight bytes at a time: one byte that is not plain is seen wherever it stands. */
+static void text_is_looked_at_byte_by_byte(void **state)
+{
+    (void)state;
+    for (size_t at = 0; at < 20; at++)
+        for (unsigned byte = 0; byte < 256; byte++) {
+            uint8_t text[20];
+            memset(text, '~', sizeof text);
+            text[at] = (uint8_t)byte;
+            assert_int_equal(text_printable(VIEW_OF(text)), byte >= ' ' && byte < 0x7f);
+            assert_int_equal(utf8_valid(VIEW_OF(text)), byte > 0 && byte < 0x80);
+        }
+    for (size_t at = 0; at < 16; at++) {
+        char text[] = "                   ";
+        memcpy(text + at, "€", 3);
+        assert_true(text_printable(view_str(text)));
+        memcpy(text + at, "\u2028", 3);
+        assert_false(text_printable(view_str(text)));
+    }
+}
+
 static void percent_coding(void **state)
 {
     static const char *const wrong[] = {"%", "%4", "a%zz", "%00", "x%0", "%%41"};
@@ -380,6 +401,7 @@ int main(void)
         cmocka_unit_test(base64_every_length),
         cmocka_unit_test(base62_fits_or_is_refused),
         cmocka_unit_test(crc32_as_zlib),
+        cmocka_unit_test(text_is_looked_at_byte_by_byte),
         cmocka_unit_test(percent_coding),
         cmocka_unit_test(ids_have_one_spelling),
         cmocka_unit_test(times_are_written_and_read),
