@@ -22,8 +22,8 @@ uint64_t blocks_until(const struct networks_rule *r)
 static bool holds(const struct walk *w, const struct networks_rule *r)
 {
     struct networks_rule decides;
-    networks_look_up(guard_networks(w->shared->guard), &r->network.base, w->now_ms, &decides);
-    return decides.action != NETWORKS_ALLOW || decides.network.bits > r->network.bits;
+    networks_look_up_network(guard_networks(w->shared->guard), &r->network, w->now_ms, &decides);
+    return decides.action != NETWORKS_ALLOW;
 }
 
 static bool look(void *context, const struct networks_rule *r)
@@ -74,7 +74,7 @@ RESULT blocks_refresh(struct api_thread *t, const struct prefix *network, struct
     struct networks_rule decides;
     TRY(guard_refresh(s->guard, t->reader, atomic_load(&s->keys), network, arena, &kept));
     if (kept.version == 0) { /* the configuration may have a block of its own */
-        networks_look_up(guard_networks(s->guard), &network->base, now_of(s), &decides);
+        networks_look_up_network(guard_networks(s->guard), network, now_of(s), &decides);
         bool same = decides.action == NETWORKS_BLOCK && decides.origin != NETWORKS_FEED &&
                     memcmp(&decides.network, network, sizeof *network) == 0;
         tell(s, network, same ? blocks_until(&decides) : 0);

@@ -143,21 +143,36 @@ static const struct trie_item *decide(const struct trie_item **path, size_t coun
     return NULL;
 }
 
-void networks_look_up(struct networks *n, const struct address *a, uint64_t now_ms, struct networks_rule *ret)
+/* Of prefixes no longer than bits. */
+static void look_up(struct networks *n, bool six, trie_key key, unsigned bits, uint64_t now_ms,
+                    struct networks_rule *ret)
 {
     /* Only what was found is looked at: a kilobyte need not be cleared for each address. */
     const struct trie_item *path[TRIE_PATH_MAX] __attribute__((uninitialized)), *found;
-    bool six = !address_is_ipv4(a);
-    trie_key key = six ? key_of(a) : key_of(a) << ADDRESS_IPV4_BITS;
     ret->action = NETWORKS_UNSAID;
     rcu_enter();
     size_t count = trie_path(networks_trie(n, six), key, path);
+    while (count && path[count - 1]->bits > bits)
+        count--;
     if (count) {
         found = decide(path, count, atomic_load_explicit(&n->feeds, memory_order_acquire), now_ms, ret);
         if (found)
             ret->network = networks_prefix(found, six);
     }
     rcu_leave();
+}
+
+void networks_look_up(struct networks *n, const struct address *a, uint64_t now_ms, struct networks_rule *ret)
+{
+    bool six = !address_is_ipv4(a);
+    look_up(n, six, six ? key_of(a) : key_of(a) << ADDRESS_IPV4_BITS, TRIE_BITS, now_ms, ret);
+}
+
+void networks_look_up_network(struct networks *n, const struct prefix *p, uint64_t now_ms, struct networks_rule *ret)
+{
+    unsigned bits;
+    trie_key key = networks_key(p, &bits);
+    look_up(n, !prefix_is_ipv4(p), key, bits, now_ms, ret);
 }
 
 size_t networks_said(struct networks *n, const struct prefix *network, uint64_t now_ms,

@@ -54,6 +54,9 @@ void networks_free(struct networks *n);     /* nobody uses it any more */
  * now_ms counts no more, also before it is swept. */
 void networks_look_up(struct networks *n, const struct address *a, uint64_t now_ms, struct networks_rule *ret);
 
+/* The same for a whole network: what decides for those of its addresses of which no longer prefix says anything. */
+void networks_look_up_network(struct networks *n, const struct prefix *p, uint64_t now_ms, struct networks_rule *ret);
+
 /* What is in force at now_ms of what the operator (at run time, or else his configuration) and Holdfast itself said of
  * exactly this prefix, in this order; how many. */
 size_t networks_said(struct networks *n, const struct prefix *network, uint64_t now_ms,

@@ -595,6 +595,36 @@ static void test_readers_see_whole_changes(void **state)
     networks_free(s.n);
 }
 
+/* Whether a block is in force is no question of its first address alone. */
+static void a_network_is_looked_up_apart_from_what_lies_in_it(void **state)
+{
+    static const struct {
+        const char *network, *decides;
+    } cases[] = {
+        {"10.1.2.0/24", "10.1.0.0/16"}, {"10.1.2.0/25", "10.1.2.0/25"}, {"10.1.2.0", "10.1.2.0/25"},
+        {"10.1.0.0/16", "10.1.0.0/16"}, {"10.0.0.0/8", NULL},           {"2001:db8::/64", "2001:db8::/48"},
+        {"2001:db8::1", "2001:db8::1"}, {"2001:db8::/47", NULL},
+    };
+    (void)state;
+    struct networks *n = made();
+    allow(n, "10.1.0.0/16");
+    block(n, "10.1.2.0/25");
+    allow(n, "2001:db8::/48");
+    allow(n, "2001:db8::1");
+    assert_int_equal(put(n, "10.1.2.0/24", NETWORKS_BLOCK, NETWORKS_AUTOMATIC, 0), OK);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct prefix p = prefix_of(cases[i].network), wanted;
+        struct networks_rule r = {0};
+        networks_look_up_network(n, &p, NOW, &r);
+        assert_int_equal(r.action == NETWORKS_UNSAID, cases[i].decides == NULL);
+        if (cases[i].decides) {
+            wanted = prefix_of(cases[i].decides);
+            assert_memory_equal(&r.network, &wanted, sizeof wanted);
+        }
+    }
+    networks_free(n);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -612,6 +642,7 @@ int main(void)
         cmocka_unit_test(test_a_row_says_what_was_said),
         cmocka_unit_test(test_it_says_what_a_plain_list_says),
         cmocka_unit_test(test_readers_see_whole_changes),
+        cmocka_unit_test(a_network_is_looked_up_apart_from_what_lies_in_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
