@@ -1,5 +1,6 @@
-"""Made-up files of networks, as large as those that people have, and the same each time."""
+"""Made-up files of networks, as large as those that people have, and the same each time. netfiles.py FILE: the countries'."""
 import ipaddress
+import pathlib
 import random
 import sys
 
@@ -34,3 +35,7 @@ def feed(path, count):
         at = dice.randrange(1 << 24, 192 << 24)
         lines.add(f"{ipaddress.IPv4Address(at)}" if dice.random() < 0.9 else str(ipaddress.IPv4Network((at & ~0xff, 24))))
     path.write_text("\n".join(sorted(lines)) + "\n")
+
+
+if __name__ == "__main__":
+    database(pathlib.Path(sys.argv[1]))
