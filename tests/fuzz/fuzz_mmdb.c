@@ -22,5 +22,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (e == OK && (country[0] < 'A' || country[0] > 'Z' || country[1] < 'A' || country[1] > 'Z' || country[2]))
             abort();
     }
+    mmdb_close(&db);
     return 0;
 }

@@ -24,12 +24,21 @@ def _map(**members):
     return _head(7, len(members)) + b"".join(_text(k) + v for k, v in members.items())
 
 
+LANGUAGES = ("de", "en", "es", "fr", "ja", "pt-BR", "ru", "zh-CN")
+
+
+def _place(code):
+    """As long as what MaxMind says of a country or continent; read are the codes alone."""
+    names = _map(**{language: _text("a name in " + language) for language in LANGUAGES})
+    return _map(geoname_id=_number(6, 1000000 + int.from_bytes(code.encode(), "big")), iso_code=_text(code), names=names)
+
+
 def write(path, networks, built=None, kind="GeoLite2-Country"):
     """networks: {"192.0.2.0/24": "CH", …}, none of them inside another."""
     nodes, data, places = [[0, 0]], bytearray(), {}
     for code in sorted(set(networks.values())):
         places[code] = len(data)
-        data += _map(country=_map(iso_code=_text(code)))
+        data += _map(continent=_place("EU"), country=_place(code), registered_country=_place(code))
     way, before = [0], 0  # nodes by depth on the way to the network before, which most have in common with it
     for text, code in networks.items():
         n = ipaddress.ip_network(text)

@@ -29,6 +29,7 @@ static void base_free(struct base *b)
 {
     if (!b)
         return;
+    mmdb_close(&b->db);
     free(b->file);
     free(b);
 }

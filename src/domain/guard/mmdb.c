@@ -7,6 +7,7 @@
 #define YEAR_9999  UINT64_C(253402300799)
 #define VALUES_MAX 2000 /* of one record that are looked at */
 #define IPV4_DEPTH 96
+#define LETTERS    26
 
 static const uint8_t marker[] = {0xab, 0xcd, 0xef, 'M', 'a', 'x', 'M', 'i', 'n', 'd', '.', 'c', 'o', 'm'};
 
@@ -242,35 +243,40 @@ static uint32_t record_of(const struct mmdb *db, uint32_t node, unsigned bit)
     }
 }
 
-static uint32_t walk(const struct mmdb *db, uint32_t node, const uint8_t *bytes, unsigned bits)
+/* The node, or what is no node, that so many bits lead to; *ret_place: the number of the last record on the way. */
+static uint32_t walk(const struct mmdb *db, uint32_t node, const uint8_t *bytes, unsigned bits, uint64_t *ret_place)
 {
-    for (unsigned i = 0; i < bits && node < db->nodes; i++)
-        node = record_of(db, node, bytes[i / 8] >> (7 - i % 8) & 1);
+    for (unsigned i = 0; i < bits && node < db->nodes; i++) {
+        unsigned bit = bytes[i / 8] >> (7 - i % 8) & 1;
+        *ret_place = 2 * (uint64_t)node + bit;
+        node = record_of(db, node, bit);
+    }
     return node;
 }
 
-static RESULT country_at(const struct mmdb *db, uint32_t record, char ret[static MMDB_COUNTRY_SIZE])
+/* 0: the database says none. */
+static RESULT country_at(const struct mmdb *db, uint32_t record, uint16_t *ret)
 {
     unsigned budget = VALUES_MAX;
     struct value v;
     uint64_t offset = (uint64_t)record - db->nodes;
+    *ret = 0;
     if (offset == 0)
-        return ERR_NOT_FOUND;
+        return OK;
     if (offset < SEPARATOR || offset - SEPARATOR >= db->data.len ||
         !read_value(advance(db->data, offset - SEPARATOR), &v) || !follow(db->data, &v))
         return ERR_MALFORMED;
-    if (v.type != MAP)
-        return ERR_NOT_FOUND;
-    TRY(map_find(db->data, &v, "country", &budget, &v));
-    if (v.type == MAP)
-        TRY(map_find(db->data, &v, "iso_code", &budget, &v));
+    enum err e = v.type == MAP ? map_find(db->data, &v, "country", &budget, &v) : ERR_NOT_FOUND;
+    if (e == OK && v.type == MAP)
+        e = map_find(db->data, &v, "iso_code", &budget, &v);
+    if (e != OK)
+        return e == ERR_NOT_FOUND ? OK : e;
     if (v.type != TEXT || v.size != 2)
         return ERR_MALFORMED;
     const uint8_t *code = v.rest.ptr;
     if (code[0] < 'A' || code[0] > 'Z' || code[1] < 'A' || code[1] > 'Z')
         return ERR_MALFORMED;
-    memcpy(ret, code, 2);
-    ret[2] = '\0';
+    *ret = (uint16_t)(1 + (code[0] - 'A') * LETTERS + (code[1] - 'A'));
     return OK;
 }
 
@@ -279,34 +285,47 @@ RESULT mmdb_country(const struct mmdb *db, const struct address *a, char ret[sta
     bool four = address_is_ipv4(a);
     if (!four && !db->has_ipv6)
         return ERR_NOT_FOUND;
-    uint32_t record = four ? walk(db, db->ipv4_root, a->b + IPV4_DEPTH / 8, 32) : walk(db, 0, a->b, ADDRESS_BITS);
-    return record < db->nodes ? ERR_MALFORMED : country_at(db, record, ret);
+    uint64_t place = four ? db->ipv4_place : 0;
+    (void)(four ? walk(db, db->ipv4_root, a->b + IPV4_DEPTH / 8, 32, &place) : walk(db, 0, a->b, ADDRESS_BITS, &place));
+    if (db->countries[place] == 0)
+        return ERR_NOT_FOUND;
+    unsigned n = db->countries[place] - 1u;
+    ret[0] = (char)('A' + n / LETTERS);
+    ret[1] = (char)('A' + n % LETTERS);
+    ret[2] = '\0';
+    return OK;
 }
 
 /* --- the whole file */
 
 /* Neighbours mostly have the same record, which then is read once. */
-static RESULT check_records(const struct mmdb *db, struct problem *why)
+static RESULT read_records(struct mmdb *db, struct problem *why)
 {
-    char country[MMDB_COUNTRY_SIZE];
-    size_t found = 0;
+    bool found = false;
     uint32_t last = db->nodes;
+    uint16_t country = 0;
     for (uint64_t i = 0; i < 2 * (uint64_t)db->nodes; i++) {
         uint32_t record = record_of(db, (uint32_t)(i / 2), i & 1);
-        if (record <= db->nodes || record == last)
+        if (record <= db->nodes)
             continue;
-        last = record;
-        enum err e = country_at(db, record, country);
-        if (e == ERR_MALFORMED)
-            return problem_set(why, e, "",
+        if (record != last && country_at(db, record, &country) != OK)
+            return problem_set(why, ERR_MALFORMED, "",
                                "It is damaged: record %llu of its tree leads to none, or to no country's code.",
                                (unsigned long long)i);
-        found += e == OK;
+        last = record;
+        db->countries[i] = country;
+        found |= country != 0;
     }
     if (!found)
         return problem_set(why, ERR_BAD_VALUE, "", "It says no countries (%s); give a country or city database.",
                            db->type);
     return OK;
+}
+
+void mmdb_close(struct mmdb *db)
+{
+    free(db->countries);
+    *db = (struct mmdb){0};
 }
 
 RESULT mmdb_open(struct view file, struct mmdb *ret, struct problem *why)
@@ -323,8 +342,12 @@ RESULT mmdb_open(struct view file, struct mmdb *ret, struct problem *why)
         return problem_set(why, ERR_MALFORMED, "", "The file is too short for its tree.");
     db.tree = VIEW(file.ptr, size);
     db.data = VIEW(file.ptr + size + SEPARATOR, before - size - SEPARATOR);
-    db.ipv4_root = db.has_ipv6 ? walk(&db, 0, zero, IPV4_DEPTH) : 0;
-    TRY(check_records(&db, why));
-    *ret = db;
-    return OK;
+    db.ipv4_root = db.has_ipv6 ? walk(&db, 0, zero, IPV4_DEPTH, &db.ipv4_place) : 0;
+    db.countries = calloc(2 * (size_t)db.nodes, sizeof *db.countries);
+    enum err e = db.countries ? read_records(&db, why) : problem_set(why, ERR_NO_MEMORY, "", "No memory for it.");
+    if (e == OK)
+        *ret = db;
+    else
+        mmdb_close(&db);
+    return e;
 }

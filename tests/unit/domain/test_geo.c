@@ -215,6 +215,7 @@ static void test_it_reads_what_the_library_reads(void **state)
         if (found < 500)
             fail_msg("%s: only %zu of 20000", name, found);
         MMDB_close(&m);
+        mmdb_close(&db);
         free(bytes);
     }
 }
@@ -242,6 +243,7 @@ static bool survives(struct view file)
         return false;
     }
     look_around(&db);
+    mmdb_close(&db);
     return true;
 }
 
@@ -394,6 +396,7 @@ static void assert_far(bool left_is_far)
     assert_string_equal(country, left_is_far ? "FR" : "DE");
     assert_int_equal(mmdb_country(&db, &high, country), OK);
     assert_string_equal(country, left_is_far ? "DE" : "FR");
+    mmdb_close(&db);
 }
 
 static void test_large_files_are_read_whole(void **state)
