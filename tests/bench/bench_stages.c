@@ -202,8 +202,12 @@ static void ask_networks(const struct plan *p)
 static void ask_countries(const struct plan *p)
 {
     const uint32_t mixed = p->key * UINT32_C(2654435761); /* Knuth's multiplicative hash */
-    const struct address a = {{[10] = 0xff, 0xff, (uint8_t)(1 + (mixed >> 24) % 223), (uint8_t)(mixed >> 16),
-                               (uint8_t)(mixed >> 8), (uint8_t)mixed}};
+    const struct address a = {{[10] = 0xff,
+                               0xff,
+                               (uint8_t)(1 + (mixed >> 24) % 223),
+                               (uint8_t)(mixed >> 16),
+                               (uint8_t)(mixed >> 8),
+                               (uint8_t)mixed}};
     struct geo_answer answer;
     geo_judge(desk.geo, &desk.countries, &a, NOW, &answer);
     bench_must(answer.reason == GEO_UNLISTED && answer.let_in ? OK : ERR_INTERNAL, "a country");
