@@ -65,7 +65,6 @@ static enum err read_number(struct reader *r, size_t width, uint64_t *ret)
     }
 
 READER_NUMBER(8)
-READER_NUMBER(16)
 READER_NUMBER(32)
 READER_NUMBER(64)
 
@@ -87,26 +86,6 @@ enum err reader_copy(struct reader *r, void *out, size_t n)
     TRY(reader_bytes(r, n, &v));
     if (n)
         memcpy(out, v.ptr, n);
-    return OK;
-}
-
-enum err reader_var(struct reader *r, size_t max, struct view *ret)
-{
-    const size_t head = 4;
-    uint64_t n;
-
-    /* Without a second reader to go ahead: copying one just after its halves were stored stalls the processor, and this
-     * is called for each field of each message. */
-    if (r->left < head)
-        return ERR_TRUNCATED;
-    n = number_at(r->ptr, head);
-    if (n > max)
-        return ERR_TOO_LONG;
-    if (r->left - head < n)
-        return ERR_TRUNCATED;
-    *ret = VIEW(r->ptr + head, n);
-    r->ptr += head + n;
-    r->left -= head + n;
     return OK;
 }
 

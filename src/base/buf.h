@@ -5,6 +5,7 @@
 
 #include "base/result.h"
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -44,14 +45,40 @@ struct reader {
 
 struct reader reader_new(struct view v);
 RESULT reader_u8(struct reader *r, uint8_t *ret);
-RESULT reader_u16(struct reader *r, uint16_t *ret);
 RESULT reader_u32(struct reader *r, uint32_t *ret);
 RESULT reader_u64(struct reader *r, uint64_t *ret);
 RESULT reader_bytes(struct reader *r, size_t n, struct view *ret); /* borrows from the source */
 RESULT reader_copy(struct reader *r, void *out, size_t n);
-/* A u32 length and that many bytes; ERR_TOO_LONG above max. */
-RESULT reader_var(struct reader *r, size_t max, struct view *ret);
 RESULT reader_end(const struct reader *r); /* ERR_MALFORMED if bytes are left */
+/* Here, because each field of each message and row begins with these two. */
+static inline RESULT reader_u16(struct reader *r, uint16_t *ret)
+{
+    uint16_t v;
+    if (r->left < sizeof v)
+        return ERR_TRUNCATED;
+    memcpy(&v, r->ptr, sizeof v);
+    r->ptr += sizeof v;
+    r->left -= sizeof v;
+    *ret = be16toh(v);
+    return OK;
+}
+/* A u32 length and that many bytes; ERR_TOO_LONG above max. */
+static inline RESULT reader_var(struct reader *r, size_t max, struct view *ret)
+{
+    uint32_t n;
+    if (r->left < sizeof n)
+        return ERR_TRUNCATED;
+    memcpy(&n, r->ptr, sizeof n);
+    n = be32toh(n);
+    if (n > max)
+        return ERR_TOO_LONG;
+    if (r->left - sizeof n < n)
+        return ERR_TRUNCATED;
+    *ret = VIEW(r->ptr + sizeof n, n);
+    r->ptr += sizeof n + n;
+    r->left -= sizeof n + n;
+    return OK;
+}
 
 /* Appends to memory of a fixed capacity (writer_fixed) or to memory that grows up to max (writer_new). A writer that
  * once failed stays failed, so a run of puts may be checked once, by writer_done. */

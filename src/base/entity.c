@@ -3,27 +3,18 @@
 #include "base/entity_field.h"
 #include "base/text.h"
 
-static const struct {
-    uint8_t width;
-    uint64_t max;
-} types[] = {
-    [FIELD_BOOL] = {sizeof(bool), 1}, [FIELD_U8] = {1, UINT8_MAX},   [FIELD_U16] = {2, UINT16_MAX},
-    [FIELD_U32] = {4, UINT32_MAX},    [FIELD_U64] = {8, UINT64_MAX}, [FIELD_TIME] = {8, UINT64_MAX},
-    [FIELD_ENUM] = {1, UINT8_MAX},    [FIELD_TEXT] = {0, 4096},      [FIELD_BYTES] = {0, 65536},
-    [FIELD_FIXED] = {0, 0},           [FIELD_TEXTS] = {0, 256},      [FIELD_JSON] = {0, 65536},
-    [FIELD_ENTITY] = {0, 0},          [FIELD_LIST] = {0, 256},
+static const uint64_t type_max[] = {
+    [FIELD_BOOL] = 1,         [FIELD_U8] = UINT8_MAX,    [FIELD_U16] = UINT16_MAX, [FIELD_U32] = UINT32_MAX,
+    [FIELD_U64] = UINT64_MAX, [FIELD_TIME] = UINT64_MAX, [FIELD_ENUM] = UINT8_MAX, [FIELD_TEXT] = 4096,
+    [FIELD_BYTES] = 65536,    [FIELD_FIXED] = 0,         [FIELD_TEXTS] = 256,      [FIELD_JSON] = 65536,
+    [FIELD_ENTITY] = 0,       [FIELD_LIST] = 256,
 };
-
-size_t entity_width(enum field_type type)
-{
-    return types[type].width;
-}
 
 uint64_t entity_number(const struct field *f, const void *object)
 {
     const void *at = entity_at(f, object);
 
-    switch (types[f->type].width) {
+    switch (entity_width(f->type)) {
     case 1:
         return *(const uint8_t *)at;
     case 2:
@@ -32,25 +23,6 @@ uint64_t entity_number(const struct field *f, const void *object)
         return *(const uint32_t *)at;
     default:
         return *(const uint64_t *)at;
-    }
-}
-
-void entity_set_number(const struct field *f, void *object, uint64_t v)
-{
-    void *at = entity_place(f, object);
-
-    switch (types[f->type].width) {
-    case 1:
-        *(uint8_t *)at = (uint8_t)v;
-        break;
-    case 2:
-        *(uint16_t *)at = (uint16_t)v;
-        break;
-    case 4:
-        *(uint32_t *)at = (uint32_t)v;
-        break;
-    default:
-        *(uint64_t *)at = v;
     }
 }
 
@@ -67,12 +39,12 @@ uint64_t entity_max(const struct field *f)
 {
     if (f->type == FIELD_ENUM)
         return entity_names_count(f->names) - 1;
-    return f->max ? f->max : types[f->type].max;
+    return f->max ? f->max : type_max[f->type];
 }
 
 uint64_t entity_item_max(const struct field *f)
 {
-    return f->type == FIELD_TEXT ? entity_max(f) : types[FIELD_TEXT].max;
+    return f->type == FIELD_TEXT ? entity_max(f) : type_max[FIELD_TEXT];
 }
 
 static bool all_zero(const uint8_t *p, size_t n)

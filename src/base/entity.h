@@ -84,6 +84,9 @@ struct entity {
 RESULT entity_encode(const struct entity *e, const void *object, struct writer *w);
 /* Views in ret_object borrow from source; lists are allocated in arena. */
 RESULT entity_decode(const struct entity *e, struct view source, struct arena *arena, void *ret_object);
+/* The same for bytes that entity_decode has accepted, or entity_encode has written, and that nobody could alter since:
+ * their bounds are looked at, and the rules of the table, which take most of the time, are not. */
+RESULT entity_decode_again(const struct entity *e, struct view source, struct arena *arena, void *ret_object);
 
 /* Errors name the field by JSON pointer in why->where. Texts are copied to arena. Unknown members are refused,
  * and so are those sent for READ_ONLY and HIDDEN fields; null is no value. A message never repeats what was sent. */

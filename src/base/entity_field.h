@@ -9,9 +9,21 @@
 #define ENTITY_JSON_INTEGER (UINT64_C(1) << 53) /* larger numbers are not safe in JSON */
 
 /* BOOL to ENUM: kept as an unsigned number of this many bytes; 0 for the other types. */
-size_t entity_width(enum field_type type);
+static inline size_t entity_width(enum field_type type)
+{
+    static const uint8_t widths[] = {
+        [FIELD_BOOL] = sizeof(bool),
+        [FIELD_U8] = 1,
+        [FIELD_U16] = 2,
+        [FIELD_U32] = 4,
+        [FIELD_U64] = 8,
+        [FIELD_TIME] = 8,
+        [FIELD_ENUM] = 1,
+    };
+
+    return (unsigned)type < ARRAY_LEN(widths) ? widths[type] : 0;
+}
 uint64_t entity_number(const struct field *f, const void *object);
-void entity_set_number(const struct field *f, void *object, uint64_t v);
 size_t entity_names_count(const char *const *names);
 
 /* The largest value, length or count, with the type's own limit where the table says 0. */
@@ -34,6 +46,25 @@ static inline const void *entity_at(const struct field *f, const void *object)
 static inline void *entity_place(const struct field *f, void *object)
 {
     return (uint8_t *)object + f->offset;
+}
+
+static inline void entity_set_number(const struct field *f, void *object, uint64_t v)
+{
+    void *at = entity_place(f, object);
+
+    switch (entity_width(f->type)) {
+    case 1:
+        *(uint8_t *)at = (uint8_t)v;
+        break;
+    case 2:
+        *(uint16_t *)at = (uint16_t)v;
+        break;
+    case 4:
+        *(uint32_t *)at = (uint32_t)v;
+        break;
+    default:
+        *(uint64_t *)at = v;
+    }
 }
 
 static inline struct view entity_view(const struct field *f, const void *object)

@@ -113,19 +113,41 @@ enum err entity_encode(const struct entity *e, const void *object, struct writer
 struct decoding {
     struct arena *arena;
     unsigned depth;
+    bool again; /* the rules of the table were met before */
 };
 
 static enum err decode(const struct entity *e, struct view source, struct decoding d, void *object);
 
-static enum err decode_number(const struct field *f, struct view value, void *object)
+/* Big-endian, of as many bytes as a number may have. */
+static uint64_t number_of(struct view value)
 {
-    uint64_t v = 0;
+    uint16_t two;
+    uint32_t four;
+    uint64_t eight;
 
+    switch (value.len) {
+    case sizeof two:
+        memcpy(&two, value.ptr, sizeof two);
+        return be16toh(two);
+    case sizeof four:
+        memcpy(&four, value.ptr, sizeof four);
+        return be32toh(four);
+    case sizeof eight:
+        memcpy(&eight, value.ptr, sizeof eight);
+        return be64toh(eight);
+    default:
+        return *value.ptr;
+    }
+}
+
+static enum err decode_number(const struct field *f, struct view value, struct decoding d, void *object)
+{
     if (value.len != entity_width(f->type))
         return ERR_MALFORMED;
-    for (size_t i = 0; i < value.len; i++)
-        v = v << 8 | value.ptr[i];
-    TRY(entity_check_number(f, v));
+    uint64_t v = number_of(value);
+
+    if (!d.again)
+        TRY(entity_check_number(f, v));
     entity_set_number(f, object, v);
     return OK;
 }
@@ -144,7 +166,9 @@ static enum err count_items(const struct field *f, struct view value, size_t *re
     return OK;
 }
 
-static enum err decode_texts(const struct field *f, struct view value, struct decoding d, struct text_list *list)
+/* Apart, as is the next one: what few fields need must not cost registers for all. */
+static __attribute__((noinline)) enum err decode_texts(const struct field *f, struct view value, struct decoding d,
+                                                       struct text_list *list)
 {
     struct reader r = reader_new(value);
 
@@ -154,12 +178,14 @@ static enum err decode_texts(const struct field *f, struct view value, struct de
         return ERR_NO_MEMORY;
     for (size_t i = 0; i < list->count; i++) {
         TRY(reader_var(&r, value.len, &list->items[i]));
-        TRY(entity_check_text(f, list->items[i]));
+        if (!d.again)
+            TRY(entity_check_text(f, list->items[i]));
     }
     return OK;
 }
 
-static enum err decode_list(const struct field *f, struct view value, struct decoding d, struct entity_list *list)
+static __attribute__((noinline)) enum err decode_list(const struct field *f, struct view value, struct decoding d,
+                                                      struct entity_list *list)
 {
     struct reader r = reader_new(value);
     struct view item;
@@ -180,16 +206,20 @@ static enum err decode_list(const struct field *f, struct view value, struct dec
     return OK;
 }
 
-static enum err decode_view(const struct field *f, struct view value, void *object)
+static enum err check_view(const struct field *f, struct view value)
+{
+    if (f->type == FIELD_TEXT)
+        return entity_check_text(f, value);
+    TRY(entity_check_length(f, value.len));
+    return f->type == FIELD_JSON && !utf8_valid(value) ? ERR_BAD_UTF8 : OK;
+}
+
+static enum err decode_view(const struct field *f, struct view value, struct decoding d, void *object)
 {
     struct view *out = entity_place(f, object);
 
-    if (f->type == FIELD_TEXT)
-        TRY(entity_check_text(f, value));
-    else
-        TRY(entity_check_length(f, value.len));
-    if (f->type == FIELD_JSON && !utf8_valid(value))
-        return ERR_BAD_UTF8;
+    if (!d.again)
+        TRY(check_view(f, value));
     *out = value;
     return OK;
 }
@@ -200,7 +230,7 @@ static enum err decode_value(const struct field *f, struct view value, struct de
     case FIELD_TEXT:
     case FIELD_BYTES:
     case FIELD_JSON:
-        TRY(decode_view(f, value, object));
+        TRY(decode_view(f, value, d, object));
         break;
     case FIELD_FIXED:
         if (value.len != f->max)
@@ -217,10 +247,10 @@ static enum err decode_value(const struct field *f, struct view value, struct de
         TRY(decode_list(f, value, d, entity_place(f, object)));
         break;
     default:
-        TRY(decode_number(f, value, object));
+        TRY(decode_number(f, value, d, object));
     }
     /* What is zero or empty is left out; to accept it here would give one value two encodings. */
-    return entity_field_empty(f, object) ? ERR_MALFORMED : OK;
+    return !d.again && entity_field_empty(f, object) ? ERR_MALFORMED : OK;
 }
 
 static enum err decode_header(const struct entity *e, struct reader *r)
@@ -234,11 +264,20 @@ static enum err decode_header(const struct entity *e, struct reader *r)
     return version > e->version ? ERR_TOO_NEW : OK;
 }
 
+/* Numbers rise in the table's order, mostly without a gap: so the field is where its number says, or before. */
+static const struct field *field_numbered(const struct entity *e, unsigned no)
+{
+    size_t at = no < e->count ? no : e->count;
+
+    while (at > 0 && e->fields[at - 1].no > no)
+        at--;
+    return at > 0 && e->fields[at - 1].no == no ? &e->fields[at - 1] : NULL;
+}
+
 static enum err decode(const struct entity *e, struct view source, struct decoding d, void *object)
 {
     struct reader r = reader_new(source);
     unsigned last = 0;
-    size_t at = 0;
 
     if (d.depth++ >= ENTITY_MAX_DEPTH)
         return ERR_TOO_LONG;
@@ -252,22 +291,32 @@ static enum err decode(const struct entity *e, struct view source, struct decodi
         if (no <= last)
             return ERR_MALFORMED;
         last = no;
-        while (at < e->count && e->fields[at].no < no)
-            at++;
-        if (at == e->count || e->fields[at].no != no)
+        const struct field *f = field_numbered(e, no);
+
+        if (!f)
             return ERR_TOO_NEW;
-        TRY(decode_value(&e->fields[at], value, d, object));
+        TRY(decode_value(f, value, d, object));
     }
+    return OK;
+}
+
+static enum err decode_whole(const struct entity *e, struct view source, struct decoding d, void *ret_object)
+{
+    void *made = arena_alloc(d.arena, e->size);
+
+    if (!made)
+        return ERR_NO_MEMORY;
+    TRY(decode(e, source, d, made));
+    memcpy(ret_object, made, e->size);
     return OK;
 }
 
 enum err entity_decode(const struct entity *e, struct view source, struct arena *arena, void *ret_object)
 {
-    void *made = arena_alloc(arena, e->size);
+    return decode_whole(e, source, (struct decoding){.arena = arena}, ret_object);
+}
 
-    if (!made)
-        return ERR_NO_MEMORY;
-    TRY(decode(e, source, (struct decoding){.arena = arena}, made));
-    memcpy(ret_object, made, e->size);
-    return OK;
+enum err entity_decode_again(const struct entity *e, struct view source, struct arena *arena, void *ret_object)
+{
+    return decode_whole(e, source, (struct decoding){.arena = arena, .again = true}, ret_object);
 }

@@ -265,7 +265,7 @@ static RESULT copy(const struct known *k, struct arena *arena, struct role_found
     if (k->version == 0)
         return copy_builtin(k, arena, ret);
     TRY(arena_copy(arena, VIEW(k->plain, k->len), &plain));
-    TRY(entity_decode(&role_def_entity, plain, arena, &f.def));
+    TRY(entity_decode_again(&role_def_entity, plain, arena, &f.def));
     memcpy(f.commitment, k->commitment, sizeof f.commitment);
     *ret = f;
     return OK;

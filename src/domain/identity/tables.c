@@ -40,7 +40,7 @@ RESULT tables_copy(const struct known *k, const struct entity *e, struct arena *
 {
     struct view plain = {0};
     TRY(arena_copy(arena, VIEW(k->plain, k->len), &plain));
-    return entity_decode(e, plain, arena, ret);
+    return entity_decode_again(e, plain, arena, ret);
 }
 
 static uint64_t first_use(struct identity *i, uint64_t now_ms)

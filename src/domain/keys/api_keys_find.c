@@ -4,13 +4,13 @@
 
 static RESULT copy_known(const struct known *k, struct arena *arena, struct api_key_found *ret)
 {
-    struct api_key_found f = {.version = k->version};
     struct view plain = {0};
     TRY(arena_copy(arena, VIEW(k->plain, k->len), &plain));
-    TRY(entity_decode(&api_key_entity, plain, arena, &f.key));
-    memcpy(f.commitment, k->commitment, sizeof f.commitment);
-    f.key.last_used_ms = atomic_load_explicit(&k->used_ms, memory_order_relaxed);
-    *ret = f;
+    TRY(entity_decode_again(&api_key_entity, plain, arena, &ret->key));
+    ret->key.last_used_ms = atomic_load_explicit(&k->used_ms, memory_order_relaxed);
+    ret->version = k->version;
+    memcpy(ret->commitment, k->commitment, sizeof ret->commitment);
+    ret->by_old = false;
     return OK;
 }
 

@@ -154,7 +154,7 @@ static bool look_at_holder(void *context, void *value)
     if (!memmem(k->plain, k->len, x->role.ptr, x->role.len))
         return true;
     arena_reset(x->scratch);
-    x->error = entity_decode(&api_key_entity, VIEW(k->plain, k->len), x->scratch, &key);
+    x->error = entity_decode_again(&api_key_entity, VIEW(k->plain, k->len), x->scratch, &key);
     if (x->error == OK && has_role(&key, x->role))
         role_holders_add(x->h, "key:", table_key(value));
     return x->error == OK;

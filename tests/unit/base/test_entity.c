@@ -326,8 +326,9 @@ static void every_value_comes_back(void **state)
         AUTO_WRITER first = writer_new(100000);
         AUTO_WRITER second = writer_new(100000);
         AUTO_WRITER third = writer_new(100000);
+        AUTO_WRITER fourth = writer_new(100000);
         AUTO_WRITER json = writer_new(100000);
-        struct sample s, decoded, parsed;
+        struct sample s, decoded, parsed, known;
         struct problem why = {0};
 
         arena_reset(arena);
@@ -341,6 +342,42 @@ static void every_value_comes_back(void **state)
             fail_msg("round %d: %s %s in %.*s", round, why.where, why.detail, (int)json.len, json.ptr);
         assert_int_equal(entity_encode(&sample_entity, &parsed, &third), OK);
         SUPPORT_VIEW_EQ(writer_view_of(&first), writer_view_of(&third));
+        assert_int_equal(entity_decode_again(&sample_entity, writer_view_of(&first), arena, &known), OK);
+        assert_int_equal(entity_encode(&sample_entity, &known, &fourth), OK);
+        SUPPORT_VIEW_EQ(writer_view_of(&first), writer_view_of(&fourth));
+    }
+}
+
+/* What is kept in memory is not judged anew, but whatever became of it, nothing beside it is read or written. */
+static void known_bytes_keep_their_bounds(void **state)
+{
+    struct support_rng rng = {4};
+
+    (void)state;
+    for (int round = 0; round < 3000; round++) {
+        AUTO_WRITER w = writer_new(100000);
+        struct {
+            uint8_t before[64];
+            struct sample s;
+            uint8_t behind[64];
+        } place = {0};
+
+        arena_reset(arena);
+        random_sample(&rng, &place.s);
+        assert_int_equal(entity_encode(&sample_entity, &place.s, &w), OK);
+        size_t left = support_below(&rng, w.len + 1);
+        uint8_t *bytes = malloc(left + 1); /* of just this size, so that a sanitizer sees what goes beyond */
+
+        assert_non_null(bytes);
+        memcpy(bytes + 1, w.ptr, left);
+        if (left && round % 2)
+            bytes[1 + support_below(&rng, left)] ^= (uint8_t)(1 << support_below(&rng, 8));
+        enum err err = entity_decode_again(&sample_entity, VIEW(bytes + 1, left), arena, &place.s);
+
+        assert_true(err != OK || left >= 4);
+        for (size_t i = 0; i < sizeof place.before; i++)
+            assert_true(place.before[i] == 0 && place.behind[i] == 0);
+        free(bytes);
     }
 }
 
@@ -427,6 +464,7 @@ int main(void)
         cmocka_unit_test(wire_form_is_checked),
         cmocka_unit_test(encoding_keeps_the_rules),
         cmocka_unit_test(every_value_comes_back),
+        cmocka_unit_test(known_bytes_keep_their_bounds),
         cmocka_unit_test(changed_bytes_are_seen),
         cmocka_unit_test(too_little_memory_is_an_error),
         cmocka_unit_test(schema_says_what_is_enforced),
