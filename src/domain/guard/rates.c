@@ -3,6 +3,7 @@
 #include "base/sip.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <pthread.h>
 
 #define WAYS      7
@@ -37,6 +38,11 @@ struct rates {
     size_t sets; /* a power of two */
     void *memory;
     struct set *set; /* in memory, where a cache line begins */
+    /* What the headers say of it whoever asks: "address";q=100;w=60 and "address";r= */
+    struct told {
+        char text[RATES_NAME_MAX + 48];
+        size_t len;
+    } policy, state;
     struct stripe stripe[STRIPES];
 };
 
@@ -59,6 +65,23 @@ static RESULT check(const struct rates_limit *l, struct problem *why)
     return OK;
 }
 
+static uint64_t seconds(uint64_t ns)
+{
+    return ns / SECOND_NS + (ns % SECOND_NS != 0);
+}
+
+static RESULT tell(const struct rates_limit *l, struct told *ret_policy, struct told *ret_state)
+{
+    struct writer policy = writer_fixed(ret_policy->text, sizeof ret_policy->text);
+    struct writer state = writer_fixed(ret_state->text, sizeof ret_state->text);
+    writer_printf(&policy, "\"%s\";q=%" PRIu32 ";w=%" PRIu64, l->name, l->quota, seconds(l->window_ms * MS_NS));
+    writer_printf(&state, "\"%s\";r=", l->name);
+    ret_policy->len = policy.len;
+    ret_state->len = state.len;
+    TRY(writer_done(&policy));
+    return writer_done(&state);
+}
+
 static RESULT make(const struct rates_limit *limit, const struct random *random, struct rates *r)
 {
     r->limit = *limit;
@@ -69,6 +92,7 @@ static RESULT make(const struct rates_limit *limit, const struct random *random,
     /* Two clients for each set of seven places, so that a set is hardly ever full before the table is. */
     for (r->sets = 1; r->sets * 2 < r->limit.room;)
         r->sets *= 2;
+    TRY(tell(&r->limit, &r->policy, &r->state));
     TRY(random->fill(random, &r->seed, sizeof r->seed));
     r->memory = calloc(r->sets + 1, sizeof *r->set); /* of the kernel, page by page, as clients come */
     if (!r->memory)
@@ -179,10 +203,10 @@ static struct place *strangers_place(const struct asked *a)
     return best;
 }
 
-/* The client's time. Newcomers go on where those stand who share a place here: they may be one of them. */
-static uint64_t due_of(const struct asked *a)
+/* The client's time; p: his own place, or NULL. Newcomers go on where those stand who share a place here: they may be
+ * one of them. */
+static uint64_t due_of(const struct asked *a, const struct place *p)
 {
-    const struct place *p = own_place(a);
     if (p)
         return due_at(a->rates, p->due, a->now);
     if (a->known && (free_place(a) || strangers_place(a)))
@@ -198,15 +222,16 @@ static void settle(const struct asked *a, struct place *p, uint64_t due)
     a->set->known = a->known ? a->set->known | bit : a->set->known & ~bit;
 }
 
-static void spend(const struct asked *a)
+/* The client's time afterwards. */
+static uint64_t spend(const struct asked *a)
 {
-    uint64_t due = due_of(a) + a->rates->step;
     struct place *p = own_place(a);
+    uint64_t due = due_of(a, p) + a->rates->step;
     if (p) {
         p->due = due;
         if (a->known)
             a->set->known |= UINT64_C(1) << (p - a->set->way);
-        return;
+        return due;
     }
     p = free_place(a);
     if (!p && a->known && (p = strangers_place(a)) && p->due > a->set->shared)
@@ -215,36 +240,37 @@ static void spend(const struct asked *a)
         settle(a, p, due);
     else
         a->set->shared = due;
+    return due;
 }
 
 /* --- asking */
-
-static int by_address(const void *x, const void *y)
-{
-    uintptr_t a = (uintptr_t) * (pthread_mutex_t *const *)x, b = (uintptr_t) * (pthread_mutex_t *const *)y;
-    return (a > b) - (a < b);
-}
 
 struct held {
     pthread_mutex_t *lock[RATES_AT_ONCE];
     size_t count;
 };
 
-/* In one order everywhere, each once. */
+/* Among those that are sorted already; each once. */
+static void insert(struct held *h, pthread_mutex_t *lock)
+{
+    size_t i = h->count;
+    while (i > 0 && (uintptr_t)h->lock[i - 1] > (uintptr_t)lock)
+        i--;
+    if (i > 0 && h->lock[i - 1] == lock)
+        return;
+    memmove(&h->lock[i + 1], &h->lock[i], (h->count - i) * sizeof(h->lock[0]));
+    h->lock[i] = lock;
+    h->count++;
+}
+
+/* In one order everywhere. */
 static void lock_all(const struct asked *all, size_t count, struct held *h)
 {
-    pthread_mutex_t *wanted[RATES_AT_ONCE];
     h->count = 0;
     for (size_t i = 0; i < count; i++)
-        wanted[i] = all[i].lock;
-    if (count > 1)
-        qsort(wanted, count, sizeof(wanted[0]), by_address);
-    for (size_t i = 0; i < count; i++) {
-        if (i > 0 && wanted[i] == wanted[i - 1])
-            continue;
-        pthread_mutex_lock(wanted[i]);
-        h->lock[h->count++] = wanted[i];
-    }
+        insert(h, all[i].lock);
+    for (size_t i = 0; i < h->count; i++)
+        pthread_mutex_lock(h->lock[i]);
 }
 
 static void unlock_all(const struct held *h)
@@ -271,10 +297,10 @@ static void find_all(const struct rates_ask *asks, size_t count, uint64_t now_ns
     }
 }
 
-static struct rates_state state_of(const struct asked *a)
+static struct rates_state state_at(const struct asked *a, uint64_t due)
 {
     const struct rates *r = a->rates;
-    uint64_t due = due_of(a), end = a->now + r->full;
+    uint64_t end = a->now + r->full;
     bool room = due + r->step <= end;
     return (struct rates_state){
         .left = (uint32_t)((end - due) / r->step), .wait_ns = room ? 0 : due + r->step - end, .full_ns = due - a->now};
@@ -288,14 +314,12 @@ static bool ask(const struct rates_ask *asks, size_t count, uint64_t now_ns, boo
     find_all(asks, count, now_ns, all);
     lock_all(all, count, &h);
     for (size_t i = 0; i < count; i++) {
-        ret[i] = state_of(&all[i]);
+        ret[i] = state_at(&all[i], due_of(&all[i], own_place(&all[i])));
         ret[i].refused = ret[i].wait_ns > 0;
         room = room && !ret[i].refused;
     }
-    for (size_t i = 0; i < count && take && room; i++) {
-        spend(&all[i]);
-        ret[i] = state_of(&all[i]);
-    }
+    for (size_t i = 0; i < count && take && room; i++)
+        ret[i] = state_at(&all[i], spend(&all[i]));
     unlock_all(&h);
     return room;
 }
@@ -351,39 +375,27 @@ size_t rates_live(struct rates *r, uint64_t now_ns)
 
 /* --- headers */
 
-static uint64_t seconds(uint64_t ns)
+static void put_told(struct writer *w, size_t i, const struct told *t)
 {
-    return ns / SECOND_NS + (ns % SECOND_NS != 0);
-}
-
-struct pair {
-    const char *text;
-    uint64_t number;
-};
-
-static void put_item(struct writer *w, size_t i, const char *name, struct pair first, struct pair second)
-{
-    writer_str(w, i ? ", \"" : "\"");
-    writer_str(w, name);
-    writer_str(w, first.text);
-    writer_decimal(w, first.number);
-    writer_str(w, second.text);
-    writer_decimal(w, second.number);
+    if (i > 0)
+        writer_bytes(w, ", ", 2);
+    writer_bytes(w, t->text, t->len);
 }
 
 void rates_put_policy(const struct rates_ask *asks, size_t count, struct writer *w)
 {
-    for (size_t i = 0; i < count; i++) {
-        const struct rates_limit *l = &asks[i].rates->limit;
-        put_item(w, i, l->name, (struct pair){"\";q=", l->quota}, (struct pair){";w=", seconds(l->window_ms * MS_NS)});
-    }
+    for (size_t i = 0; i < count; i++)
+        put_told(w, i, &asks[i].rates->policy);
 }
 
 void rates_put_state(const struct rates_ask *asks, const struct rates_state *states, size_t count, struct writer *w)
 {
-    for (size_t i = 0; i < count; i++)
-        put_item(w, i, asks[i].rates->limit.name, (struct pair){"\";r=", states[i].left},
-                 (struct pair){";t=", seconds(states[i].left ? states[i].full_ns : states[i].wait_ns)});
+    for (size_t i = 0; i < count; i++) {
+        put_told(w, i, &asks[i].rates->state);
+        writer_decimal(w, states[i].left);
+        writer_bytes(w, ";t=", 3);
+        writer_decimal(w, seconds(states[i].left ? states[i].full_ns : states[i].wait_ns));
+    }
 }
 
 uint64_t rates_retry_after(const struct rates_state *states, size_t count)
