@@ -12,6 +12,9 @@
 
 /* Those that serve, in the order of their start; then one that is started when there is something to do, and ends. */
 enum start_role { ROLE_KEEPER = 1, ROLE_SIGNER, ROLE_WARDEN, ROLE_FRONT, ROLE_COUNT, ROLE_PATTERNS = ROLE_COUNT };
+/* How ROLE_PATTERNS exits when the rules are wrong, and what is written says why: the place, a line feed, a sentence.
+ */
+#define START_PATTERNS_WRONG 1
 extern const char *const start_role_names[]; /* by role */
 
 /* What a descriptor is for; `which` tells several of a kind apart (front thread number). */

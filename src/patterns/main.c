@@ -60,12 +60,22 @@ static RESULT compile(const struct start *start, struct writer *w, struct proble
     return patterns_save(p, w);
 }
 
-static RESULT run(void)
+static RESULT say(int out, const struct problem *why, enum err e)
+{
+    AUTO_WRITER said = writer_new(4096);
+    text_put_safe(&said, view_str(why->where));
+    writer_u8(&said, '\n');
+    text_put_safe(&said, view_str(*why->detail ? why->detail : err_sentence(e)));
+    TRY(writer_done(&said));
+    return write_all(out, writer_view_of(&said));
+}
+
+static RESULT run(bool *ret_wrong)
 {
     struct start start;
     struct sandbox_report report;
     struct problem why = {.code = OK};
-    AUTO_WRITER w = writer_new(SAVED_BYTES), said = writer_new(4096);
+    AUTO_WRITER w = writer_new(SAVED_BYTES);
     TRY(sandbox_prepare());
     TRY(start_receive(&start));
     int out = start_fd_of(&start, START_FD_PATTERNS, 0);
@@ -75,15 +85,16 @@ static RESULT run(void)
     enum err e = compile(&start, &w, &why);
     if (e == OK)
         return write_all(out, writer_view_of(&w));
-    text_put_safe(&said, view_str(why.where));
-    writer_u8(&said, '\n');
-    text_put_safe(&said, view_str(*why.detail ? why.detail : err_sentence(e)));
-    (void)!write_all(out, writer_view_of(&said)); /* if it can't be said, the supervisor sees that it failed */
-    return e;
+    TRY(say(out, &why, e));
+    *ret_wrong = true;
+    return OK;
 }
 
 int main(void)
 {
+    bool wrong = false;
     log_init("patterns", LOG_INFO);
-    return run() == OK ? 0 : 1; /* what was wrong says the supervisor */
+    if (run(&wrong) != OK)
+        return START_PATTERNS_WRONG + 1;     /* what is written may be half of the rules */
+    return wrong ? START_PATTERNS_WRONG : 0; /* what it is says the supervisor */
 }

@@ -31,11 +31,18 @@ static enum err launch(const struct supervisor *s, struct view files, int out, p
     return e == OK ? OK : problem_set(why, e, "", "starting holdfast-patterns: %s", err_sentence(e));
 }
 
+/* These are blocked, and are seen to when we are back in the loop. */
+static bool is_told_to_stop(void)
+{
+    sigset_t waiting;
+    return sigpending(&waiting) == 0 && (sigismember(&waiting, SIGTERM) == 1 || sigismember(&waiting, SIGINT) == 1);
+}
+
 /* True once it has ended; the service manager's watchdog is told meanwhile that we are alive. */
 static bool wait_for(pid_t pid)
 {
     int fd = pidfd_open(pid, 0), n = 0;
-    for (int waited = 0; fd >= 0 && waited < PATIENCE_MS && n == 0; waited += SLICE_MS) {
+    for (int waited = 0; fd >= 0 && waited < PATIENCE_MS && n == 0 && !is_told_to_stop(); waited += SLICE_MS) {
         struct pollfd p = {.fd = fd, .events = POLLIN};
         do
             n = poll(&p, 1, SLICE_MS);
@@ -69,11 +76,15 @@ static enum err finish(pid_t pid, int out, struct problem *why)
         (void)kill(pid, SIGKILL);
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;
+    if (!in_time && is_told_to_stop())
+        return problem_set(why, ERR_UNAVAILABLE, "guard.patterns", "the server stops before the rules are compiled");
     if (!in_time)
         return problem_set(why, ERR_TIMEOUT, "guard.patterns", "compiling the rules takes longer than %d s",
                            PATIENCE_MS / 1000);
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+    if (WIFEXITED(status) && WEXITSTATUS(status) == START_PATTERNS_WRONG)
         return refused(out, why);
+    if (status != 0)
+        return problem_set(why, ERR_UNAVAILABLE, "guard.patterns", "compiling the rules failed");
     if (fcntl(out, F_ADD_SEALS, SEALS) < 0)
         return problem_set(why, ERR_IO, "guard.patterns", "sealing the compiled rules: %s", strerrordesc_np(errno));
     return OK;

@@ -110,7 +110,7 @@ static enum err read_all(const struct supervisor *s, struct supervisor *fresh, s
 void reload_files(struct supervisor *s)
 {
     struct problem why = {.code = OK};
-    s->reload.asked = s->goal == GOAL_RELOAD;
+    s->reload.asked = s->goal == GOAL_RELOAD || s->handing_over;
     if (s->goal != GOAL_SERVE || s->handing_over)
         return;
     struct supervisor fresh;

@@ -6,6 +6,8 @@
 #include "ipc/supervisor_msg.h"
 
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -77,6 +79,13 @@ static enum err say(struct me *me, uint16_t type, const struct entity *e, const 
     return channel_flush(me->supervisor);
 }
 
+static bool there(const struct me *me, const char *name)
+{
+    char path[512];
+    (void)snprintf(path, sizeof path, "%s/%s", me->data_dir, name);
+    return access(path, F_OK) == 0;
+}
+
 static enum err hand_over(struct me *me, bool gives, int fd)
 {
     char got[64] = {0};
@@ -86,6 +95,8 @@ static enum err hand_over(struct me *me, bool gives, int fd)
         close(fd);
         return OK;
     }
+    if (there(me, "slow-handover"))
+        poll(NULL, 0, 2000);
     bool whole = read(fd, got, sizeof got) == sizeof STATE && strcmp(got, STATE) == 0;
     close(fd);
     me->unsealed = whole;
@@ -187,13 +198,6 @@ static void on_supervisor_closed(void *context, struct channel *c)
     _exit(0);
 }
 
-static bool there(const struct me *me, const char *name)
-{
-    char path[512];
-    (void)snprintf(path, sizeof path, "%s/%s", me->data_dir, name);
-    return access(path, F_OK) == 0;
-}
-
 static enum err connect_all(struct me *me, const struct start *s)
 {
     const struct channel_handler handler = {
@@ -218,6 +222,21 @@ static const char *names_in(struct view files, char *out, size_t cap)
     return out;
 }
 
+/* In the place of the compiler of rules: what is there for it in the data directory says what becomes of it. */
+static int compile(const struct me *me, int out)
+{
+    static const char why[] = "rule.yaml:1:1\nthis is no rule";
+    if (there(me, "slow-patterns"))
+        poll(NULL, 0, 30000);
+    if (there(me, "killed-patterns")) {
+        bool good = write(out, why, sizeof why - 1) > 0;
+        return good ? raise(SIGKILL) : 9;
+    }
+    if (there(me, "bad-patterns"))
+        return write(out, why, sizeof why - 1) > 0 ? 1 : 9;
+    return write(out, "rules", 5) == 5 ? 0 : 9;
+}
+
 int child_main(const char *argv0)
 {
     static struct start s;
@@ -236,6 +255,8 @@ int child_main(const char *argv0)
     child_event(me.data_dir, "%s starts", me.role);
     if (there(&me, fail))
         return 4;
+    if (strcmp(me.role, "patterns") == 0)
+        _exit(compile(&me, start_fd_of(&s, START_FD_PATTERNS, 0)));
     me.unsealed = there(&me, "unsealed");
     child_event(me.data_dir, "%s has anchor=%d operator=%d https=%d unix=%d%s", me.role,
                 start_fd_of(&s, START_FD_ANCHOR, 0) >= 0, start_fd_of(&s, START_FD_OPERATOR, 0) >= 0,

@@ -56,8 +56,8 @@ void place_open(struct place *p, const char *more)
     assert_int_equal(mkdir(path, 0700) | mkdir(p->bin, 0700), 0);
     (void)snprintf(path, sizeof path, "%s/venues/one.yaml", p->root);
     place_put(path, "venue: one\n");
-    static const char *const roles[] = {"keeper", "signer", "front"};
-    for (size_t i = 0; i < 3; i++) {
+    static const char *const roles[] = {"keeper", "signer", "front", "patterns"};
+    for (size_t i = 0; i < sizeof roles / sizeof *roles; i++) {
         (void)snprintf(path, sizeof path, "%s/holdfast-%s", p->bin, roles[i]);
         assert_ok(symlink(place_self, path));
     }

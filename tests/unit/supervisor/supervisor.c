@@ -475,6 +475,79 @@ static void an_upgrade_without_state_ends_sealed(void **state)
     place_done(&p);
 }
 
+static void hangup_during_an_upgrade_is_not_forgotten(void **state)
+{
+    (void)state;
+    struct place p;
+    char path[160];
+    place_open(&p, "front_threads: 1\n");
+    assert_ok(mkdir(p.data, 0700));
+    (void)snprintf(path, sizeof path, "%s/slow-handover", p.data);
+    place_put(path, "");
+    place_start(&p, NULL, -1);
+    assert_true(place_ready(&p));
+    kill(p.server, SIGUSR2);
+    place_wait(&p, "keeper serves", 2);
+    place_config(&p, "front_threads: 2\n");
+    kill(p.server, SIGHUP);
+    place_wait(&p, "front hears keeper 1", 1);
+    place_wait(&p, "front is told reloaded=1", 1);
+    place_done(&p);
+}
+
+/* --- rules against attack patterns, with a compiler that does what the test says */
+
+static void patterns_open(struct place *p, unsigned threshold)
+{
+    char more[256];
+    (void)snprintf(more, sizeof more, "patterns_dir: %s/venues\nguard: {patterns: {mode: block, threshold: %u}}\n",
+                   p->root, threshold);
+    place_config(p, more);
+}
+
+static void patterns_do(struct place *p, const char *what)
+{
+    char path[160];
+    (void)snprintf(path, sizeof path, "%s/%s-patterns", p->data, what);
+    place_put(path, "");
+}
+
+static void rules_that_can_not_be_compiled_change_nothing(void **state)
+{
+    (void)state;
+    struct place p;
+    place_open(&p, "");
+    patterns_open(&p, 5);
+    place_start(&p, NULL, -1);
+    assert_true(place_ready(&p));
+    patterns_do(&p, "bad");
+    patterns_open(&p, 6);
+    kill(p.server, SIGHUP);
+    place_wait(&p, "front is told reloaded=0 again=0 rule.yaml:1:1: this is no rule", 1);
+    /* Of one that was killed nothing is believed: it may have been in the middle of the rules. */
+    patterns_do(&p, "killed");
+    kill(p.server, SIGHUP);
+    place_wait(&p, "front is told reloaded=0 again=0 guard.patterns: compiling the rules failed", 1);
+    place_done(&p);
+}
+
+static void a_stop_does_not_wait_for_rules(void **state)
+{
+    (void)state;
+    struct place p;
+    place_open(&p, "");
+    patterns_open(&p, 5);
+    place_start(&p, NULL, -1);
+    assert_true(place_ready(&p));
+    patterns_do(&p, "slow");
+    patterns_open(&p, 6);
+    kill(p.server, SIGHUP);
+    place_wait(&p, "patterns starts", 2);
+    kill(p.server, SIGTERM);
+    assert_int_equal(place_end(&p), 0);
+    place_done(&p);
+}
+
 static void a_dev_server_leaves_nothing_behind(void **state)
 {
     (void)state;
@@ -629,6 +702,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(hangup_reads_the_configuration_again),
         cmocka_unit_test(an_upgrade_hands_the_state_over),
         cmocka_unit_test(an_upgrade_without_state_ends_sealed),
+        cmocka_unit_test(hangup_during_an_upgrade_is_not_forgotten),
+        cmocka_unit_test(rules_that_can_not_be_compiled_change_nothing),
+        cmocka_unit_test(a_stop_does_not_wait_for_rules),
         cmocka_unit_test(a_dev_server_leaves_nothing_behind),
         cmocka_unit_test(the_front_gets_files_and_their_successors),
         cmocka_unit_test(the_front_reads_one_version_of_a_file_at_a_time),
