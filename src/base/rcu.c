@@ -4,7 +4,7 @@
 #include <pthread.h>
 #include <stdint.h>
 
-#include <urcu/urcu-qsbr.h>
+#include <urcu/urcu-memb.h>
 
 #define PILE 254
 
@@ -32,7 +32,7 @@ static void sign_off(void *unused)
 {
     (void)unused;
     RCU_SHOWS(&readers.grace);
-    urcu_qsbr_unregister_thread();
+    urcu_memb_unregister_thread();
     me.registered = false;
 }
 
@@ -41,36 +41,30 @@ static void make_key(void)
     readers.failed = pthread_key_create(&readers.key, sign_off) != 0;
 }
 
-static void go_online(void)
+static void sign_on(void)
 {
-    if (me.registered) {
-        urcu_qsbr_thread_online();
-        return;
-    }
     pthread_once(&readers.once, make_key);
     /* A thread that ended while signed on would hold up all memory for ever, so this is no error to go on with. */
     if (readers.failed || pthread_setspecific(readers.key, &me) != 0)
         abort();
-    urcu_qsbr_register_thread();
+    urcu_memb_register_thread();
     me.registered = true;
-}
-
-static void go_offline(void)
-{
-    RCU_SHOWS(&readers.grace);
-    urcu_qsbr_thread_offline();
 }
 
 void rcu_enter(void)
 {
+    if (!me.registered)
+        sign_on();
     if (me.depth++ == 0)
-        go_online();
+        urcu_memb_read_lock();
 }
 
 void rcu_leave(void)
 {
-    if (--me.depth == 0)
-        go_offline();
+    if (--me.depth > 0)
+        return;
+    RCU_SHOWS(&readers.grace);
+    urcu_memb_read_unlock();
 }
 
 bool rcu_inside(void)
@@ -103,15 +97,15 @@ void rcu_bin_empty(struct rcu_bin *bin)
         return;
     bin->pile = NULL;
     RCU_SHOWS(p);
-    rcu_enter(); /* liburcu wants the thread online here */
-    urcu_qsbr_call_rcu(&p->head, release);
+    rcu_enter(); /* liburcu wants a reader here */
+    urcu_memb_call_rcu(&p->head, release);
     rcu_leave();
 }
 
 void rcu_synchronise(void)
 {
     assert(!rcu_inside());
-    urcu_qsbr_synchronize_rcu();
+    urcu_memb_synchronize_rcu();
     rcu_readers_ended();
 }
 
@@ -134,5 +128,5 @@ void rcu_bin_put(struct rcu_bin *bin, void *memory)
 
 void rcu_wait(void)
 {
-    urcu_qsbr_barrier();
+    urcu_memb_barrier();
 }

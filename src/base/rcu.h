@@ -1,5 +1,6 @@
-/* Memory that many threads read while a writer changes it (liburcu, QSBR): what a reader has found stays valid until
- * its section ends, also if it is thrown away meanwhile. Readers never wait and never write to shared memory. */
+/* Memory that many threads read while a writer changes it (liburcu, membarrier(2)): what a reader has found stays valid
+ * until its section ends, also if it is thrown away meanwhile. Readers never wait and never write to shared memory; a
+ * section costs them no barrier, since the one who waits for them makes their processors pass one. */
 #ifndef HOLDFAST_BASE_RCU_H
 #define HOLDFAST_BASE_RCU_H
 

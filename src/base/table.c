@@ -7,7 +7,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include <urcu/urcu-qsbr.h>
+#include <urcu/urcu-memb.h>
 
 #define FIRST_LINES 16
 #define WAYS        6
@@ -107,8 +107,8 @@ static void release_later(struct rcu_head *head)
 static void retire(struct value *v)
 {
     RCU_SHOWS(v);
-    rcu_enter(); /* liburcu wants the thread online here */
-    urcu_qsbr_call_rcu(&v->head, release_later);
+    rcu_enter(); /* liburcu wants a reader here */
+    urcu_memb_call_rcu(&v->head, release_later);
     rcu_leave();
 }
 
