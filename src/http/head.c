@@ -30,7 +30,7 @@ static uint8_t lower(uint8_t c)
 bool head_same_letters(struct view a, struct view b)
 {
     size_t i = 0;
-    while (i < a.len && lower(a.ptr[i]) == lower(b.ptr[i]))
+    while (i < a.len && (a.ptr[i] == b.ptr[i] || lower(a.ptr[i]) == lower(b.ptr[i])))
         i++;
     return i == a.len;
 }
@@ -41,25 +41,34 @@ static bool name_starts(struct view name, const char *lower_case)
     return name.len >= n && !strncasecmp((const char *)name.ptr, lower_case, n);
 }
 
-/* RFC 9110 §5.6.2 */
-static bool is_token(struct view v)
+enum { IN_TOKEN = 1, IN_HOST = 2, IN_BOTH = IN_TOKEN | IN_HOST };
+
+/* RFC 9110 §5.6.2 and §7.2: what a name and a Host may consist of. */
+static const uint8_t stands[256] = {
+    ['0' ... '9'] = IN_BOTH, ['A' ... 'Z'] = IN_BOTH, ['a' ... 'z'] = IN_BOTH, ['-'] = IN_BOTH,  ['.'] = IN_BOTH,
+    ['_'] = IN_BOTH,         [':'] = IN_HOST,         ['['] = IN_HOST,         [']'] = IN_HOST,  ['!'] = IN_TOKEN,
+    ['#'] = IN_TOKEN,        ['$'] = IN_TOKEN,        ['%'] = IN_TOKEN,        ['&'] = IN_TOKEN, ['\''] = IN_TOKEN,
+    ['*'] = IN_TOKEN,        ['+'] = IN_TOKEN,        ['^'] = IN_TOKEN,        ['`'] = IN_TOKEN, ['|'] = IN_TOKEN,
+    ['~'] = IN_TOKEN,
+};
+
+/* All of it, and at least one character. */
+static bool consists_of(struct view v, uint8_t where)
 {
-    for (size_t i = 0; i < v.len; i++) {
-        uint8_t c = v.ptr[i];
-        bool alnum = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-        if (!alnum && (c == 0 || !strchr("!#$%&'*+-.^_`|~", c)))
-            return false;
-    }
-    return v.len > 0;
+    uint8_t all = where;
+    for (size_t i = 0; i < v.len; i++)
+        all &= stands[v.ptr[i]];
+    return v.len > 0 && all;
 }
 
-/* Tabs are white space inside a value; everything else below 0x20, and DEL, has no business there. */
+/* Tabs are white space inside a value; everything else below 0x20, and DEL, has no business there. Without a branch for
+ * each byte, so that the compiler takes many at a time. */
 static bool is_plain(struct view v)
 {
+    unsigned bad = 0;
     for (size_t i = 0; i < v.len; i++)
-        if ((v.ptr[i] < 0x20 && v.ptr[i] != '\t') || v.ptr[i] == 0x7f)
-            return false;
-    return utf8_valid(v);
+        bad |= ((unsigned)(v.ptr[i] < 0x20) & (unsigned)(v.ptr[i] != '\t')) | (unsigned)(v.ptr[i] == 0x7f);
+    return bad == 0 && utf8_valid(v);
 }
 
 static bool is_method(struct view v)
@@ -79,14 +88,10 @@ struct scan {
 
 static RESULT host_rule(struct scan *s, struct view value, struct problem *why)
 {
-    for (size_t i = 0; i < value.len; i++) {
-        uint8_t c = value.ptr[i];
-        bool alnum = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-        if (!alnum && (c == 0 || !strchr("-._:[]", c)))
-            return refuse(why, "The Host header is malformed.");
-    }
     if (value.len == 0)
         return refuse(why, "The Host header is empty.");
+    if (!consists_of(value, IN_HOST))
+        return refuse(why, "The Host header is malformed.");
     s->host = true;
     return OK;
 }
@@ -161,7 +166,7 @@ static const struct single {
 static RESULT check_one(struct scan *s, const struct http_pair *p, uint32_t *seen, struct problem *why)
 {
     struct view value = head_trim(p->value);
-    if (!is_token(p->name))
+    if (!consists_of(p->name, IN_TOKEN))
         return refuse(why, "A header name has a character that is not allowed there.");
     if (!is_plain(p->value))
         return refuse(why, "A header value has control characters or bytes that are not UTF-8.");

@@ -17,15 +17,28 @@ static RESULT copy_text(struct arena *arena, struct view from, struct view *ret)
     return OK;
 }
 
+static struct view put_text(char **at, struct view from)
+{
+    struct view v = VIEW(*at, from.len);
+    if (from.len)
+        memcpy(*at, from.ptr, from.len);
+    *at += from.len + 1; /* what follows is zero already */
+    return v;
+}
+
 /* The library's memory is reused while a request is suspended, so headers move to the arena. */
 static RESULT keep_headers(struct exchange *x, struct http_pairs from)
 {
+    size_t room = 0;
+    for (size_t i = 0; i < from.count; i++)
+        room += from.items[i].name.len + 1 + from.items[i].value.len + 1;
     struct http_pair *items = arena_alloc(x->req.arena, from.count * sizeof *items + 1);
-    if (!items)
+    char *texts = arena_alloc(x->req.arena, room);
+    if (!items || !texts)
         return ERR_NO_MEMORY;
     for (size_t i = 0; i < from.count; i++) {
-        TRY(copy_text(x->req.arena, from.items[i].name, &items[i].name));
-        TRY(copy_text(x->req.arena, head_trim(from.items[i].value), &items[i].value));
+        items[i].name = put_text(&texts, from.items[i].name);
+        items[i].value = put_text(&texts, head_trim(from.items[i].value));
     }
     x->req.headers = (struct http_pairs){items, from.count};
     return OK;
