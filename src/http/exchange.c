@@ -1,5 +1,7 @@
 #include "http/exchange.h"
 
+#include "http/reply.h"
+
 #define ARENA_FIRST_BLOCK 16384 /* kept from request to request: most need no more */
 
 static void set_up(struct exchange *x, struct arena *arena, const struct http_limits *limits)
@@ -32,6 +34,7 @@ void exchange_free(struct exchange *x)
         return;
     writer_free(&x->body);
     writer_free(&x->answer);
+    reply_drop(x);
     arena_free(x->req.arena);
     free(x);
 }
@@ -39,10 +42,12 @@ void exchange_free(struct exchange *x)
 void exchange_reset(struct exchange *x, const struct http_limits *limits)
 {
     struct arena *arena = x->req.arena;
+    struct MHD_Response *kept = x->kept;
     writer_free(&x->body);
     writer_free(&x->answer);
     arena_reset(arena);
     set_up(x, arena, limits);
+    x->kept = kept;
 }
 
 struct view exchange_body(const struct exchange *x)

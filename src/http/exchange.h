@@ -13,6 +13,7 @@ struct answer_header {
 };
 
 struct conn;
+struct MHD_Response;
 
 struct exchange {
     struct http_request req; /* first, so that handlers' pointers lead back here */
@@ -37,6 +38,7 @@ struct exchange {
     struct answer_header headers[ANSWER_HEADERS_MAX];
     size_t header_count;
     bool close, own_cache_control, few_statuses;
+    struct MHD_Response *kept; /* from the answer before; see reply.h */
 
     /* the course of things */
     bool in_handler, later, finished, queued;
@@ -46,7 +48,7 @@ struct exchange {
 /* Fresh, with an arena of at most arena_max and an answer of at most answer_max bytes. */
 RESULT exchange_new(const struct http_limits *limits, struct exchange **ret);
 void exchange_free(struct exchange *x);
-/* As after exchange_new, all secrets wiped, memory kept. */
+/* As after exchange_new, all secrets wiped, memory and reply kept. */
 void exchange_reset(struct exchange *x, const struct http_limits *limits);
 struct view exchange_body(const struct exchange *x); /* of the answer */
 

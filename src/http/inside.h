@@ -45,7 +45,7 @@ void accept_unwatch_conn(struct http_server *s, struct conn *c);
 void accept_wake(struct http_server *s);  /* makes http_server_fd() readable */
 void accept_timer(struct http_server *s); /* so that the next deadline wakes the loop */
 
-/* library.c, the only file that knows libmicrohttpd. Its descriptors are watched by accept.c. */
+/* library.c, with reply.c the only file that knows libmicrohttpd. Its descriptors are watched by accept.c. */
 RESULT library_open(struct http_server *s, struct problem *why);
 void library_close(struct http_server *s);
 /* Lets it read, call back and write until nothing is ready, for a bounded number of rounds. */

@@ -1,11 +1,12 @@
-/* libmicrohttpd, driven from outside: the only file that knows it. Written for 0.9.75 and later; from 1.0 on its own
- * strict parsing replaces the accounting of head bytes below.
+/* libmicrohttpd, driven from outside: with reply.c the only file that knows it. Written for 0.9.75 and later; from 1.0
+ * on its own strict parsing replaces the accounting of head bytes below.
  *
  * What it answers by itself, with a page of its own (no problem document, no request id; ended is told of status 0)
  * before it closes: a request line it can't split or whose version is not HTTP/1.x, a header line without a colon or
  * with white space before it, a Content-Length it can't read, a malformed chunk, a head beyond its memory. What it lets
  * through unseen: bare LF in the framing of chunks, and trailers, which nobody here looks at. */
 #include "http/inside.h"
+#include "http/reply.h"
 #include "http/serve.h"
 
 #include <microhttpd.h>
@@ -99,94 +100,18 @@ static void read_head(struct http_server *s, struct conn *c, const char *method,
 
 /* --- the answer */
 
-struct fixed_header {
-    const char *name, *value;
-    enum { WITH_CONTENT, ON_TLS, UNLESS_OWN_CACHE, ON_PAGE, OFF_PAGE } when;
-};
-
-/* What tells a browser how to treat content comes with content. */
-static const struct fixed_header FIXED[] = {
-    {"X-Content-Type-Options", "nosniff", WITH_CONTENT},
-    {"Referrer-Policy", "no-referrer", WITH_CONTENT},
-    {"Cross-Origin-Resource-Policy", "same-origin", WITH_CONTENT},
-    {"Cache-Control", "no-store", UNLESS_OWN_CACHE},
-    {"Strict-Transport-Security", "max-age=63072000", ON_TLS},
-    {"Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; sandbox", OFF_PAGE},
-    {"Content-Security-Policy",
-     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src "
-     "'self'; "
-     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-     ON_PAGE},
-    {"X-Frame-Options", "DENY", ON_PAGE},
-};
-
-static bool applies(const struct fixed_header *h, const struct exchange *x)
-{
-    bool content = x->content_type != NULL;
-    bool page = x->req.route && x->req.route->flags & ROUTE_PAGE && x->code == OK;
-    switch (h->when) {
-    case ON_TLS:
-        return content && x->req.peer.is_tls;
-    case UNLESS_OWN_CACHE:
-        return !x->own_cache_control;
-    case ON_PAGE:
-        return page;
-    case OFF_PAGE:
-        return content && !page;
-    case WITH_CONTENT:
-        return content;
-    }
-    return true;
-}
-
-/* Ours, but where a protocol has the client name its requests. The record keeps ours. */
-static const char *request_id(const struct http_request *req)
-{
-    struct view theirs;
-    bool echoes = req->route && (req->route->flags & ROUTE_ECHO_ID);
-
-    if (echoes && http_header(req, "X-Request-ID", &theirs) && theirs.len > 0 && theirs.len <= 128)
-        return (const char *)theirs.ptr; /* a header's value, so without controls; NUL-terminated */
-    return req->id;
-}
-
-/* The library refuses an empty value; white space around a value is none of it (RFC 9110 §5.5), so a space is empty. */
-static void put_own(struct MHD_Response *r, const struct answer_header *h)
-{
-    (void)MHD_add_response_header(r, h->name, h->value[0] ? h->value : " ");
-}
-
-static void put_headers(struct MHD_Response *r, const struct exchange *x, bool last)
-{
-    for (size_t i = 0; i < ARRAY_LEN(FIXED); i++)
-        if (applies(&FIXED[i], x))
-            (void)MHD_add_response_header(r, FIXED[i].name, FIXED[i].value);
-    for (size_t i = 0; i < x->header_count; i++)
-        put_own(r, &x->headers[i]);
-    if (x->content_type)
-        (void)MHD_add_response_header(r, "Content-Type", x->content_type);
-    if (x->req.id[0])
-        (void)MHD_add_response_header(r, "X-Request-Id", request_id(&x->req));
-    if (last)
-        (void)MHD_add_response_header(r, "Connection", "close");
-}
-
-/* The bytes are not copied: they live in the exchange until the request has ended. */
 static enum MHD_Result send_answer(struct http_server *s, struct conn *c)
 {
     struct exchange *x = c->x;
-    struct view body = exchange_body(x);
     bool last = server_is_last(s, c);
-    struct MHD_Response *r = MHD_create_response_from_buffer(body.len, (void *)(uintptr_t)body.ptr,
-                                                             MHD_RESPMEM_PERSISTENT);
+    struct MHD_Response *r = reply_take(x, last);
     if (!r)
         return MHD_NO;
-    put_headers(r, x, last);
     c->linger = last && x->has_body;
     x->queued = true;
     conn_phase(&s->conns, c, CONN_SEND, s->now_ms + s->config.limits.send_ms);
     enum MHD_Result result = MHD_queue_response(c->mhd, x->status, r);
-    MHD_destroy_response(r);
+    reply_give(x, r);
     return result;
 }
 

@@ -79,6 +79,23 @@ static enum http_outcome headers(struct http_request *req)
     return http_answer_empty(req, 204);
 }
 
+/* What a proxy is told: nothing but headers, here those that the query names. */
+static enum http_outcome told(struct http_request *req)
+{
+    static const struct {
+        const char *query, *header;
+    } names[] = {{"user", "Remote-User"}, {"groups", "Remote-Groups"}, {"name", "Remote-Name"}};
+    struct view value;
+    rig_of(req);
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (http_query(req, names[i].query, &value))
+            assert_int_equal(http_answer_text(req, names[i].header, value), OK);
+    for (size_t i = 0; i < req->query.count; i++)
+        if (view_is(req->query.items[i].name, "again"))
+            assert_int_equal(http_answer_text(req, "X-Again", req->query.items[i].value), OK);
+    return http_answer_empty(req, 200);
+}
+
 static enum http_outcome silent(struct http_request *req)
 {
     rig_of(req);
@@ -97,6 +114,7 @@ const struct route RIG_ROUTES[] = {
     ROUTE(HTTP_GET, "/at-once", P_PUBLIC, at_once, .name = "at-once"),
     ROUTE(HTTP_GET, "/big", P_PUBLIC, big, .name = "big"),
     ROUTE(HTTP_GET, "/headers", P_PUBLIC, headers, .name = "headers"),
+    ROUTE(HTTP_GET, "/told", P_PUBLIC, told, .name = "told", .flags = ROUTE_ANY_QUERY),
     ROUTE(HTTP_GET, "/silent", P_PUBLIC, silent, .name = "silent"),
     ROUTE(HTTP_GET, "/local", P_PUBLIC, echo, .name = "local", .flags = ROUTE_UNIX_ONLY),
 };

@@ -43,6 +43,58 @@ static void keep_alive_and_standard_headers(void **state)
     rig_close(&r);
 }
 
+static size_t occurrences(const char *text, const char *of)
+{
+    size_t n = 0;
+    for (text = strstr(text, of); text; text = strstr(text + 1, of))
+        n++;
+    return n;
+}
+
+/* A proxy hands these on as what the guard said about this client: none may be left over from another one. */
+static void each_answer_has_its_own_headers(void **state)
+{
+    static const struct {
+        const char *request, *user, *groups, *name;
+        size_t again;
+    } cases[] = {
+        {GET("/told?user=ada&groups=desk"), "ada", "desk", NULL, 0},
+        {GET("/told?user=ada&groups=desk"), "ada", "desk", NULL, 0},
+        {GET("/told?user=bob&groups=desk&again=x&again=x"), "bob", "desk", NULL, 2},
+        {GET("/told?groups=desk&name=Ada&again=x"), NULL, "desk", "Ada", 1},
+        {GET("/hello"), NULL, NULL, NULL, 0},
+        {GET("/told"), NULL, NULL, NULL, 0},
+        {GET("/told?user="), " ", NULL, NULL, 0},
+        {GET("/headers"), NULL, NULL, NULL, 0},
+        {GET("/told?user=desk&groups=ada&name=ada"), "desk", "ada", "ada", 0},
+    };
+    struct rig r;
+    struct reply p;
+    char text[64], id[64], before[64] = "";
+    (void)state;
+    rig_open(&r, NULL, HTTP_LISTEN_PLAINTEXT);
+    int fd = rig_connect(&r);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const char *const wanted[][2] = {
+            {"Remote-User", cases[i].user}, {"Remote-Groups", cases[i].groups}, {"Remote-Name", cases[i].name}};
+        rig_talk(&r, fd, cases[i].request, strlen(cases[i].request), &p);
+        for (size_t k = 0; k < ARRAY_LEN(wanted); k++) {
+            const char *is = reply_header(&p, wanted[k][0], text, sizeof text);
+            if ((is != NULL) != (wanted[k][1] != NULL) || (is && strcmp(is, wanted[k][1]) != 0))
+                fail_msg("case %zu: %s is %s", i, wanted[k][0], is ? is : "absent");
+            assert_true(occurrences(p.head, wanted[k][0]) == (wanted[k][1] != NULL));
+        }
+        assert_int_equal(occurrences(p.head, "X-Again"), cases[i].again);
+        assert_int_equal(occurrences(p.head, "Cache-Control"), 1);
+        assert_int_equal(occurrences(p.head, "Set-Cookie"), strstr(cases[i].request, "/headers") ? 1 : 0);
+        assert_int_equal(occurrences(p.head, "X-Request-Id"), 1);
+        assert_string_not_equal(reply_header(&p, "X-Request-Id", id, sizeof id), before);
+        memcpy(before, id, sizeof before);
+    }
+    close(fd);
+    rig_close(&r);
+}
+
 static void head_options_and_unknown(void **state)
 {
     struct rig r;
@@ -427,6 +479,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keep_alive_and_standard_headers),
+        cmocka_unit_test(each_answer_has_its_own_headers),
         cmocka_unit_test(head_options_and_unknown),
         cmocka_unit_test(what_handlers_see),
         cmocka_unit_test(pipelined),
