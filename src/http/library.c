@@ -13,7 +13,7 @@
 
 #define ROUNDS_A_TURN 8
 #define NOTED_SIZE    64  /* what the library keeps of each header, besides its text */
-#define HEADERS_LOOK  256 /* collected at most; more are counted only */
+#define HEADERS_LOOK  256 /* collected at most; one with more is refused */
 
 static struct conn *conn_of(struct MHD_Connection *connection)
 {
@@ -32,6 +32,7 @@ static void *session_of(struct MHD_Connection *connection)
 struct seen {
     struct http_pair items[HEADERS_LOOK];
     size_t count;
+    bool more;
 };
 
 static enum MHD_Result collect(void *cls, enum MHD_ValueKind kind, const char *key, size_t key_size, const char *value,
@@ -39,9 +40,10 @@ static enum MHD_Result collect(void *cls, enum MHD_ValueKind kind, const char *k
 {
     struct seen *seen = cls;
     (void)kind;
-    if (seen->count < HEADERS_LOOK)
-        seen->items[seen->count] = (struct http_pair){VIEW(key, key_size), VIEW(value ? value : "", value_size)};
-    seen->count++;
+    seen->more = seen->count == HEADERS_LOOK;
+    if (seen->more)
+        return MHD_NO;
+    seen->items[seen->count++] = (struct http_pair){VIEW(key, key_size), VIEW(value ? value : "", value_size)};
     return MHD_YES;
 }
 
@@ -83,16 +85,17 @@ static void read_head(struct http_server *s, struct conn *c, const char *method,
 {
     struct seen seen __attribute__((uninitialized)); /* 8 KiB, of which most requests use little */
     seen.count = 0;
+    seen.more = false;
     (void)MHD_get_connection_values_n(c->mhd, MHD_HEADER_KIND, collect, &seen);
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(c->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
     struct serve_head head = {
         .method = view_str(method),
         .version = view_str(version),
         .headers = {seen.items, seen.count},
+        .more_headers = seen.more,
         .size = info ? info->header_size : SIZE_MAX,
     };
-    bool too_many = seen.count > HEADERS_LOOK;
-    head.ambiguous = !too_many && (!info || !adds_up(c->x, method, version, &seen, info->header_size));
+    head.ambiguous = !seen.more && (!info || !adds_up(c->x, method, version, &seen, info->header_size));
     server_head_done(s, c, session_of(c->mhd));
     head.certificate = c->certificate_error;
     serve_head(c->x, &s->config, &head);

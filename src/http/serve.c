@@ -83,6 +83,8 @@ static RESULT check_head(struct exchange *x, const struct http_config *config, c
     if (in->size > config->limits.header_max)
         return problem_set(why, ERR_HEADER_TOO_LARGE, "", "The head is longer than %u bytes.",
                            (unsigned)config->limits.header_max);
+    if (in->more_headers)
+        return problem_set(why, ERR_HEADER_TOO_LARGE, "", "More than %zu headers.", in->headers.count);
     if (in->ambiguous)
         return problem_set(why, ERR_BAD_REQUEST, "",
                            "The head has bare line feeds, NUL bytes, folded lines or "

@@ -9,6 +9,7 @@ struct serve_head {
     struct view method;
     struct view version;
     struct http_pairs headers;
+    bool more_headers;    /* than these were sent */
     size_t size;          /* bytes of the whole head; 0 unknown */
     bool ambiguous;       /* its bytes do not add up: bare LF, NUL, folded lines */
     enum err certificate; /* of the client; OK if it verified or none is needed */

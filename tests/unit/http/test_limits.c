@@ -50,6 +50,35 @@ static void heads(void **state)
     rig_close(&r);
 }
 
+static void read_all(struct http_request *req, const struct problem *why)
+{
+    struct rig *r = req->server_context;
+    assert_int_equal(why->code, ERR_HEADER_TOO_LARGE);
+    for (size_t i = 0; i < req->headers.count; i++) {
+        assert_true(req->headers.items[i].name.len > 0);
+        r->served += view_is(req->headers.items[i].value, "y");
+    }
+}
+
+/* Who is told of a refused head reads what came, and no further: this is a stranger's head. */
+static void headers_without_end(void **state)
+{
+    const struct http_config config = {.refused = read_all};
+    struct rig r;
+    struct reply p;
+    char text[4096] = "GET /hello HTTP/1.1\r\nHost: a\r\n";
+    (void)state;
+    rig_open(&r, &config, HTTP_LISTEN_PLAINTEXT);
+    size_t n = strlen(text);
+    for (int i = 0; i < 300; i++)
+        n += (size_t)snprintf(text + n, sizeof text - n, "X%d: y\r\n", i);
+    n += (size_t)snprintf(text + n, sizeof text - n, "\r\n");
+    rig_once(&r, text, n, &p);
+    assert_int_equal(p.status, 431);
+    assert_in_range(r.served, 100, 300);
+    rig_close(&r);
+}
+
 static void bodies(void **state)
 {
     struct rig r;
@@ -274,6 +303,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(heads),
+        cmocka_unit_test(headers_without_end),
         cmocka_unit_test(bodies),
         cmocka_unit_test(slow_clients),
         cmocka_unit_test(slow_reader),
