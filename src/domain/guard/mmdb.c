@@ -2,6 +2,8 @@
 
 #include "base/text.h"
 
+#include <endian.h>
+
 #define SEPARATOR  16            /* zero bytes between tree and data */
 #define META_MAX   (128u * 1024) /* the marker is in that much at the end */
 #define YEAR_9999  UINT64_C(253402300799)
@@ -225,22 +227,23 @@ static RESULT read_meta(struct view section, struct mmdb *db, struct problem *wh
 
 /* --- the tree */
 
+static uint32_t word_at(const uint8_t *p)
+{
+    uint32_t word;
+    memcpy(&word, p, sizeof word);
+    return be32toh(word);
+}
+
+/* Behind the last record of 24 bits, of which four bytes are read, there is the separator. */
 static uint32_t record_of(const struct mmdb *db, uint32_t node, unsigned bit)
 {
     const uint8_t *p = db->tree.ptr + (size_t)node * db->record_bits / 4;
     if (db->record_bits == 24)
-        p += bit ? 3 : 0;
-    else
-        p += bit ? 4 : 0;
-    uint32_t three = (uint32_t)p[0] << 16 | (uint32_t)p[1] << 8 | p[2];
-    switch (db->record_bits) {
-    case 24:
-        return three;
-    case 28: /* the byte in the middle has the upper bits of both */
-        return three | (uint32_t)(bit ? p[-1] & 0x0f : p[3] >> 4) << 24;
-    default:
-        return three << 8 | p[3];
-    }
+        return word_at(p + 3 * bit) >> 8;
+    if (db->record_bits == 32)
+        return word_at(p + 4 * bit);
+    /* the byte in the middle has the upper bits of both */
+    return bit ? word_at(p + 3) & 0x0fffffff : word_at(p) >> 8 | (uint32_t)(p[3] & 0xf0) << 20;
 }
 
 /* The node, or what is no node, that so many bits lead to; *ret_place: the number of the last record on the way. */
