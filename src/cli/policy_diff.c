@@ -35,11 +35,17 @@ __attribute__((format(printf, 2, 3))) static void say(struct comparison *d, cons
     (void)fprintf(d->c->out, "%.*s\n", (int)clean.len, clean.ptr ? (const char *)clean.ptr : "");
 }
 
-static const char *text_of(const json_t *object, const char *member)
+/* "" for what is no text: the server may answer anything. */
+static const char *text_in(const json_t *value)
 {
-    const char *text = json_string_value(json_object_get(object, member));
+    const char *text = json_string_value(value);
 
     return text ? text : "";
+}
+
+static const char *text_of(const json_t *object, const char *member)
+{
+    return text_in(json_object_get(object, member));
 }
 
 /* --- endpoints: a row is told by its path and one of its methods */
@@ -54,7 +60,7 @@ static bool takes(const json_t *row, const char *method)
 
     if (json_array_size(methods) == 0)
         return true;
-    json_array_foreach(methods, i, m) if (strcmp(json_string_value(m), method) == 0) return true;
+    json_array_foreach(methods, i, m) if (strcmp(text_in(m), method) == 0) return true;
     return false;
 }
 
@@ -176,7 +182,7 @@ static bool has_text(const json_t *list, const char *text)
     size_t i;
     json_t *item;
 
-    json_array_foreach(list, i, item) if (strcmp(json_string_value(item), text) == 0) return true;
+    json_array_foreach(list, i, item) if (strcmp(text_in(item), text) == 0) return true;
     return false;
 }
 
@@ -189,8 +195,7 @@ static void say_missing(struct comparison *d, const char *name, const json_t *fr
     for (size_t k = 0; k < ARRAY_LEN(lists); k++)
         if (strcmp(lists[k].name, name) == 0)
             words = added ? lists[k].added : lists[k].removed;
-    json_array_foreach(from, i, item) if (!has_text(in, json_string_value(item)))
-        say(d, "%s: %s %s", name, json_string_value(item), words);
+    json_array_foreach(from, i, item) if (!has_text(in, text_in(item))) say(d, "%s: %s %s", name, text_in(item), words);
 }
 
 static void compare(struct comparison *d, const char *name, const json_t *before, const json_t *after);
@@ -265,7 +270,7 @@ static void each_endpoint(struct comparison *d, const struct rows *rows, bool is
         const json_t *methods = json_object_get(row, "methods");
         if (json_array_size(methods) == 0)
             endpoint_of_one(d, rows, row, any, is_new);
-        json_array_foreach(methods, k, method) endpoint_of_one(d, rows, row, json_string_value(method), is_new);
+        json_array_foreach(methods, k, method) endpoint_of_one(d, rows, row, text_in(method), is_new);
     }
 }
 

@@ -32,7 +32,8 @@ void sets_put_element(const struct sets_block *b, uint64_t now_ms, struct writer
     writer_str(w, text);
     if (b->ends_ms == UINT64_MAX)
         return;
-    uint64_t seconds = (b->ends_ms - now_ms + 999) / 1000;
+    /* The clock goes on between two looks at it, and far when the process was stopped. */
+    uint64_t seconds = b->ends_ms > now_ms ? (b->ends_ms - now_ms + 999) / 1000 : 1;
     writer_str(w, " timeout ");
     if (seconds >= DAY) /* nine digits of seconds are too many for nftables */
         writer_printf(w, "%" PRIu64 "d", seconds / DAY);

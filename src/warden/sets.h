@@ -33,7 +33,8 @@ struct sets_block {
     uint64_t ends_ms; /* monotonic; UINT64_MAX: never */
 };
 
-/* "192.0.2.1 timeout 60s", "… timeout 2d3600s", for an element of a set. Time that is left is rounded up to seconds. */
+/* "192.0.2.1 timeout 60s", "… timeout 2d3600s", for an element of a set. Time that is left is rounded up to seconds;
+ * where none is left, it is one. */
 void sets_put_element(const struct sets_block *b, uint64_t now_ms, struct writer *w);
 
 /* Prefixes, in the order of their addresses, the wider of those that begin alike first. */

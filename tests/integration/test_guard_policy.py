@@ -4,6 +4,7 @@ import http.client
 import json
 import re
 import signal
+import socket
 import threading
 import time
 
@@ -225,6 +226,35 @@ def test_a_file_is_checked_with_the_places_in_it(desk, tmp_path):
     told = json.loads(policy(desk, "check", "-o", "json", holdfast.SOURCE / "spec/policies/binance-trading.json").stdout)
     assert told["kind"] == "signing policy"
     policy(desk, "check", tmp_path / "missing", code=5)
+
+
+STRANGE = [{"proxies": ["unix", 1, None]}, {"endpoints": [{"path": 1, "methods": [2], "permission": {}, "rate": []}, 3]},
+           {"endpoints": [{"path": "/whoami", "methods": ["GET", None]}, {"path": "/whoami", "methods": {"a": 1}}]},
+           {"rates": [{"name": []}, []], "feeds": "x", "networks": {"allow": [[]]}}, {"rates": [7], "countries": {"allow": ["AT", 1]}}, [], 5]
+
+
+@pytest.mark.parametrize("number", range(len(STRANGE)))
+def test_no_answer_of_a_server_ends_the_comparison_by_a_signal(desk, tmp_path, number):
+    body = json.dumps({"hash": "00" * 32, "guard": STRANGE[number]}).encode()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "sock"))
+        listener.listen()
+
+        def answer():
+            connection, _ = listener.accept()
+            connection.recv(65536)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n"
+                               b"Content-Length: %d\r\n\r\n" % len(body) + body)
+            connection.close()
+
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
+        f = tmp_path / "new.yaml"
+        f.write_text("guard:\n  proxies: [unix]\n  networks: {others: allow, allow: [192.0.2.1]}\n"
+                     "  rates: [{name: a, by: address, requests: 9}]\n  endpoints: [{path: /whoami, methods: [POST], permission: public}]\n")
+        r = desk.cli("policy", "diff", f, "--address", f"unix:{tmp_path / 'sock'}", code=None)
+        assert r.returncode in (1, 2), r
+        thread.join(10)
 
 
 def test_a_file_is_compared_with_what_is_in_force(desk, tmp_path):

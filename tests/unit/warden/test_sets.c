@@ -59,18 +59,20 @@ static void each_prefix_has_its_set(void **state)
 static void times_are_whole_seconds_and_never_too_short(void **state)
 {
     static const struct {
-        uint64_t left_ms;
+        int64_t left_ms;
         const char *text;
-    } cases[] = {{1, "192.0.2.1 timeout 1s"},
+    } cases[] = {{-2000, "192.0.2.1 timeout 1s"},
+                 {0, "192.0.2.1 timeout 1s"},
+                 {1, "192.0.2.1 timeout 1s"},
                  {1000, "192.0.2.1 timeout 1s"},
                  {1001, "192.0.2.1 timeout 2s"},
                  {86399500, "192.0.2.1 timeout 1d0s"},
-                 {3650ull * 86400000 + 5000, "192.0.2.1 timeout 3650d5s"}};
+                 {3650ll * 86400000 + 5000, "192.0.2.1 timeout 3650d5s"}};
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         char out[128];
         struct writer w = writer_fixed(out, sizeof out);
-        struct sets_block b = {network("192.0.2.1"), NOW + cases[i].left_ms};
+        struct sets_block b = {network("192.0.2.1"), (uint64_t)(NOW + cases[i].left_ms)};
         sets_put_element(&b, NOW, &w);
         writer_u8(&w, 0);
         assert_string_equal(out, cases[i].text);
