@@ -123,7 +123,10 @@ static enum MHD_Result send_answer(struct http_server *s, struct conn *c)
 static void *on_target(void *cls, const char *target, struct MHD_Connection *connection)
 {
     struct conn *c = conn_of(connection);
-    return c && target ? server_request_line(cls, c, target) : NULL;
+    if (!c || !target)
+        return NULL;
+    c->io.reads_ahead = true; /* from its first request on it is not parked any more */
+    return server_request_line(cls, c, target);
 }
 
 static enum MHD_Result on_head(struct http_server *s, struct conn *c, const char *method, const char *version)
@@ -204,7 +207,9 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **c
     *context = c;
     void *session = session_of(connection);
     if (s->tls && session) {
-        c->io = (struct tls_io){c->fd, on_would_block, c};
+        c->io.fd = c->fd;
+        c->io.would_block = on_would_block;
+        c->io.context = c;
         tls_prepare(s->tls, session, &c->io);
     }
 }

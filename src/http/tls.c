@@ -215,13 +215,31 @@ void *tls_callback(void)
     return p;
 }
 
-static ssize_t pull(gnutls_transport_ptr_t p, void *data, size_t n)
+static ssize_t receive(struct tls_io *io, void *data, size_t n)
 {
-    struct tls_io *io = p;
     ssize_t got = recv(io->fd, data, n, 0);
     if (got < 0 && errno == EAGAIN)
         io->would_block(io->context, false);
     return got;
+}
+
+/* Says that it would block only when nothing is left here either, so that the library goes on asking until then. */
+static ssize_t pull(gnutls_transport_ptr_t p, void *data, size_t n)
+{
+    struct tls_io *io = p;
+    if (io->from == io->to) {
+        if (!io->reads_ahead || n >= sizeof io->ahead)
+            return receive(io, data, n);
+        ssize_t got = receive(io, io->ahead, sizeof io->ahead);
+        if (got <= 0)
+            return got;
+        io->from = 0;
+        io->to = (uint16_t)got;
+    }
+    size_t ready = (size_t)(io->to - io->from), taken = n < ready ? n : ready;
+    memcpy(data, io->ahead + io->from, taken);
+    io->from = (uint16_t)(io->from + taken);
+    return (ssize_t)taken;
 }
 
 static ssize_t push(gnutls_transport_ptr_t p, const giovec_t *parts, int count)

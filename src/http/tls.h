@@ -5,16 +5,21 @@
 
 #include "http/server.h"
 
+#define TLS_AHEAD    1024
 #define TLS_PRIORITY "NORMAL:-VERS-ALL:+VERS-TLS1.3:%SERVER_PRECEDENCE"
 
 struct tls;
 
 /* Our own reading and writing below the TLS session, so that we learn when it would block. Lives as long as the
- * session. */
+ * session. A record's length is read before the record: with reads_ahead a short one comes with one call of the system.
+ * Who waits for the socket alone, as handshakes that are parked do, must not read ahead. */
 struct tls_io {
     int fd;
     void (*would_block)(void *context, bool writing);
     void *context;
+    bool reads_ahead;
+    uint16_t from, to; /* what of ahead was not asked for yet */
+    uint8_t ahead[TLS_AHEAD];
 };
 
 /* ERR_BAD_KEY: unreadable, key and certificate don't belong together, RSA below 2048 bits. */

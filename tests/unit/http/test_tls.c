@@ -199,6 +199,74 @@ static void smuggling_over_tls(void **state)
     drop(&server);
 }
 
+struct wire {
+    uint8_t bytes[16384];
+    size_t count;
+};
+
+static ssize_t keep_back(gnutls_transport_ptr_t p, const void *data, size_t n)
+{
+    struct wire *w = p;
+    assert_true(n <= sizeof w->bytes - w->count);
+    memcpy(w->bytes + w->count, data, n);
+    w->count += n;
+    return (ssize_t)n;
+}
+
+static size_t answers_within(struct rig *r, struct client *c, size_t wanted, int ms)
+{
+    static char text[65536];
+    size_t n = 0, count = 0;
+    for (uint64_t end = now_ms() + (uint64_t)ms; now_ms() < end && count < wanted;) {
+        rig_turn(r, 2);
+        ssize_t k = gnutls_record_recv(c->session, text + n, sizeof text - 1 - n);
+        n += k > 0 ? (size_t)k : 0;
+        text[n] = 0;
+        count = 0;
+        for (const char *at = text; (at = strstr(at, "HTTP/1.1 200")) != NULL; at++)
+            count++;
+    }
+    return count;
+}
+
+/* Segments know nothing of records: a request that comes together with the one before it is answered although its
+ * client sends nothing more, and so is one that comes in pieces. */
+static void records_in_any_segments(void **state)
+{
+    static const size_t pieces[] = {1, 4, 5, 6, 300, TLS_AHEAD - 1, TLS_AHEAD, TLS_AHEAD + 1, 2 * TLS_AHEAD, 16384};
+    struct pair server = {0};
+    struct client c;
+    struct rig r;
+    char text[5000], upload[5000];
+    (void)state;
+    make(&server, "one", NULL, false, 0);
+    struct http_config config = {.tls = tls_of(&server)};
+    rig_open(&r, &config, HTTP_LISTEN_TLS);
+    r.finish_each_turn = true;
+    assert_int_equal(client_open(&r, &c, "NORMAL", NULL), 0);
+    ask(&r, &c, GET("/hello"), text, sizeof text);
+    snprintf(upload, sizeof upload, "POST /echo/a HTTP/1.1\r\nHost: a\r\nContent-Length: 3000\r\n\r\n%03000d", 0);
+    const char *const requests[] = {GET("/hello"), GET("/later"), upload, GET("/later"), GET("/hello") GET("/later"),
+                                    GET("/hello")};
+    for (size_t i = 0; i < ARRAY_LEN(pieces); i++) {
+        static struct wire w;
+        w.count = 0;
+        gnutls_transport_set_ptr2(c.session, (gnutls_transport_ptr_t)(intptr_t)c.fd, &w);
+        gnutls_transport_set_push_function(c.session, keep_back);
+        for (size_t k = 0; k < ARRAY_LEN(requests); k++)
+            assert_true(gnutls_record_send(c.session, requests[k], strlen(requests[k])) > 0);
+        for (size_t at = 0; at < w.count; at += pieces[i]) {
+            size_t n = w.count - at < pieces[i] ? w.count - at : pieces[i];
+            rig_send(&r, c.fd, w.bytes + at, n);
+            rig_turn(&r, 0);
+        }
+        assert_int_equal(answers_within(&r, &c, ARRAY_LEN(requests) + 1, 1000), ARRAY_LEN(requests) + 1);
+    }
+    client_close(&c);
+    rig_close(&r);
+    drop(&server);
+}
+
 static void slow_handshake(void **state)
 {
     struct rig r;
@@ -475,6 +543,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_tls13),
         cmocka_unit_test(smuggling_over_tls),
+        cmocka_unit_test(records_in_any_segments),
         cmocka_unit_test(slow_handshake),
         cmocka_unit_test(a_waiting_handshake_costs_nothing),
         cmocka_unit_test(reload),
