@@ -101,7 +101,7 @@ struct api_shared {
     struct api_thread *first; /* thread 0: looks after records that could not be logged yet */
     struct api_health health;
     struct api_news news;
-    uint8_t policy_hash[CONFIG_POLICY_HASH]; /* of config->guard */
+    uint8_t policy_hash[CONFIG_POLICY_HASH]; /* of config->guard, and the rules against attacks */
     struct writer openapi;                   /* the document, made once */
 };
 

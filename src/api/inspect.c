@@ -1,5 +1,8 @@
 #include "api/inspect.h"
 
+#include "base/fields.h"
+#include "crypto/hash.h"
+#include "domain/guard/patterns/rule_file.h"
 #include "http/head.h"
 
 /* What the proxy says, in place of whatever the client said. Credentials are passed over by the check itself. */
@@ -91,5 +94,38 @@ RESULT inspect_request(struct http_request *req, const struct inspect_ask *ask, 
     found.refusal = inspect_refusal(&t->shared->config->guard.patterns, &v);
     TRY(describe(req, &v, found.refusal != OK, &found.detail));
     *ret = found;
+    return OK;
+}
+
+/* --- for people */
+
+static const struct field file_fields[] = {
+    FIELD(1, struct inspect_file, file, TEXT, 0, .flags = FIELD_REQUIRED),
+    FIELD(2, struct inspect_file, rules, U32, 0, .flags = FIELD_PRINT_ZERO, .doc = "In it."),
+    FIELD(3, struct inspect_file, sha256, FIXED, SHA256_SIZE, .doc = "Of its text."),
+};
+const struct entity inspect_file_entity = ENTITY("GuardRulesFile", 0x07d5, 1, struct inspect_file, file_fields);
+
+static uint32_t count_rules(const struct patterns *p, const char *file)
+{
+    uint32_t n = 0;
+    for (size_t i = 0; i < patterns_count(p); i++)
+        n += strcmp(patterns_rule(p, i)->file, file) == 0;
+    return n;
+}
+
+RESULT inspect_files(const struct api_shared *s, struct arena *arena, struct entity_list *ret)
+{
+    const struct patterns_file *files = NULL;
+    size_t count = s->patterns ? patterns_files(s->patterns, &files) : 0;
+    struct inspect_file *items = arena_alloc(arena, count * sizeof *items + 1);
+    if (!items)
+        return ERR_NO_MEMORY;
+    for (size_t i = 0; i < count; i++) {
+        items[i] = (struct inspect_file){.file = view_str(files[i].name),
+                                         .rules = count_rules(s->patterns, files[i].name)};
+        sha256(files[i].text, items[i].sha256);
+    }
+    *ret = (struct entity_list){items, count};
     return OK;
 }

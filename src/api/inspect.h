@@ -24,4 +24,15 @@ bool inspect_looks_at(struct view name);
 /* What becomes of a request of which this was found: OK, ERR_ATTACK_PATTERN or ERR_NOT_INSPECTED. */
 enum err inspect_refusal(const struct config_patterns *c, const struct patterns_verdict *v);
 
+/* A file of rules that are in force. */
+struct inspect_file {
+    struct view file; /* its path */
+    uint32_t rules;
+    uint8_t sha256[32];
+};
+#define INSPECT_FILES_MAX 512
+extern const struct entity inspect_file_entity;
+/* All of them, of struct inspect_file, in the order in which they were read; none where none are asked. */
+RESULT inspect_files(const struct api_shared *s, struct arena *arena, struct entity_list *ret);
+
 #endif

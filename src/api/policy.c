@@ -1,16 +1,19 @@
 /* The guard's policy that is in force, for whoever wants to compare it with a file. */
-#include "api/context.h"
+#include "api/inspect.h"
 #include "api/routes.h"
 #include "base/fields.h"
 
 struct policy_in_force {
     uint8_t hash[CONFIG_POLICY_HASH];
     struct config_guard guard;
+    struct entity_list rules;
 };
 static const struct field fields[] = {
     FIELD(1, struct policy_in_force, hash, FIXED, CONFIG_POLICY_HASH, .doc = "SHA-256, as the record names it."),
     FIELD(2, struct policy_in_force, guard, ENTITY, 0, .flags = FIELD_PRINT_ZERO, .nested = &config_guard_entity,
           .doc = "With all that the file leaves out."),
+    FIELD(3, struct policy_in_force, rules, LIST, INSPECT_FILES_MAX, .flags = FIELD_PRINT_ZERO,
+          .nested = &inspect_file_entity, .doc = "Against attack patterns: the files whose texts the hash covers."),
 };
 static const struct entity in_force_entity = ENTITY("GuardPolicy", 0x07d8, 1, struct policy_in_force, fields);
 
@@ -20,6 +23,8 @@ static enum http_outcome policy_get(struct http_request *req)
     struct policy_in_force p = {.guard = s->config->guard};
 
     memcpy(p.hash, s->policy_hash, sizeof p.hash);
+    if (inspect_files(s, req->arena, &p.rules) != OK)
+        return http_answer_error(req, ERR_NO_MEMORY);
     return http_answer_entity(req, 200, &in_force_entity, &p);
 }
 

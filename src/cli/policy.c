@@ -1,11 +1,15 @@
 /* holdfast policy check */
 #include "cli/policy.h"
 
+#include "base/text.h"
 #include "cli/ask.h"
 #include "cli/output.h"
 #include "ipc/config_advice.h"
 #include "ipc/file.h"
 #include "signer/policy.h"
+#include "supervisor/supervisor.h"
+
+#include <unistd.h>
 
 #define TEXT_MAX (1u << 20)
 
@@ -25,6 +29,18 @@ RESULT policy_text(struct cli *c, const char *file, struct view *ret)
 RESULT policy_config(struct cli *c, const char *file, struct view text, struct config *ret)
 {
     return config_parse(text, file, c->arena, ret, &c->why);
+}
+
+RESULT policy_rules(const struct config *config, struct writer *ret, struct problem *why)
+{
+    char program[4096] = {0};
+
+    *ret = (struct writer){0};
+    if (config->guard.patterns.mode == CONFIG_PATTERNS_OFF)
+        return OK;
+    if (readlink("/proc/self/exe", program, sizeof program - 1) <= 0)
+        return problem_set(why, ERR_IO, "/proc", "/proc must be mounted");
+    return files_patterns(config, program, ret, why);
 }
 
 /* --- what a file holds: the name of one setting is enough */
@@ -56,7 +72,8 @@ struct checked {
     const char *file, *kind;
     bool is_config;
     struct writer json;
-    size_t endpoints, count[2]; /* by enum config_weight */
+    size_t endpoints, count[2];            /* by enum config_weight */
+    char hash[2 * CONFIG_POLICY_HASH + 1]; /* of the guard's policy; "": not known */
 };
 
 static const char *const weights[] = {"note", "warning"};
@@ -81,6 +98,8 @@ static RESULT tell(struct checked *k)
     struct cli *c = k->c;
     AUTO_WRITER w = writer_new(2 * TEXT_MAX);
 
+    if (!c->json && *k->hash)
+        (void)fprintf(c->out, "%s: guard policy sha256:%s\n", k->file, k->hash);
     if (!c->json && k->is_config)
         (void)fprintf(c->out, "%s: %s: right (endpoints %zu, warnings %zu, notes %zu)\n", k->file, k->kind,
                       k->endpoints, k->count[CONFIG_WARNING], k->count[CONFIG_NOTE]);
@@ -92,11 +111,34 @@ static RESULT tell(struct checked *k)
     json_open(&w, '{');
     json_text(&w, "file", view_str(k->file));
     json_text(&w, "kind", view_str(k->kind));
+    if (*k->hash)
+        json_text(&w, "policy", view_str(k->hash));
     json_name(&w, "advice");
     writer_view(&w, writer_view_of(&k->json));
     json_close(&w, '}');
     TRY(writer_done(&w));
     output_json(c, writer_view_of(&w));
+    return OK;
+}
+
+/* As the record and the status name it. */
+static RESULT find_hash(struct checked *k, const struct config *config)
+{
+    AUTO_WRITER rules = {0};
+    uint8_t hash[CONFIG_POLICY_HASH];
+    struct writer hex = writer_fixed(k->hash, sizeof k->hash - 1);
+    struct problem found = {.code = OK}, why;
+    enum err e = policy_rules(config, &rules, &found);
+
+    if (e != OK) {
+        (void)!problem_set(&why, e, "guard.patterns",
+                           "the rules' files can't be read here, so the policy's hash is not known: %s%s%s",
+                           found.where, *found.where ? ": " : "", *found.detail ? found.detail : err_sentence(e));
+        on_advice(k, CONFIG_NOTE, &why);
+        return OK;
+    }
+    TRY(config_policy_hash(&config->guard, writer_view_of(&rules), hash));
+    hex_put(&hex, VIEW_OF(hash));
     return OK;
 }
 
@@ -109,7 +151,7 @@ static RESULT check_config(struct checked *k, struct view text)
     if (config_read(text, k->file, k->c->arena, &root, NULL) == OK)
         config_guard_advise(&config.guard, root, on_advice, k);
     k->endpoints = config.guard.endpoints.count;
-    return OK;
+    return find_hash(k, &config);
 }
 
 static RESULT check_signing(struct checked *k, struct view text)

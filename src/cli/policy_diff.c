@@ -5,6 +5,7 @@
 #include "cli/api.h"
 #include "cli/output.h"
 #include "cli/policy.h"
+#include "crypto/hash.h"
 
 #include <stdarg.h>
 
@@ -356,9 +357,87 @@ static void compare(struct comparison *d, const char *name, const json_t *before
     }
 }
 
+/* --- files of rules against attack patterns. The same text at another path is the same to the guard. */
+
+static const json_t *find_file(const json_t *files, const char *member, const json_t *like)
+{
+    size_t i;
+    json_t *item;
+
+    json_array_foreach(files, i, item) if (strcmp(text_of(item, member), text_of(like, member)) == 0) return item;
+    return NULL;
+}
+
+static void say_files(struct comparison *d, const json_t *files, const json_t *others, const char *words)
+{
+    size_t i;
+    json_t *item;
+
+    json_array_foreach(files, i, item) if (!find_file(others, "file", item) && !find_file(others, "sha256", item))
+        say(d, "rules %s: %s", text_of(item, "file"), words);
+}
+
+static void compare_files(struct comparison *d, const json_t *before, const json_t *after)
+{
+    size_t i;
+    json_t *item;
+
+    if (json_array_size(before) == 0 || json_array_size(after) == 0)
+        return; /* not known, or none are asked, which the mode says */
+    say_files(d, after, before, "added");
+    say_files(d, before, after, "removed");
+    json_array_foreach(after, i, item)
+    {
+        const json_t *was = find_file(before, "file", item);
+        if (was && strcmp(text_of(was, "sha256"), text_of(item, "sha256")) != 0)
+            say(d, "rules %s: another text", text_of(item, "file"));
+    }
+}
+
 /* --- the two sides */
 
-static RESULT of_file(struct cli *c, const char *file, json_t **ret)
+struct side {
+    json_t *guard, *rules; /* rules: a list with file and sha256; NULL: not known */
+};
+
+static void side_done(struct side *s)
+{
+    json_decref(s->guard);
+    json_decref(s->rules);
+}
+
+static RESULT rules_of(struct cli *c, const struct config *config, json_t **ret)
+{
+    AUTO_WRITER files = {0}, json = writer_new(WORDS_MAX);
+    struct problem why = {.code = OK};
+    struct view name, text;
+
+    if (policy_rules(config, &files, &why) != OK) {
+        cli_note(c, "Rules against attack patterns are not compared: %s %s", why.where, why.detail);
+        return OK;
+    }
+    struct reader r = reader_new(writer_view_of(&files));
+    json_open(&json, '[');
+    while (r.left > 0) {
+        uint8_t hash[SHA256_SIZE];
+        char hex[2 * SHA256_SIZE];
+        struct writer w = writer_fixed(hex, sizeof hex);
+        TRY(reader_var(&r, r.left, &name));
+        TRY(reader_var(&r, r.left, &text));
+        sha256(text, hash);
+        hex_put(&w, VIEW_OF(hash));
+        json_item(&json);
+        json_open(&json, '{');
+        json_text(&json, "file", name);
+        json_text(&json, "sha256", writer_view_of(&w));
+        json_close(&json, '}');
+    }
+    json_close(&json, ']');
+    TRY(writer_done(&json));
+    return json_read(writer_view_of(&json), ret, &c->why);
+}
+
+static RESULT of_file(struct cli *c, const char *file, struct side *ret)
 {
     AUTO_WRITER json = writer_new(WORDS_MAX);
     struct config config;
@@ -368,18 +447,20 @@ static RESULT of_file(struct cli *c, const char *file, json_t **ret)
     TRY(policy_config(c, file, text, &config));
     entity_to_json(&config_guard_entity, &config.guard, &json);
     TRY(writer_done(&json));
-    return json_read(writer_view_of(&json), ret, &c->why);
+    TRY(json_read(writer_view_of(&json), &ret->guard, &c->why));
+    return rules_of(c, &config, &ret->rules);
 }
 
-static RESULT of_server(struct cli *c, json_t **ret)
+static RESULT of_server(struct cli *c, struct side *ret)
 {
     AUTO(json_decref) json_t *answer = NULL;
     struct api_answer a;
 
     TRY(api_call(c, "GET", "/api/v1/guard/policy", (struct view){0}, &a));
     TRY(json_read(a.body, &answer, &c->why));
-    *ret = json_incref(json_object_get(answer, "guard"));
-    return *ret ? OK : cli_fail(c, ERR_MALFORMED, "/guard", "the server's answer has no policy");
+    ret->guard = json_incref(json_object_get(answer, "guard"));
+    ret->rules = json_incref(json_object_get(answer, "rules"));
+    return ret->guard ? OK : cli_fail(c, ERR_MALFORMED, "/guard", "the server's answer has no policy");
 }
 
 static RESULT tell(struct comparison *d)
@@ -404,7 +485,7 @@ static RESULT tell(struct comparison *d)
 
 static RESULT compare_both(struct cli *c)
 {
-    AUTO(json_decref) json_t *before = NULL, *after = NULL;
+    __attribute__((cleanup(side_done))) struct side before = {0}, after = {0};
     const char *first = c->args.arguments[0], *second = c->args.arguments[1];
     struct comparison d = {.c = c, .json = writer_new(WORDS_MAX)};
 
@@ -414,7 +495,8 @@ static RESULT compare_both(struct cli *c)
         TRY(of_server(c, &before));
     TRY(of_file(c, second ? second : first, &after));
     json_open(&d.json, '[');
-    compare_members(&d, "guard", before, after);
+    compare_members(&d, "guard", before.guard, after.guard);
+    compare_files(&d, before.rules, after.rules);
     enum err e = tell(&d);
     writer_free(&d.json);
     return e;

@@ -148,6 +148,7 @@ RESULT firewall_open(struct front *f, int fd); /* a channel to the warden; takes
 void firewall_loaded(struct front *f);         /* the guard has its rules: those in force go to the warden */
 /* --- patterns.c: into f->shared.patterns, unless the configuration says off */
 RESULT patterns_open(struct front *f, struct problem *why);
+RESULT patterns_policy(struct front *f); /* the hash of the policy that they are part of, into f->shared.policy_hash */
 
 /* --- loader.c: the files of the guard, by number (config_guard_file in ipc/config.h). ERR_MALFORMED: there is no such
  * number; ERR_NO_MEMORY. */

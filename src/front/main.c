@@ -37,7 +37,6 @@ static RESULT make_shared(struct front *f, struct problem *why)
     struct breached *breached = NULL;
 
     s->config = &f->config;
-    TRY(config_guard_hash(&f->config.guard, s->policy_hash));
     clock_forward_init(&f->clock, clock_system());
     s->clock = &f->clock.clock;
     s->random = random_system();
@@ -52,6 +51,7 @@ static RESULT make_shared(struct front *f, struct problem *why)
     TRY(strikes_new(s, &s->strikes));
     TRY(watch_new(s->random, f->thread_count, &s->watch));
     TRY(patterns_open(f, why));
+    TRY(patterns_policy(f));
     TRY(open_breached(f, &breached, why));
     TRY(passwords_new(s->config, breached, &s->passwords));
     TRY(passkey_site_new(s->config, front_file(f, "passkey-roots.pem"), &s->passkeys, why));

@@ -29,6 +29,17 @@ static RESULT read_all(int fd, struct view *ret)
     return OK;
 }
 
+RESULT patterns_policy(struct front *f)
+{
+    AUTO_WRITER rules = writer_new(SAVED_BYTES);
+    const struct patterns_file *files = NULL;
+    size_t count = f->shared.patterns ? patterns_files(f->shared.patterns, &files) : 0;
+    for (size_t i = 0; i < count; i++)
+        writer_var(&rules, files[i].text);
+    TRY(writer_done(&rules));
+    return config_guard_hash(&f->config.guard, writer_view_of(&rules), f->shared.policy_hash);
+}
+
 RESULT patterns_open(struct front *f, struct problem *why)
 {
     int fd = start_fd_of(&f->start, START_FD_PATTERNS, 0);

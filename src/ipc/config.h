@@ -128,6 +128,7 @@ enum config_guard_record { CONFIG_GUARD_DURABLE = 1, CONFIG_GUARD_BEHIND };
 #define CONFIG_PATTERNS_BODY_MAX 262144
 enum config_patterns_mode { CONFIG_PATTERNS_BLOCK = 1, CONFIG_PATTERNS_COUNT, CONFIG_PATTERNS_OFF };
 enum config_patterns_longer { CONFIG_LONGER_REFUSE = 1, CONFIG_LONGER_PASS };
+extern const char *const config_patterns_modes[], *const config_patterns_longers[];
 struct config_patterns_rule {
     struct view rule; /* a rule's id, or a class's name */
     uint8_t mode;     /* enum config_patterns_mode */
@@ -153,6 +154,7 @@ struct config_guard_strikes {
     uint32_t seconds; /* … in each of these; one more leads to a block */
 };
 enum config_guard_automatic_mode { CONFIG_AUTOMATIC_OFF = 1, CONFIG_AUTOMATIC_BLOCK };
+extern const char *const config_automatic_modes[];
 struct config_guard_automatic {
     uint8_t mode;                            /* enum config_guard_automatic_mode: off */
     struct config_guard_strikes credentials; /* 20 in 300 */
@@ -238,9 +240,13 @@ void config_firewall_complete(struct config_guard_firewall *f);
 RESULT config_firewall_check(const struct config_guard_firewall *f, const struct yaml_node *root, struct problem *why);
 /* config_guard.c: two rows that say something of the same requests are refused. */
 RESULT config_guard_check(const struct config_guard *g, const struct yaml_node *root, struct problem *why);
-/* config_policy.c: SHA-256 of the completed policy in its wire form: what is in force, in a few characters. */
+/* config_policy.c: SHA-256 of the completed policy in its wire form and of the rules against attack patterns: what is
+ * in force, in a few characters. rules: the texts of their files in their order, each as writer_var puts it; empty
+ * where none are asked. */
 #define CONFIG_POLICY_HASH 32
-RESULT config_guard_hash(const struct config_guard *g, uint8_t ret[static CONFIG_POLICY_HASH]);
+RESULT config_guard_hash(const struct config_guard *g, struct view rules, uint8_t ret[static CONFIG_POLICY_HASH]);
+/* The same where the files' names stand before their texts, as programs get them: a name says nothing. */
+RESULT config_policy_hash(const struct config_guard *g, struct view files, uint8_t ret[static CONFIG_POLICY_HASH]);
 /* config_policy.c: what the limits can count (domain/guard/rates.h), and no name twice. */
 RESULT config_rates_check(const struct config_guard *g, const struct yaml_node *root, struct problem *why);
 /* config_networks.c: the files that say something of networks, which the supervisor opens and the front reads; by

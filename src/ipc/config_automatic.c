@@ -25,13 +25,14 @@ static const struct field strikes_fields[] = {
 const struct entity config_guard_strikes_entity = ENTITY("ConfigGuardStrikes", 0x0839, 1, struct config_guard_strikes,
                                                          strikes_fields);
 
-static const char *const modes[] = {"default", "off", "block", NULL};
+const char *const config_automatic_modes[] = {"default", "off", "block", NULL};
 
 #define STRIKES(no, member, text)                                                                                      \
     FIELD(no, struct config_guard_automatic, member, ENTITY, 0, .nested = &config_guard_strikes_entity, .doc = (text))
 
 static const struct field automatic_fields[] = {
-    FIELD(1, struct config_guard_automatic, mode, ENUM, 0, .names = modes, .doc = "whether it blocks at all"),
+    FIELD(1, struct config_guard_automatic, mode, ENUM, 0, .names = config_automatic_modes,
+          .doc = "whether it blocks at all"),
     STRIKES(2, credentials, "wrong credentials"),
     STRIKES(3, attacks, "requests that look like an attack"),
     STRIKES(4, limits, "requests beyond a limit"),

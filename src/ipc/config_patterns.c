@@ -24,14 +24,14 @@ static bool is_directory(struct view v)
 
 #define RULE_RULE "a rule's id or a class's name: a-z, 0-9 and -"
 
-static const char *const modes[] = {"default", "block", "count", "off", NULL};
-static const char *const longers[] = {"default", "refuse", "pass", NULL};
+const char *const config_patterns_modes[] = {"default", "block", "count", "off", NULL};
+const char *const config_patterns_longers[] = {"default", "refuse", "pass", NULL};
 
 static const struct field rule_fields[] = {
     FIELD(1, struct config_patterns_rule, rule, TEXT, NAME_MAX, .flags = FIELD_REQUIRED, .check = is_rule,
           .rule = RULE_RULE, .doc = "a rule's id, or a class's name"),
-    FIELD(2, struct config_patterns_rule, mode, ENUM, 0, .min = 1, .flags = FIELD_REQUIRED, .names = modes,
-          .doc = "count: reported, without being part of the score"),
+    FIELD(2, struct config_patterns_rule, mode, ENUM, 0, .min = 1, .flags = FIELD_REQUIRED,
+          .names = config_patterns_modes, .doc = "count: reported, without being part of the score"),
 };
 const struct entity config_patterns_rule_entity = ENTITY("ConfigPatternsRule", 0x0851, 1, struct config_patterns_rule,
                                                          rule_fields);
@@ -48,11 +48,12 @@ const struct entity config_patterns_exclusion_entity = ENTITY("ConfigPatternsExc
                                                               struct config_patterns_exclusion, exclusion_fields);
 
 static const struct field fields[] = {
-    FIELD(1, struct config_patterns, mode, ENUM, 0, .names = modes, .doc = "block where there are endpoints, else off"),
+    FIELD(1, struct config_patterns, mode, ENUM, 0, .names = config_patterns_modes,
+          .doc = "block where there are endpoints, else off"),
     FIELD(2, struct config_patterns, threshold, U32, 1000, .min = 1, .doc = "score from which a request is refused"),
     FIELD(3, struct config_patterns, body_bytes, U32, CONFIG_PATTERNS_BODY_MAX, .min = 1024,
           .doc = "of a body, or of one value, that are looked at"),
-    FIELD(4, struct config_patterns, longer, ENUM, 0, .names = longers,
+    FIELD(4, struct config_patterns, longer, ENUM, 0, .names = config_patterns_longers,
           .doc = "what becomes of a request of which something was not looked at"),
     FIELD(5, struct config_patterns, rules, LIST, RULES_MAX, .nested = &config_patterns_rule_entity,
           .doc = "modes of rules and classes"),

@@ -5,13 +5,30 @@
 
 #define ENCODED_MAX (2u << 20)
 
-RESULT config_guard_hash(const struct config_guard *g, uint8_t ret[static CONFIG_POLICY_HASH])
+RESULT config_guard_hash(const struct config_guard *g, struct view rules, uint8_t ret[static CONFIG_POLICY_HASH])
 {
-    AUTO_WRITER w = writer_new(ENCODED_MAX);
-    TRY(entity_encode(&config_guard_entity, g, &w));
+    AUTO_WRITER encoded = writer_new(ENCODED_MAX), w = writer_new(2 * ENCODED_MAX + rules.len);
+    TRY(entity_encode(&config_guard_entity, g, &encoded));
+    TRY(writer_done(&encoded));
+    writer_var(&w, writer_view_of(&encoded));
+    writer_view(&w, rules);
     TRY(writer_done(&w));
     sha256(writer_view_of(&w), ret);
     return OK;
+}
+
+RESULT config_policy_hash(const struct config_guard *g, struct view files, uint8_t ret[static CONFIG_POLICY_HASH])
+{
+    AUTO_WRITER rules = writer_new(files.len + 1);
+    struct reader r = reader_new(files);
+    struct view name, text;
+    while (r.left > 0) {
+        TRY(reader_var(&r, r.left, &name));
+        TRY(reader_var(&r, r.left, &text));
+        writer_var(&rules, text);
+    }
+    TRY(writer_done(&rules));
+    return config_guard_hash(g, writer_view_of(&rules), ret);
 }
 
 /* --- limits: a whole burst is counted in nanoseconds, in 62 bits */

@@ -122,10 +122,12 @@ RESULT compile_patterns(const struct supervisor *s, struct compiled *ret, struct
     AUTO_WRITER files = {0};
     struct compiled c = {.fd = -1};
     if (s->config.guard.patterns.mode == CONFIG_PATTERNS_OFF) {
+        TRY(config_policy_hash(&s->config.guard, (struct view){0}, c.policy));
         *ret = c;
         return OK;
     }
-    TRY(files_patterns(s, &files, why));
+    TRY(files_patterns(&s->config, s->program, &files, why));
+    TRY(config_policy_hash(&s->config.guard, writer_view_of(&files), c.policy));
     TRY(hash_source(&s->config.guard.patterns, writer_view_of(&files), c.source));
     if (s->patterns.fd >= 0 && memcmp(c.source, s->patterns.source, sizeof c.source) == 0)
         c.fd = fcntl(s->patterns.fd, F_DUPFD_CLOEXEC, 3);

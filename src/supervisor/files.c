@@ -42,18 +42,19 @@ static const struct declared patterns = {"patterns_dir", {"/../share/holdfast/pa
 
 /* Where none are configured or installed, a program finds those beside it: of its own installed tree, or of the source
  * that it was built from. */
-static enum err find_dir(const struct supervisor *s, const struct declared *d, struct view configured, char *out,
-                         size_t cap)
+static enum err find_dir(const char *program, const struct declared *d, struct view configured, char *out, size_t cap)
 {
-    const char *slash = strrchr(s->program, '/');
+    const char *slash = strrchr(program, '/');
     TRY(view_to_str(configured, out, cap));
     if (!slash)
         return OK;
     for (size_t i = 0; i < ARRAY_LEN(d->beside) && access(out, F_OK) != 0; i++) {
         char dir[4096];
-        int n = snprintf(dir, sizeof dir, "%.*s%s", (int)(slash - s->program), s->program, d->beside[i]);
-        if (n > 0 && (size_t)n < sizeof dir && access(dir, F_OK) == 0)
-            TRY(view_to_str(view_str(dir), out, cap));
+        int n = snprintf(dir, sizeof dir, "%.*s%s", (int)(slash - program), program, d->beside[i]);
+        char *real = n > 0 && (size_t)n < sizeof dir ? realpath(dir, NULL) : NULL; /* as messages are to name it */
+        enum err e = real ? view_to_str(view_str(real), out, cap) : OK;
+        free(real);
+        TRY(e);
     }
     return OK;
 }
@@ -82,16 +83,16 @@ static enum err put_dir(const char *dir, const char *setting, bool whole_names, 
 static enum err put_venues(const struct supervisor *s, struct writer *w, struct problem *why)
 {
     char dir[4096];
-    TRY(find_dir(s, &venues, s->config.venues_dir, dir, sizeof dir));
+    TRY(find_dir(s->program, &venues, s->config.venues_dir, dir, sizeof dir));
     return put_dir(dir, venues.setting, false, w, why);
 }
 
-RESULT files_patterns(const struct supervisor *s, struct writer *w, struct problem *why)
+RESULT files_patterns(const struct config *c, const char *program, struct writer *w, struct problem *why)
 {
-    struct view further = s->config.guard.patterns.further_dir;
+    struct view further = c->guard.patterns.further_dir;
     char dir[4096];
     *w = writer_new(FILES_BYTES);
-    TRY(find_dir(s, &patterns, s->config.patterns_dir, dir, sizeof dir));
+    TRY(find_dir(program, &patterns, c->patterns_dir, dir, sizeof dir));
     TRY(put_dir(dir, patterns.setting, true, w, why));
     if (further.len == 0)
         return OK;

@@ -44,8 +44,9 @@ struct listeners {
 
 /* Rules against attack patterns, which nobody can change any more. */
 struct compiled {
-    int fd;                      /* -1: none are asked */
-    uint8_t source[SHA256_SIZE]; /* of the rules' files, and of what the configuration says of them */
+    int fd;                             /* -1: none are asked */
+    uint8_t source[SHA256_SIZE];        /* of the rules' files, and of what the configuration says of them */
+    uint8_t policy[CONFIG_POLICY_HASH]; /* of the guard's policy that they are part of, also where none are asked */
 };
 
 struct supervisor {
@@ -113,8 +114,6 @@ RESULT watched_follow(struct supervisor *s); /* those of the configuration in fo
 void watched_offer(struct supervisor *s);    /* to that front */
 struct supervisor_file_read;
 void watched_read(struct supervisor *s, const struct supervisor_file_read *r);
-/* Rules against attack patterns; w is to be released by writer_free. */
-RESULT files_patterns(const struct supervisor *s, struct writer *w, struct problem *why);
 /* compile.c: the rules that config asks for, compiled by a process of its own, which takes a second or two; if they are
  * those of s->patterns, these once more. The caller closes it. ERR_BAD_CONFIG with the rule's file:line:column. */
 RESULT compile_patterns(const struct supervisor *s, struct compiled *ret, struct problem *why);

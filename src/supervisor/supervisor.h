@@ -25,6 +25,10 @@ struct supervisor_options {
     void *context;
 };
 
+/* files.c: the files of rules against attack patterns that a configuration has, each as its path and its text
+ * (writer_var); w is to be released by writer_free. program: the path of this program, beside which they may be. */
+RESULT files_patterns(const struct config *c, const char *program, struct writer *w, struct problem *why);
+
 /* Serves until it is told to stop. Returns the exit code; what went wrong is logged. */
 int supervisor_main(const struct supervisor_options *options);
 

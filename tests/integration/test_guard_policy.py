@@ -143,6 +143,41 @@ def test_a_reload_is_in_the_record_with_what_is_in_force(desk):
     assert desk.admin.ok("GET", "/api/v1/status")["policy"] == now["hash"]
 
 
+RULE = """class: command
+rules:
+  - {id: own-word, score: 9, description: a word of our own, pattern: 'WORD', hits: [WORD], misses: [allowed]}
+"""
+
+
+def test_the_hash_covers_the_rules_against_attacks(desk, tmp_path):
+    """Who changes a rule's text changes the policy, though the configuration's file says what it said before."""
+    rules = tmp_path / "rules"
+    rules.mkdir()
+    own, policy_now = rules / "own.yaml", {"patterns": "{further_dir: %s}" % rules}
+    own.write_text(RULE.replace("WORD", "forbidden"))
+    reload(desk, **policy_now)
+    desk.cli_login()
+    before = in_force(desk)
+    assert before["rules"][-1]["file"] == str(own) and before["rules"][-1]["rules"] == 1
+    assert policy(desk, "check", desk.config_file).stdout.splitlines()[-2] == f"{desk.config_file}: guard policy sha256:{before['hash']}"
+    own.write_text(RULE.replace("WORD", "prohibited"))
+    assert policy(desk, "diff", desk.config_file, code=1).stdout == f"rules {own}: another text\n"
+    told = json.loads(policy(desk, "check", "-o", "json", desk.config_file).stdout)["policy"]
+    assert told != before["hash"]
+    reload(desk, **policy_now)
+    assert in_force(desk)["hash"] == told == desk.admin.ok("GET", "/api/v1/status")["policy"]
+    assert until("a record", lambda: newest(desk, "CONFIGURATION_CHANGED") == f"guard policy sha256:{told}, before it sha256:{before['hash']}")
+    assert policy(desk, "diff", desk.config_file).stdout == ""
+    # The same text at another place is the same policy but for the place; a further file is not.
+    (rules / "other.yaml").write_text(RULE.replace("WORD", "barred").replace("own-", "other-"))
+    assert policy(desk, "diff", desk.config_file, code=1).stdout == f"rules {rules / 'other.yaml'}: added\n"
+    desk.config_file.write_text(desk.config_file.read_text().replace(str(rules), str(tmp_path / "none")))
+    said = policy(desk, "check", desk.config_file).stdout
+    assert "note: the rules' files can't be read here" in said and "sha256:" not in said
+    assert "are not compared" in policy(desk, "diff", desk.config_file, code=1).stderr
+    reload(desk)
+
+
 def refused(s, where):
     """A file that is wrong there was not taken over, and everybody is told why."""
     said = until("a refusal", lambda: s.admin.call("GET", "/api/v1/status").json.get("config_refused"), 60)

@@ -8,6 +8,12 @@ size_t patterns_count(const struct patterns *p)
     return p->rule_count;
 }
 
+size_t patterns_files(const struct patterns *p, const struct patterns_file **ret)
+{
+    *ret = p->files;
+    return p->file_count;
+}
+
 const struct rule *patterns_rule(const struct patterns *p, size_t i)
 {
     return p->rules[i];

@@ -88,6 +88,8 @@ RESULT patterns_save(const struct patterns *p, struct writer *w);
 RESULT patterns_load(struct view saved, const struct patterns_options *options, struct patterns **ret,
                      struct problem *why);
 size_t patterns_count(const struct patterns *p);
+/* The files that they came from, in their order, with their texts. */
+size_t patterns_files(const struct patterns *p, const struct patterns_file **ret);
 const struct rule *patterns_rule(const struct patterns *p, size_t i); /* domain/guard/patterns/rule_file.h */
 
 /* --- a request */
