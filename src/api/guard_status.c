@@ -1,4 +1,5 @@
-/* How the guard stands: what it knows of networks, from which files, and how full its limits are. */
+/* How the guard stands: what it knows of networks and attacks, from which files, and how full its limits are. */
+#include "api/inspect.h"
 #include "api/people.h"
 #include "api/routes.h"
 #include "base/fields.h"
@@ -104,6 +105,28 @@ static const struct field limit_fields[] = {
 };
 static const struct entity limit_entity = ENTITY("GuardLimit", 0x07d3, 1, struct limit, limit_fields);
 
+/* --- attack patterns */
+
+struct patterns_shown {
+    uint8_t mode, longer;
+    uint32_t threshold, body_bytes, rules;
+    struct entity_list files;
+};
+static const struct field patterns_fields[] = {
+    FIELD(1, struct patterns_shown, mode, ENUM, 0, .min = CONFIG_PATTERNS_BLOCK, .flags = FIELD_REQUIRED,
+          .names = config_patterns_modes),
+    FIELD(2, struct patterns_shown, rules, U32, 0, .flags = FIELD_PRINT_ZERO, .doc = "That requests are searched for."),
+    FIELD(3, struct patterns_shown, threshold, U32, 0, .flags = FIELD_REQUIRED,
+          .doc = "Score from which a request is refused."),
+    FIELD(4, struct patterns_shown, body_bytes, U32, 0, .flags = FIELD_REQUIRED,
+          .doc = "Of a body, or of one value, that are looked at."),
+    FIELD(5, struct patterns_shown, longer, ENUM, 0, .min = CONFIG_LONGER_REFUSE, .flags = FIELD_REQUIRED,
+          .names = config_patterns_longers, .doc = "What becomes of a request that has more."),
+    FIELD(6, struct patterns_shown, files, LIST, INSPECT_FILES_MAX, .flags = FIELD_PRINT_ZERO,
+          .nested = &inspect_file_entity, .doc = "Where the rules came from."),
+};
+static const struct entity patterns_entity = ENTITY("GuardPatterns", 0x07d6, 1, struct patterns_shown, patterns_fields);
+
 /* --- all of it */
 
 struct status {
@@ -113,6 +136,9 @@ struct status {
     uint8_t record;
     struct view firewall;
     uint32_t firewall_left_out;
+    struct patterns_shown patterns;
+    struct config_guard_allowance authentication, failures;
+    uint8_t automatic;
 };
 static const char *const records[] = {"default", "durable", "behind", NULL};
 static const struct field status_fields[] = {
@@ -127,6 +153,13 @@ static const struct field status_fields[] = {
           .doc = "off, starting, working or failing: whether what is blocked is dropped in the kernel."),
     FIELD(7, struct status, firewall_left_out, U32, 0, .flags = FIELD_PRINT_ZERO,
           .doc = "Blocks that the firewall does not have: the guard alone refuses them."),
+    FIELD(8, struct status, patterns, ENTITY, 0, .flags = FIELD_REQUIRED, .nested = &patterns_entity),
+    FIELD(9, struct status, authentication, ENTITY, 0, .flags = FIELD_REQUIRED,
+          .nested = &config_guard_allowance_entity, .doc = "How often one address may sign in."),
+    FIELD(10, struct status, failures, ENTITY, 0, .flags = FIELD_REQUIRED, .nested = &config_guard_allowance_entity,
+          .doc = "How often it may be wrong about that."),
+    FIELD(11, struct status, automatic, ENUM, 0, .min = CONFIG_AUTOMATIC_OFF, .flags = FIELD_REQUIRED,
+          .names = config_automatic_modes, .doc = "Whether addresses are blocked without anybody's doing."),
 };
 static const struct entity status_entity = ENTITY("GuardStatus", 0x07d4, 1, struct status, status_fields);
 
@@ -238,6 +271,17 @@ static RESULT fill_limits(struct often *often, uint64_t now_ns, struct arena *ar
     return OK;
 }
 
+static RESULT fill_patterns(const struct api_shared *s, struct arena *arena, struct patterns_shown *ret)
+{
+    const struct config_patterns *c = &s->config->guard.patterns;
+    *ret = (struct patterns_shown){.mode = c->mode,
+                                   .rules = s->patterns ? (uint32_t)patterns_count(s->patterns) : 0,
+                                   .threshold = c->threshold,
+                                   .body_bytes = c->body_bytes,
+                                   .longer = c->longer};
+    return inspect_files(s, arena, &ret->files);
+}
+
 static enum http_outcome status_get(struct http_request *req)
 {
     const struct api_shared *s = api_of(req)->shared;
@@ -246,10 +290,15 @@ static enum http_outcome status_get(struct http_request *req)
     if (!status)
         return http_answer_error(req, ERR_NO_MEMORY);
     *status = (struct status){.record = c->record,
+                              .authentication = c->authentication,
+                              .failures = c->failures,
+                              .automatic = c->automatic.mode,
                               .firewall = view_str(api_firewall_names[atomic_load(&s->health.firewall)]),
                               .firewall_left_out = atomic_load(&s->health.firewall_left_out)};
     fill_networks(c, guard_networks(s->guard), &status->networks);
     enum err e = fill_files(c, guard_netfiles(s->guard), people_now(req), req->arena, status);
+    if (e == OK)
+        e = fill_patterns(s, req->arena, &status->patterns);
     if (e == OK)
         e = fill_limits(guard_often(s->guard), s->clock->mono_ms(s->clock) * 1000000, req->arena, &status->limits);
     return e == OK ? http_answer_entity(req, 200, &status_entity, status) : http_answer_error(req, e);
@@ -257,7 +306,7 @@ static enum http_outcome status_get(struct http_request *req)
 
 static const struct route routes[] = {
     ROUTE(HTTP_GET, "/api/v1/guard/status", PERMISSION_AUDIT_VIEW, status_get, .name = "guard-status",
-          .summary = "What the guard knows of networks, from which files, and how full its limits are",
+          .summary = "What the guard knows of networks and attacks, from which files, and how full its limits are",
           .tag = "networks", .ways = WAYS_ALL, .durability = DURABLE_NONE, .response = &status_entity),
 };
 const struct route_table guard_status_routes = {routes, ARRAY_LEN(routes)};

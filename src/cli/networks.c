@@ -89,42 +89,68 @@ RESULT guard_test(struct cli *c)
     return output_object(c, answer.body, columns, ARRAY_LEN(columns));
 }
 
+static const struct column standing[] = {
+    {"networks.others_let_in", "Of whom nothing is said, let in"},
+    {"networks.let_in", "Networks let in at run time"},
+    {"networks.kept_out", "Networks kept out at run time"},
+    {"networks.automatic", "Kept out by Holdfast itself"},
+    {"networks.configured_let_in", "Let in by the configuration"},
+    {"networks.configured_kept_out", "Kept out by the configuration"},
+    {"networks.feeds", "Kept out by feeds"},
+    {"countries.state", "Database of countries"},
+    {"countries.file", "Its file"},
+    {"countries.type", "Its type"},
+    {"countries.built", "Built"},
+    {"countries.age_days", "Age (days)"},
+    {"countries.max_age_days", "Relied on up to (days)"},
+    {"countries.loaded", "Loaded"},
+    {"countries.failed", "A file was not taken"},
+    {"countries.failure", "Because"},
+    {"countries.allow", "Countries let in"},
+    {"countries.block", "Countries kept out"},
+    {"countries.without", "Without a database"},
+    {"firewall", "Firewall"},
+    {"firewall_left_out", "Blocks it does not have"},
+    {"automatic", "Automatic blocks"},
+    {"authentication.requests", "Log-ins of one address"},
+    {"authentication.seconds", "In (seconds)"},
+    {"failures.requests", "Wrong ones of them"},
+    {"failures.seconds", "In (seconds)"},
+    {"patterns.mode", "Attack patterns"},
+    {"patterns.rules", "Rules"},
+    {"patterns.threshold", "Refused from a score of"},
+    {"patterns.body_bytes", "Looked at of a body (bytes)"},
+    {"patterns.longer", "What is longer"},
+    {"record", "Record"},
+};
+
+static const struct column rule_files[] = {{"file", "RULES AGAINST ATTACKS FROM"}, {"rules", "RULES"}};
+static const struct column feeds[] = {
+    {"name", "FEED"},       {"state", "STATE"},   {"networks", "NETWORKS"}, {"bad_lines", "BAD LINES"},
+    {"changed", "CHANGED"}, {"loaded", "LOADED"}, {"ends", "ENDS"},         {"failure", "NEWEST FILE NOT TAKEN"}};
+static const struct column limits[] = {{"name", "LIMIT"},        {"path", "ENDPOINT"},   {"by", "BY"},
+                                       {"requests", "REQUESTS"}, {"seconds", "SECONDS"}, {"burst", "BURST"},
+                                       {"taken", "CLIENTS"},     {"room", "ROOM"}};
+
 RESULT guard_status(struct cli *c)
 {
-    static const struct column all[] = {{"networks.others_let_in", "Of whom nothing is said, let in"},
-                                        {"networks.let_in", "Networks let in at run time"},
-                                        {"networks.kept_out", "Networks kept out at run time"},
-                                        {"networks.automatic", "Kept out by Holdfast itself"},
-                                        {"networks.configured_let_in", "Let in by the configuration"},
-                                        {"networks.configured_kept_out", "Kept out by the configuration"},
-                                        {"networks.feeds", "Kept out by feeds"},
-                                        {"countries.state", "Database of countries"},
-                                        {"countries.file", "Its file"},
-                                        {"countries.type", "Its type"},
-                                        {"countries.built", "Built"},
-                                        {"countries.age_days", "Age (days)"},
-                                        {"countries.max_age_days", "Relied on up to (days)"},
-                                        {"countries.loaded", "Loaded"},
-                                        {"countries.failed", "A file was not taken"},
-                                        {"countries.failure", "Because"},
-                                        {"countries.allow", "Countries let in"},
-                                        {"countries.block", "Countries kept out"},
-                                        {"countries.without", "Without a database"},
-                                        {"firewall", "Firewall"},
-                                        {"firewall_left_out", "Blocks it does not have"},
-                                        {"record", "Record"}};
-    static const struct column feeds[] = {
-        {"name", "FEED"},       {"state", "STATE"},   {"networks", "NETWORKS"}, {"bad_lines", "BAD LINES"},
-        {"changed", "CHANGED"}, {"loaded", "LOADED"}, {"ends", "ENDS"},         {"failure", "NEWEST FILE NOT TAKEN"}};
-    static const struct column limits[] = {{"name", "LIMIT"},        {"path", "ENDPOINT"},   {"by", "BY"},
-                                           {"requests", "REQUESTS"}, {"seconds", "SECONDS"}, {"burst", "BURST"},
-                                           {"taken", "CLIENTS"},     {"room", "ROOM"}};
+    static const struct {
+        const char *member;
+        const struct column *columns;
+        size_t count;
+        const char *if_empty;
+    } tables[] = {
+        {"patterns.files", rule_files, ARRAY_LEN(rule_files), "There are no rules against attacks."},
+        {"feeds", feeds, ARRAY_LEN(feeds), "There are no feeds."},
+        {"limits", limits, ARRAY_LEN(limits), "There are no limits."},
+    };
     struct api_answer answer;
 
     TRY(api_call(c, "GET", "/api/v1/guard/status", (struct view){0}, &answer));
-    TRY(output_object(c, answer.body, all, ARRAY_LEN(all)));
-    if (c->json)
-        return OK;
-    TRY(output_list(c, answer.body, "feeds", feeds, ARRAY_LEN(feeds), "There are no feeds."));
-    return output_list(c, answer.body, "limits", limits, ARRAY_LEN(limits), "There are no limits.");
+    TRY(output_object(c, answer.body, standing, ARRAY_LEN(standing)));
+    for (size_t i = 0; i < ARRAY_LEN(tables) && !c->json; i++) {
+        (void)fputc('\n', c->out);
+        TRY(output_list(c, answer.body, tables[i].member, tables[i].columns, tables[i].count, tables[i].if_empty));
+    }
+    return OK;
 }

@@ -262,7 +262,7 @@ static RESULT list(struct cli *c, struct view body, const struct listing *l, boo
         return OK;
     }
     TRY(read_body(c, body, &root));
-    rows = l->member ? json_object_get(root, l->member) : root;
+    rows = l->member ? output_member(root, l->member) : root;
     next = json_object_get(root, "next");
     if (json_array_size(rows) == 0) {
         cli_note(c, "%s", l->if_empty);

@@ -470,7 +470,8 @@ const struct cli_command command_table[] = {
             "It counts from the next request on, also on connections that are open.", NULL,
             ARGUMENTS(ARGUMENT("ID", "as 'mapping list' shows it")), NULL),
     COMMAND(
-        "guard status", guard_status, COMMAND_API, "what the guard knows of networks, and how full its limits are",
+        "guard status", guard_status, COMMAND_API,
+        "what the guard knows of networks and attacks, and how full its limits are",
         "Networks by who said something of them, the database of countries, feeds with their files, limits with the "
         "clients that have spent something of theirs.",
         NULL, NO_ARGUMENTS, NULL),

@@ -144,6 +144,14 @@ def test_the_status_says_it_all(desk):
     shown = desk.cli("guard", "status").stdout
     for text in ("GeoLite2-Country", "SE", str(MANY), "short", "durable"):
         assert text in shown, shown
+    assert (s["patterns"]["mode"], s["patterns"]["threshold"]) == ("block", 5)
+    assert s["patterns"]["rules"] == sum(f["rules"] for f in s["patterns"]["files"]) > 50
+    assert s["patterns"]["files"][0]["file"] == str(holdfast.SOURCE / "spec/patterns/command.yaml")
+    assert (s["authentication"], s["failures"], s["automatic"]) == ({"requests": 5, "seconds": 300}, {"requests": 3, "seconds": 900}, "off")
+    for words in (("Attack", "patterns", "block"), ("Rules", str(s["patterns"]["rules"])), ("Refused", "from", "a", "score", "of", "5"),
+                  ("Log-ins", "of", "one", "address", "5"), ("Wrong", "ones", "of", "them", "3"), ("Automatic", "blocks", "off"),
+                  (s["patterns"]["files"][2]["file"], str(s["patterns"]["files"][2]["rules"]))):
+        assert any(tuple(line.split()) == words for line in shown.splitlines()), (words, shown)
     assert desk.api().call("GET", "/api/v1/guard/status").status == 401
 
 
