@@ -60,6 +60,9 @@ static bool is_everybody(struct view text)
 static void advise_proxies(const struct advising *a)
 {
     const struct text_list *proxies = &a->guard->proxies;
+    if (proxies->count > 0 && a->guard->endpoints.count == 0)
+        say(a, CONFIG_WARNING, place(a->root, "proxies", 0), "guard",
+            "there are no endpoints, so every request is refused");
     if (proxies->count == 0 && a->guard->endpoints.count > 0)
         say(a, CONFIG_WARNING, a->root, "guard", "proxies names nobody, so no request reaches any endpoint");
     for (size_t i = 0; i < proxies->count; i++) {
@@ -165,11 +168,116 @@ static void advise_path(const struct advising *a, size_t at)
             "%.*s is public: nobody is asked who he is, and nothing is recorded", SHOW(path));
 }
 
+/* --- what does nothing, beside something else */
+
+/* Has the section, or this member of it, anything but its mode? */
+static bool says_more(const struct yaml_node *section)
+{
+    const struct yaml_node *mode = yaml_get(section, "mode");
+    return section && section->count > (mode ? 1 : 0);
+}
+
+static void advise_trusted(const struct advising *a)
+{
+    for (size_t i = 0; i < a->guard->trusted.count; i++)
+        if (is_everybody(a->guard->trusted.items[i]))
+            say(a, CONFIG_WARNING, place(a->root, "trusted", i), "guard.trusted",
+                "everybody is trusted: log-ins have no limit, and automatic blocks nobody; name the networks that are");
+}
+
+static void advise_automatic(const struct advising *a)
+{
+    const struct config_guard_automatic *c = &a->guard->automatic;
+    const struct yaml_node *map = yaml_get(a->root, "automatic"), *attacks = yaml_get(map, "attacks"),
+                           *mode = yaml_get(map, "mode");
+    if (c->mode != CONFIG_AUTOMATIC_BLOCK) {
+        if (says_more(map))
+            say(a, CONFIG_WARNING, map, "guard.automatic",
+                "it is off, so nothing in it counts: say mode: block, or leave it out");
+        return;
+    }
+    if (a->guard->networks.others != CONFIG_OTHERS_ALLOW)
+        say(a, CONFIG_WARNING, mode, "guard.automatic",
+            "nobody whom the guard lets in is ever blocked: with networks.others: refuse all of them are let in by "
+            "name. "
+            "Say others: allow; as it is, only log-ins at Holdfast itself from elsewhere are");
+    if (attacks && a->guard->patterns.mode != CONFIG_PATTERNS_BLOCK)
+        say(a, CONFIG_WARNING, attacks, "guard.automatic",
+            "patterns refuse nothing, so only ambiguous paths count as attacks: say patterns.mode: block");
+    if (c->prefix4 == 32 && c->prefix6 == PREFIX_SUBSCRIBER6)
+        say(a, CONFIG_WARNING, map, "guard.automatic",
+            "no network is ever blocked as a whole: prefix4 and prefix6 are as narrow as one client");
+}
+
+/* Does a row cover this path, or something below it? */
+static bool reaches(const struct entity_list *endpoints, struct view path)
+{
+    const struct config_guard_endpoint *rows = endpoints->items;
+    for (size_t i = 0; i < endpoints->count; i++)
+        if (view_eq(rows[i].path, path) || is_below(path, rows[i].path) || is_below(rows[i].path, path))
+            return true;
+    return false;
+}
+
+static void advise_patterns(const struct advising *a)
+{
+    const struct config_patterns *c = &a->guard->patterns;
+    const struct config_patterns_exclusion *x = c->exclusions.items;
+    const struct yaml_node *map = yaml_get(a->root, "patterns");
+    if (c->mode == CONFIG_PATTERNS_OFF && says_more(map))
+        say(a, CONFIG_WARNING, map, "guard.patterns", "nothing is searched, so nothing in it counts: %s",
+            a->guard->endpoints.count ? "say mode: block or count" : "there are no endpoints");
+    for (size_t i = 0; c->mode != CONFIG_PATTERNS_OFF && i < c->exclusions.count; i++)
+        if (x[i].endpoint.len && !reaches(&a->guard->endpoints, x[i].endpoint))
+            say(a, CONFIG_WARNING, place(map, "exclusions", i), "guard.patterns",
+                "no request at %.*s is let through, so there is nothing to exclude: no endpoint covers it",
+                SHOW(x[i].endpoint));
+}
+
+/* Is whatever the one refuses refused by the other before? */
+static bool is_wider(const struct config_guard_rate *one, const struct config_guard_rate *other)
+{
+    uint64_t burst = one->burst ? one->burst : one->requests, others = other->burst ? other->burst : other->requests;
+    return one->by == other->by && burst >= others &&
+           (uint64_t)one->requests * other->seconds >= (uint64_t)other->requests * one->seconds;
+}
+
+/* self: its place among the rates, or their count. Of two that are alike the first one counts. */
+static void advise_rate(const struct advising *a, const struct config_guard_rate *one, size_t self,
+                        const struct yaml_node *at)
+{
+    const struct config_guard_rate *rates = a->guard->rates.items;
+    for (size_t i = 0; i < a->guard->rates.count; i++)
+        if (i != self && is_wider(one, &rates[i]) && (i < self || !is_wider(&rates[i], one))) {
+            say(a, CONFIG_WARNING, at, "guard.rates", "this limit is never reached: %.*s refuses before it",
+                SHOW(rates[i].name));
+            return;
+        }
+}
+
+static void advise_rates(const struct advising *a)
+{
+    const struct config_guard_rate *rates = a->guard->rates.items;
+    const struct config_guard_endpoint *rows = a->guard->endpoints.items;
+    for (size_t i = 0; i < a->guard->rates.count; i++)
+        advise_rate(a, &rates[i], i, place(a->root, "rates", i));
+    for (size_t i = 0; i < a->guard->endpoints.count; i++) {
+        struct config_guard_rate own = rows[i].rate;
+        own.by = CONFIG_BY_IDENTITY;
+        if (own.requests)
+            advise_rate(a, &own, a->guard->rates.count, yaml_get(place(a->root, "endpoints", i), "rate"));
+    }
+}
+
 void config_guard_advise(const struct config_guard *g, const struct yaml_node *root, config_say out, void *context)
 {
     const struct advising a = {.guard = g, .root = yaml_get(root, "guard"), .say = out, .context = context};
     advise_proxies(&a);
     advise_networks(&a);
+    advise_trusted(&a);
+    advise_automatic(&a);
+    advise_patterns(&a);
+    advise_rates(&a);
     for (size_t i = 0; i < g->endpoints.count; i++) {
         advise_path(&a, i);
         advise_wide(&a, i);

@@ -292,6 +292,55 @@ def test_no_answer_of_a_server_ends_the_comparison_by_a_signal(desk, tmp_path, n
         thread.join(10)
 
 
+IDLE = """guard:
+  proxies: [unix:33]
+  trusted: ["0.0.0.0/0"]
+  automatic:
+    mode: block
+    attacks: {count: 5}
+    prefix4: 32
+    prefix6: 64
+  rates:
+    - {name: few, by: identity, requests: 100, burst: 10}
+    - {name: many, by: identity, requests: 200, burst: 10}
+    - {name: quick, by: identity, requests: 200, burst: 9}
+    - {name: address, by: address, requests: 1000}
+  endpoints:
+    - {path: /api, permission: 'mev:view', rate: {requests: 500, burst: 20}}
+    - {path: /api/v1, permission: 'mev:view', rate: {requests: 500, burst: 2}}
+  patterns:
+    mode: count
+    exclusions:
+      - {endpoint: /api/v1/notes, parameter: a}
+      - {endpoint: /apis, parameter: a}
+"""
+
+
+def warnings(s, f, text):
+    f.write_text(text)
+    lines = policy(s, "check", f).stdout.splitlines()
+    return [line.removeprefix(f"{f}:") for line in lines if ": warning: " in line]
+
+
+def test_what_does_nothing_is_told_with_its_place(desk, tmp_path):
+    """Whoever wrote it believes himself safer than he is."""
+    f = tmp_path / "idle.yaml"
+    said = warnings(desk, f, IDLE)
+    want = [("3:13", "everybody is trusted"), ("5:11", "nobody whom the guard lets in is ever blocked"), ("6:14", "only ambiguous paths count"),
+            ("5:5", "no network is ever blocked as a whole"), ("21:9", "no endpoint covers it"), ("11:7", "never reached: few"),
+            ("15:50", "never reached: few")]
+    assert len(said) == len(want) and all(a.startswith(f"{place}: ") and words in a for a, (place, words) in zip(said, want)), said
+    off = warnings(desk, f, IDLE.replace("mode: block", "mode: 'off'").replace("mode: count", "mode: 'off'"))
+    assert any(w.startswith("5:5: ") and "it is off" in w for w in off) and any(w.startswith("18:5: ") and "nothing is searched" in w for w in off), off
+    assert not any("exclude" in w or "ambiguous paths" in w for w in off), off
+    # Where each of them does something nothing is said.
+    mended = IDLE.replace('["0.0.0.0/0"]', "[10.0.0.0/8]\n  networks: {others: allow}").replace("prefix4: 32", "prefix4: 24").replace("mode: count", "mode: block")
+    mended = mended.replace("requests: 200, burst: 10", "requests: 200, burst: 5").replace("requests: 500, burst: 20", "requests: 50, burst: 20")
+    mended = mended.replace("/apis", "/api").replace("requests: 200, burst: 9", "requests: 300, burst: 3")
+    assert warnings(desk, f, mended) == []
+    assert "every request is refused" in warnings(desk, f, "guard: {proxies: [unix:33]}")[0]
+
+
 def test_a_file_is_compared_with_what_is_in_force(desk, tmp_path):
     reload(desk)
     desk.cli_login()
