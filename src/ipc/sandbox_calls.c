@@ -12,12 +12,13 @@
 #define EACH       (K | S | F | W)
 #define ALL64      UINT64_MAX
 #define NO_CODE    .test = CALL_ARG, .argument = 2, .mask = PROT_EXEC, .value = 0
+#define LEVEL(n)   .test = CALL_ARG, .argument = 1, .mask = UINT32_MAX, .value = (n)
 #define COMMAND(n) .test = CALL_ARG, .argument = 1, .mask = UINT32_MAX, .value = (n)
 
 /* Commands of fcntl(2), here by number since <fcntl.h> and <linux/fcntl.h> exclude each other with the above. */
 enum { DUPFD = 0, GETFD = 1, SETFD = 2, GETFL = 3, SETFL = 4, GETLK = 5, SETLK = 6, SETLKW = 7, DUPFD_CLOEXEC = 1030 };
 /* The same with <sys/socket.h> and <linux/netlink.h>. */
-enum { NETLINK_FAMILY = 16, NETFILTER_PROTOCOL = 12 };
+enum { NETLINK_FAMILY = 16, NETFILTER_PROTOCOL = 12, SOCKET_LEVEL = 1, TCP_LEVEL = 6 };
 
 const struct sandbox_call sandbox_calls[] = {
     /* what is open already */
@@ -143,7 +144,10 @@ const struct sandbox_call sandbox_calls[] = {
 
     /* the front: connections that its listeners bring */
     {"accept", F},
-    {"setsockopt", F},
+    {"setsockopt", F, LEVEL(SOCKET_LEVEL)},
+    /* Listeners hand TCP_NODELAY on to what they accept. Not knowing that, libmicrohttpd sets it behind each answer,
+     * also on Unix sockets, until it is told that a socket has no such options. */
+    {"setsockopt", F, LEVEL(TCP_LEVEL), .error = ENOPROTOOPT},
     {"getsockname", F},
     {"getpeername", F},
     {"sendfile", F},

@@ -31,6 +31,13 @@ static int *slot(struct listeners *l, size_t kind)
     return (int *)((uint8_t *)l + kinds[kind].offset);
 }
 
+/* Answers leave at once; accepted connections inherit it. The front relies on it: its sandbox can't. */
+static void send_at_once(int fd)
+{
+    int on = 1;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* a Unix socket has no such option */
+}
+
 /* --- handed over by a service manager */
 
 static enum err take(struct listeners *l, const char *name, int fd, struct problem *why)
@@ -51,6 +58,7 @@ static enum err take(struct listeners *l, const char *name, int fd, struct probl
                            kinds[kind].type == SOCK_STREAM ? "stream" : "sequential packet");
     if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
         return problem_set(why, ERR_IO, "LISTEN_FDS", "the socket named %s can't be set up", name);
+    send_at_once(fd);
     *slot(l, kind) = fd;
     return OK;
 }
@@ -94,7 +102,7 @@ static enum err bind_https(const struct config *c, int *ret, struct problem *why
     if (fd < 0)
         return failed(why, "making a socket for", c->listen);
     (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* accepted connections inherit it */
+    send_at_once(fd);
     if (address.ss_family == AF_INET6)
         (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
     if (bind(fd, (struct sockaddr *)&address, len) < 0 || listen(fd, BACKLOG) < 0) {

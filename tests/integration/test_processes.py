@@ -136,11 +136,15 @@ def test_sockets_may_come_from_the_service_manager(new_server):
         s.process = subprocess.Popen(
             [sys.executable, "-c", ACTIVATE, ",".join(map(str, fds)), "https:api:operator", PROGRAM, "server", "--config",
              s.config_file], pass_fds=fds, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+    held = https.dup()
     for x in (https, api, operator):
         x.close()
     # No readiness is needed: who connects waits in the queue.
     until("the certificate", lambda: (s.data / "tls" / "server.crt").exists())
     until("an answer", lambda: s.health()["state"] == "sealed")
+    # The front can't set this, and without it a body waits for the client to acknowledge the head.
+    assert held.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    held.close()
     s.unix_socket = str(s.home / "api")
     assert s.api(unix=True).call("GET", "/api/v1/health").status == 503
     r = s.cli("operator", "status", "--socket", s.home / "operator", code=7)

@@ -8,6 +8,8 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/netlink.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -73,6 +75,24 @@ static int connect_pair(void)
 {
     struct sockaddr_un a = {.sun_family = AF_UNIX, .sun_path = "/run/x"};
     return connect(pair[0], (struct sockaddr *)&a, sizeof a) == 0 ? 0 : errno;
+}
+static int set_option(int level, int option)
+{
+    int on = 1;
+    return setsockopt(pair[0], level, option, &on, sizeof on) == 0 ? 0 : errno;
+}
+static int set_socket_option(void)
+{
+    return set_option(SOL_SOCKET, SO_RCVLOWAT);
+}
+/* What the HTTP library takes for "has none", and doesn't try again. */
+static int be_told_of_no_tcp_option(void)
+{
+    return set_option(IPPROTO_TCP, TCP_NODELAY) != ENOPROTOOPT;
+}
+static int set_ip_option(void)
+{
+    return set_option(IPPROTO_IP, IP_TTL);
 }
 static int run_program(void)
 {
@@ -211,6 +231,9 @@ static const struct attempt {
     {"make a socket pair", make_pair, 0, 0},
     {"connect a socket", connect_pair, 0, 0},
     {"bind a socket", bind_socket, 0, 0},
+    {"set an option of a socket", set_socket_option, F | W, 0},
+    {"be told of no option of TCP", be_told_of_no_tcp_option, F, W},
+    {"set an option of IP", set_ip_option, 0, W},
     {"run a program", run_program, 0, 0},
     {"trace", trace, 0, 0},
     {"make memory executable", protect_code, 0, 0},
