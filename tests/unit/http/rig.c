@@ -66,9 +66,25 @@ static enum http_outcome big(struct http_request *req)
     return http_answer_static(req, 200, "application/octet-stream", VIEW_OF(waste));
 }
 
+/* Wherever a control character stands in a value, it ends no header; all else is sent. */
+static void refuse_controls(struct http_request *req)
+{
+    char value[] = "~~~~~~~~~~~~~~~~~~~~~";
+    for (size_t at = 0; at < sizeof value - 1; at++) {
+        for (unsigned byte = 1; byte < 256; byte++) {
+            value[at] = (char)byte;
+            if (byte < ' ' || byte == 0x7f)
+                assert_int_equal(http_answer_header(req, "X-Control", value), ERR_BAD_VALUE);
+        }
+        value[at] = (char)(0x80 + at);
+    }
+    assert_int_equal(http_answer_header(req, "X-Bytes", value), OK);
+}
+
 static enum http_outcome headers(struct http_request *req)
 {
     rig_of(req);
+    refuse_controls(req);
     assert_int_equal(http_answer_header(req, "Set-Cookie", "a=b; Secure"), OK);
     assert_int_equal(http_answer_header(req, "Cache-Control", "max-age=60"), OK);
     assert_int_equal(http_answer_header(req, "Content-Length", "7"), ERR_BAD_VALUE);
