@@ -67,6 +67,13 @@ static void tell_let_in(const struct api_shared *s, const struct prefix *network
         networks_each(guard_networks(s->guard), look_inside, &w);
 }
 
+RESULT blocks_begin(const struct api_shared *s, const struct kept *block)
+{
+    TRY(guard_note(s->guard, block));
+    tell(s, &block->rule.network, blocks_until(&block->rule));
+    return OK;
+}
+
 RESULT blocks_refresh(struct api_thread *t, const struct prefix *network, struct arena *arena)
 {
     const struct api_shared *s = t->shared;

@@ -6,6 +6,8 @@
 
 #define BLOCKS_FOREVER UINT64_MAX
 
+/* It comes into force, ahead of its row, and shared->on_block is told. */
+RESULT blocks_begin(const struct api_shared *s, const struct kept *block);
 /* What the store says of this network now, after a commit, comes into force, and shared->on_block is told. */
 RESULT blocks_refresh(struct api_thread *t, const struct prefix *network, struct arena *arena);
 /* Those in force, for who has to know all of them. An automatic one inside of what people let in is not in force. visit

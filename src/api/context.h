@@ -55,8 +55,9 @@ struct api_health {
 };
 
 /* Who is told when a block of people or of Holdfast itself begins, lasts longer or shorter than was said before, or is
- * taken back; not when its time is over. Set before the threads run; called in any of them, after the commit; must not
- * block. until_ms: milliseconds since 1970; 0: it is not blocked any more; UINT64_MAX: without an end. */
+ * taken back; not when its time is over. Set before the threads run; called in any of them, after the commit, or ahead
+ * of it where a block is automatic; must not block. until_ms: milliseconds since 1970; 0: it is not blocked any more;
+ * UINT64_MAX: without an end. */
 struct block_listener {
     void (*changed)(void *context, const struct prefix *network, uint64_t until_ms); /* NULL: nobody */
     void *context;

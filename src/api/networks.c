@@ -169,6 +169,7 @@ struct edit {
     struct http_request *req;
     struct kept now, before;
     bool gone;
+    bool unsaved;     /* there is no row, and there will be none */
     struct view name; /* "network:192.0.2.0/24" */
 };
 
@@ -196,6 +197,8 @@ static RESULT fill(void *context, struct api_change *c)
     struct record_object what = {.resource = e->name};
     char time[TIME_TEXT_SIZE];
     struct txn_change change;
+    if (e->unsaved)
+        return api_change_record(c, EVENT_NETWORK_FREED, OUTCOME_DONE, &what, (struct view){0});
     if (e->gone)
         TRY(kept_remove(people_keys(e->req), &e->before, e->req->arena, &change));
     else
@@ -264,6 +267,23 @@ static enum http_outcome one_put(struct http_request *req)
     return error == OK || error == ERR_NOT_FOUND ? commit(e) : http_answer_error(req, error);
 }
 
+/* An automatic block is in force before it has a row. One that is in force, and neither waits for its row nor has one,
+ * got it after this turn's look into the store: the next look finds it. */
+static RESULT find_unsaved(struct edit *e)
+{
+    const struct prefix *network = &e->now.rule.network;
+    struct networks_rule said[2];
+    enum err error = strikes_withdraw(api_of(e->req)->shared->strikes, network, &e->before);
+    e->unsaved = error == OK && e->before.version == 0;
+    size_t n = error == ERR_NOT_FOUND
+                   ? networks_said(guard_networks(guard_of(e->req)), network, people_now(e->req), said)
+                   : 0;
+    for (size_t i = 0; i < n; i++)
+        if (said[i].origin == NETWORKS_AUTOMATIC)
+            error = ERR_BUSY;
+    return error;
+}
+
 static enum http_outcome one_delete(struct http_request *req)
 {
     struct edit *e = arena_alloc(req->arena, sizeof *e);
@@ -275,6 +295,10 @@ static enum http_outcome one_delete(struct http_request *req)
     if (http_request_query(req, &q, &why) != OK || prefix_parse(q.network, &e->now.rule.network, &why) != OK)
         return http_answer_problem(req, &why);
     enum err error = find(e);
+    if (error == ERR_NOT_FOUND)
+        error = find_unsaved(e);
+    if (error == ERR_BUSY)
+        api_retry_after(req, 1);
     return error == OK ? commit(e) : http_answer_error(req, error);
 }
 

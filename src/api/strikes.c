@@ -1,19 +1,13 @@
 #include "api/strikes.h"
 
-#include "api/blocks.h"
-#include "api/inside.h"
-#include "api/people.h"
+#include "api/unsaved.h"
 
 #include <pthread.h>
 
-#define NS_OF_MS    1000000
-#define AT_ONCE     16   /* blocks in one transaction */
-#define NAMED_BURST 64   /* records that name one network each; beyond it … */
-#define NAMED_MS    1000 /* … one more in so long a time */
-#define ARENA_MAX   (1u << 20)
-#define SIGNED_MAX  256
-#define SIGNED_MS   60000 /* so long sessions that are over may count */
-#define DETAIL_MAX  200
+#define NS_OF_MS   1000000
+#define ARENA_MAX  (1u << 20)
+#define SIGNED_MAX 256
+#define SIGNED_MS  60000 /* so long sessions that are over may count */
 
 struct strike {
     struct prefix network;
@@ -36,14 +30,9 @@ struct strikes {
     struct strike waiting[STRIKES_WAITING];
     size_t waiting_count;
     bool posted;
+    _Atomic uint64_t put_off;
     /* thread 0's */
-    struct strike batch[AT_ONCE];
-    struct kept blocks[AT_ONCE]; /* those of them that the transaction makes */
-    size_t batch_count, block_count;
-    unsigned tries;
-    bool under_way;
-    struct txn txn;
-    uint64_t named_ms; /* when the whole budget of records is there again; monotonic */
+    struct unsaved *unsaved;
     struct signed_in signed_in;
 };
 
@@ -78,12 +67,15 @@ static void add(struct strikes *x, const struct prefix *network, enum networks_r
 {
     bool post = false;
     pthread_mutex_lock(&x->lock);
-    if (x->waiting_count < STRIKES_WAITING && !waits(x, network)) {
+    bool known = waits(x, network), room = x->waiting_count < STRIKES_WAITING;
+    if (!known && room) {
         x->waiting[x->waiting_count++] = (struct strike){*network, (uint8_t)reason};
         post = !x->posted;
         x->posted = true;
     }
     pthread_mutex_unlock(&x->lock);
+    if (!known && !room)
+        atomic_fetch_add(&x->put_off, 1);
     if (post)
         mailbox_post(x->shared->first->mailbox, &x->wake, &x->wake);
 }
@@ -161,101 +153,7 @@ static const char *never(const struct api_shared *s, struct signed_in *in, const
     return NULL;
 }
 
-/* --- a batch of them, in thread 0 */
-
-static RESULT put_change(struct strikes *x, const struct strike *s)
-{
-    struct api_shared *shared = x->shared;
-    const struct row_keys *keys = atomic_load(&shared->keys);
-    uint64_t now = wall_ms(x->shared);
-    struct kept before = {0};
-    enum err e = kept_get(shared->first->reader, keys, &s->network, x->txn.arena, &before);
-    if (e != OK && e != ERR_NOT_FOUND)
-        return e;
-    if (e == OK && (before.rule.ends_ms == 0 || before.rule.ends_ms > now))
-        return ERR_EXISTS; /* somebody has said something of it */
-    const struct kept made = automatic_block(guard_automatic(shared->guard), &s->network,
-                                             (enum networks_reason)s->reason, &before, now);
-    TRY(kept_put(keys, &made, &before, x->txn.arena, &x->txn.changes[x->txn.change_count]));
-    x->txn.change_count++;
-    x->blocks[x->block_count++] = made;
-    return OK;
-}
-
-/* Whoever may not be blocked begins anew, so that he is not asked about with each of his refusals. */
-static RESULT look_at(struct strikes *x, const struct strike *s)
-{
-    if (never(x->shared, &x->signed_in, &s->network)) {
-        automatic_forget(guard_automatic(x->shared->guard), &s->network, mono_ns(x->shared));
-        return OK;
-    }
-    enum err e = put_change(x, s);
-    return e == ERR_EXISTS || e == ERR_TAMPERED ? OK : e;
-}
-
-/* --- records */
-
-static bool may_name(struct strikes *x)
-{
-    uint64_t now = mono_ms(x->shared);
-    if (x->named_ms < now)
-        x->named_ms = now;
-    if (x->named_ms + NAMED_MS > now + (uint64_t)NAMED_BURST * NAMED_MS)
-        return false;
-    x->named_ms += NAMED_MS;
-    return true;
-}
-
-static struct record *new_record(struct strikes *x)
-{
-    struct record *r = &x->txn.records[x->txn.record_count++];
-    *r = (struct record){.type = EVENT_ADDRESS_BLOCKED,
-                         .outcome = OUTCOME_DONE,
-                         .who = {.actor = VIEW_STR("front"), .source = VIEW_STR("front")}};
-    return r;
-}
-
-static RESULT put_record(struct strikes *x, const struct kept *k)
-{
-    AUTO_WRITER detail = writer_new(DETAIL_MAX);
-    char text[PREFIX_TEXT_SIZE], until[TIME_TEXT_SIZE];
-    struct record *r = new_record(x);
-    prefix_format(&k->rule.network, text);
-    time_format(k->rule.ends_ms, until);
-    writer_printf(&detail, "automatic: %s, until %s", networks_reasons[k->reason], until);
-    if (k->times > 1)
-        writer_printf(&detail, ", %u times in a row", (unsigned)k->times);
-    TRY(writer_done(&detail));
-    TRY(people_named(x->txn.arena, "network:", view_str(text), &r->what.resource));
-    return arena_copy(x->txn.arena, writer_view_of(&detail), &r->what.detail);
-}
-
-/* Those that go beyond the budget, in one. */
-static RESULT put_sum(struct strikes *x, const struct kept *blocks, size_t count)
-{
-    AUTO_WRITER detail = writer_new(DETAIL_MAX);
-    unsigned of[NETWORKS_REASONS] = {0};
-    struct record *r = new_record(x);
-    for (size_t i = 0; i < count; i++)
-        of[blocks[i].reason]++;
-    writer_printf(&detail, "automatic: %zu more", count);
-    for (size_t i = NETWORKS_CREDENTIALS; i < NETWORKS_REASONS; i++)
-        if (of[i])
-            writer_printf(&detail, ", %s %u", networks_reasons[i], of[i]);
-    TRY(writer_done(&detail));
-    r->what.resource = VIEW_STR("networks");
-    return arena_copy(x->txn.arena, writer_view_of(&detail), &r->what.detail);
-}
-
-static RESULT put_records(struct strikes *x)
-{
-    size_t named = 0;
-    while (named < x->block_count && may_name(x))
-        TRY(put_record(x, &x->blocks[named++]));
-    return named < x->block_count ? put_sum(x, &x->blocks[named], x->block_count - named) : OK;
-}
-
-/* --- the transaction */
+/* --- one after the other, in thread 0 */
 
 /* A network of which many hosts are blocked is blocked as a whole. */
 static void count_host(struct strikes *x, const struct kept *k)
@@ -267,68 +165,47 @@ static void count_host(struct strikes *x, const struct kept *k)
         add(x, &network, NETWORKS_HOSTS);
 }
 
-static void in_force(struct strikes *x)
+static void put_in_force(struct strikes *x, const struct strike *s, const struct kept *before)
 {
-    for (size_t i = 0; i < x->block_count; i++) {
-        const struct kept *k = &x->blocks[i];
-        (void)!blocks_refresh(x->shared->first, &k->rule.network, x->txn.arena); /* else with the next start */
-        automatic_forget(guard_automatic(x->shared->guard), &k->rule.network, mono_ns(x->shared));
-        count_host(x, k);
+    struct automatic *a = guard_automatic(x->shared->guard);
+    const struct kept made = automatic_block(a, &s->network, (enum networks_reason)s->reason, before,
+                                             wall_ms(x->shared));
+    if (networks_count(guard_networks(x->shared->guard)).automatic >= STRIKES_BLOCKS ||
+        unsaved_add(x->unsaved, &made, before) != OK) {
+        atomic_fetch_add(&x->put_off, 1);
+        return;
     }
+    automatic_forget(a, &s->network, mono_ns(x->shared));
+    count_host(x, &made);
 }
 
-static void on_done(void *context, struct txn *t)
+static void look_at(struct strikes *x, const struct strike *s, struct arena *arena)
 {
-    struct strikes *x = context;
-    bool again = t->result == ERR_CONFLICT && x->tries++ < PEOPLE_TRIES;
-    x->under_way = false;
-    x->shared->first->inside->under_way--;
-    if (t->result == OK)
-        in_force(x);
-    (void)change_noted(x->shared, t->result);
-    if (!again)
-        x->batch_count = 0; /* what was not written comes again with the next refusal */
-    begin(x);
+    const struct api_shared *shared = x->shared;
+    struct kept before = {0};
+    if (unsaved_has(x->unsaved, &s->network))
+        return;
+    if (never(shared, &x->signed_in, &s->network)) { /* so that he is not asked about with each of his refusals */
+        automatic_forget(guard_automatic(shared->guard), &s->network, mono_ns(shared));
+        return;
+    }
+    enum err e = kept_get(shared->first->reader, atomic_load(&shared->keys), &s->network, arena, &before);
+    bool said = e == OK && (before.rule.ends_ms == 0 || before.rule.ends_ms > wall_ms(shared));
+    if (!said && (e == OK || e == ERR_NOT_FOUND))
+        put_in_force(x, s, &before);
 }
 
-static RESULT fill(struct strikes *x)
+/* The first ones that wait, as many as there is room for. */
+static size_t take(struct strikes *x, struct strike ret[static STRIKES_WAITING])
 {
-    struct txn *t = &x->txn;
-    arena_free(t->arena);
-    *t = (struct txn){.done = on_done, .context = x};
-    x->block_count = 0;
-    TRY(arena_new(16384, ARENA_MAX, &t->arena));
-    t->changes = arena_alloc(t->arena, AT_ONCE * sizeof *t->changes);
-    t->records = arena_alloc(t->arena, (AT_ONCE + 1) * sizeof *t->records);
-    if (!t->changes || !t->records)
-        return ERR_NO_MEMORY;
-    bool room = networks_count(guard_networks(x->shared->guard)).automatic + AT_ONCE <= STRIKES_BLOCKS;
-    for (size_t i = 0; room && i < x->batch_count; i++)
-        TRY(look_at(x, &x->batch[i]));
-    return put_records(x);
-}
-
-static RESULT submit(struct strikes *x)
-{
-    struct api_thread *first = x->shared->first;
-    TRY(fill(x));
-    if (x->block_count == 0)
-        return ERR_NOT_FOUND;
-    TRY(ledger_prepare(x->shared->ledger, &x->txn));
-    return ledger_submit(x->shared->ledger, &x->txn, 1, first->mailbox);
-}
-
-/* The first ones that wait. */
-static void take(struct strikes *x)
-{
+    size_t room = unsaved_room(x->unsaved);
     pthread_mutex_lock(&x->lock);
-    size_t n = x->waiting_count < AT_ONCE ? x->waiting_count : AT_ONCE;
-    memcpy(x->batch, x->waiting, n * sizeof x->batch[0]);
-    memmove(x->waiting, x->waiting + n, (x->waiting_count - n) * sizeof x->waiting[0]);
+    size_t n = x->waiting_count < room ? x->waiting_count : room;
+    memcpy(ret, x->waiting, n * sizeof *ret);
+    memmove(x->waiting, x->waiting + n, (x->waiting_count - n) * sizeof *ret);
     x->waiting_count -= n;
     pthread_mutex_unlock(&x->lock);
-    x->batch_count = n;
-    x->tries = 0;
+    return n;
 }
 
 static bool is_able(const struct strikes *x)
@@ -337,19 +214,23 @@ static bool is_able(const struct strikes *x)
     return s->ledger && atomic_load(&s->state) == API_SERVING && atomic_load(&s->health.log) == API_LOG_GOOD;
 }
 
+/* What can't be recorded now is not done, and comes again with the next refusal. */
 static void begin(struct strikes *x)
 {
-    while (!x->under_way) {
-        if (x->batch_count == 0)
-            take(x);
-        if (x->batch_count == 0)
-            return;
-        x->under_way = is_able(x) && submit(x) == OK;
-        if (x->under_way)
-            x->shared->first->inside->under_way++;
-        else
-            x->batch_count = 0;
-    }
+    AUTO(arena_free) struct arena *arena = NULL;
+    struct strike batch[STRIKES_WAITING];
+    bool able = is_able(x) && arena_new(4096, ARENA_MAX, &arena) == OK;
+    for (size_t n = take(x, batch); n; n = take(x, batch))
+        for (size_t i = 0; able && i < n; i++) {
+            look_at(x, &batch[i], arena);
+            arena_reset(arena);
+        }
+    unsaved_save(x->unsaved);
+}
+
+static void on_room(void *strikes)
+{
+    begin(strikes);
 }
 
 /* --- its life */
@@ -363,16 +244,26 @@ RESULT strikes_new(struct api_shared *s, struct strikes **ret)
     x->shared = s;
     pthread_mutex_init(&x->lock, NULL);
     *ret = x;
-    return OK;
+    return unsaved_new(s, on_room, x, &x->unsaved);
 }
 
 void strikes_free(struct strikes *x)
 {
     if (!x)
         return;
-    arena_free(x->txn.arena);
+    unsaved_free(x->unsaved);
     pthread_mutex_destroy(&x->lock);
     free(x);
+}
+
+uint64_t strikes_put_off(const struct strikes *x)
+{
+    return atomic_load(&x->put_off);
+}
+
+RESULT strikes_withdraw(struct strikes *x, const struct prefix *network, struct kept *ret)
+{
+    return unsaved_withdraw(x->unsaved, network, ret);
 }
 
 /* --- for people */

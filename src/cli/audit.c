@@ -70,9 +70,9 @@ RESULT audit_show(struct cli *c)
         {"who.actor", "Who"},      {"who.proof", "Proved itself"},
         {"who.source", "From"},    {"who.user_agent", "With"},
         {"who.reason", "Reason"},  {"who.request_id", "Request id"},
-        {"what.resource", "What"}, {"what.detail", "Detail"},
-        {"what.error", "Error"},   {"erased", "Erased"},
-        {"hash", "Leaf hash"},
+        {"what.resource", "What"}, {"what.also", "And"},
+        {"what.detail", "Detail"}, {"what.error", "Error"},
+        {"erased", "Erased"},      {"hash", "Leaf hash"},
     };
     struct api_answer answer;
 
@@ -121,13 +121,34 @@ static size_t severity_rank(const char *name)
     return i;
 }
 
+static struct view text_of(const json_t *record, const char *member)
+{
+    const char *text = json_string_value(output_member(record, member));
+    return view_str(text ? text : "");
+}
+
+static bool speaks_of(const json_t *record, const char *resource)
+{
+    const struct record_object what = {.resource = text_of(record, "what.resource"),
+                                       .also = text_of(record, "what.also")};
+    struct view things[RECORD_THINGS_MAX];
+    size_t n = record_things(&what, things);
+    bool found = false;
+
+    for (size_t i = 0; i < n; i++)
+        found |= view_is(things[i], resource);
+    return found;
+}
+
 static bool wanted(const struct args *a, const json_t *record)
 {
     static const struct {
         const char *option, *member;
-    } exact[] = {{"type", "type"}, {"actor", "who.actor"}, {"resource", "what.resource"}};
-    const char *least = args_text(a, "severity");
+    } exact[] = {{"type", "type"}, {"actor", "who.actor"}};
+    const char *least = args_text(a, "severity"), *resource = args_text(a, "resource");
 
+    if (resource && !speaks_of(record, resource))
+        return false;
     for (size_t i = 0; i < ARRAY_LEN(exact); i++) {
         const char *want = args_text(a, exact[i].option);
         const char *is = json_string_value(output_member(record, exact[i].member));

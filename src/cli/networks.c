@@ -94,6 +94,7 @@ static const struct column standing[] = {
     {"networks.let_in", "Networks let in at run time"},
     {"networks.kept_out", "Networks kept out at run time"},
     {"networks.automatic", "Kept out by Holdfast itself"},
+    {"networks.automatic_put_off", "Automatic blocks without room"},
     {"networks.configured_let_in", "Let in by the configuration"},
     {"networks.configured_kept_out", "Kept out by the configuration"},
     {"networks.feeds", "Kept out by feeds"},

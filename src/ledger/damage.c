@@ -42,19 +42,30 @@ struct trace {
     uint16_t table;
     bool found;
     uint64_t index;
+    uint8_t change; /* of that record */
     const atomic_bool *stop;
 };
 
-static bool speaks_of(const struct trace *t, const struct log_row *log, const struct leaf *leaf)
+static bool speaks_of(struct trace *t, const struct log_row *log, const struct leaf *leaf)
 {
-    for (uint8_t i = 0; i < leaf->change_count; i++)
-        if (leaf->changes[i].table == t->table && memcmp(leaf->changes[i].row, t->row, 32) == 0)
+    for (t->change = 0; t->change < leaf->change_count; t->change++)
+        if (leaf->changes[t->change].table == t->table && memcmp(leaf->changes[t->change].row, t->row, 32) == 0)
             return true;
-    for (uint8_t i = 0; i < log->link_count; i++)
-        if (log->links[i].change < leaf->change_count && leaf->changes[log->links[i].change].table == t->table &&
+    for (uint8_t i = 0; i < log->link_count; i++) {
+        t->change = log->links[i].change;
+        if (t->change < leaf->change_count && leaf->changes[t->change].table == t->table &&
             memcmp(log->links[i].row, t->row, 32) == 0)
             return true;
+    }
     return false;
+}
+
+/* Of a record that names several things, the one that this change is of. */
+static struct view thing_of(const struct record_object *what, uint8_t change)
+{
+    struct view things[RECORD_THINGS_MAX];
+    size_t n = record_things(what, things);
+    return n > 1 && change < n ? things[change] : things[0];
 }
 
 static bool visit_newest(void *context, const struct store_row *row)
@@ -80,12 +91,13 @@ void damage_trace(struct store *store, const struct row_keys *k, const atomic_bo
         return;
     if (store_range(store, TABLE_LOG, VIEW(NULL, 0), VIEW(NULL, 0), true, SIZE_MAX, visit_newest, &t) != OK || !t.found)
         return;
-    bool told = query_record(store, k, t.index, arena, &v) == OK && v.what.resource.len &&
-                text_printable(v.what.resource);
+    struct view thing = {0};
+    if (query_record(store, k, t.index, arena, &v) == OK)
+        thing = thing_of(&v.what, t.change);
     struct writer w = writer_fixed((uint8_t *)why->detail + used, sizeof(why->detail) - used - 1);
     writer_printf(&w, "; record %llu was the last to change it", (unsigned long long)t.index);
-    if (told)
-        writer_printf(&w, ", as %.*s", (int)v.what.resource.len, (const char *)v.what.resource.ptr);
+    if (thing.len && text_printable(thing))
+        writer_printf(&w, ", as %.*s", (int)thing.len, (const char *)thing.ptr);
     if (writer_done(&w) == OK)
         why->detail[used + w.len] = '\0';
     else

@@ -3,6 +3,7 @@
 #include "ledger/terms.h"
 
 #define BATCH         1024
+#define TERMS_MAX     6144 /* rows of a batch: commits wait meanwhile */
 #define LAG_MAX       4096 /* beyond it, indexing does not wait for a quiet moment */
 #define POLL_MS       25
 #define ARENA_MAX     ((size_t)64 << 20)
@@ -59,7 +60,8 @@ struct job {
     struct subject_reader subjects;
     struct index_state state;
     struct store_change *changes;
-    size_t count;
+    size_t count, room;
+    uint64_t end;      /* the batch ends before this record */
     uint64_t last_day; /* + 1; 0 = none yet */
     enum err result;
 };
@@ -119,6 +121,17 @@ static RESULT add_text(struct job *j, const char *index, struct view text, uint6
     return add_key(j, &t, position);
 }
 
+static RESULT add_things(struct job *j, const struct record_object *what, uint64_t position)
+{
+    struct view things[RECORD_THINGS_MAX];
+    size_t n = record_things(what, things);
+    TRY(add_text(j, "resource", things[0], position));
+    for (size_t i = 1; i < n; i++)
+        if (!view_eq(things[i], things[0]))
+            TRY(add_text(j, "resource", things[i], position));
+    return OK;
+}
+
 static RESULT add_record(struct job *j, const struct record_view *r)
 {
     uint64_t day = r->leaf.time_ms / TERM_DAY_MS;
@@ -127,13 +140,17 @@ static RESULT add_record(struct job *j, const struct record_view *r)
     TRY(add_number(j, "day", day, r->index));
     TRY(add_day(j, day));
     TRY(add_text(j, "actor", r->who.actor, r->index));
-    return add_text(j, "resource", r->what.resource, r->index);
+    return add_things(j, &r->what, r->index);
 }
 
 static bool visit(void *context, const struct store_row *row)
 {
     struct job *j = context;
     struct record_view r;
+    if (j->room - j->count < TERMS_OF_EACH) {
+        j->end = log_index(row->key);
+        return false;
+    }
     arena_reset(j->record_arena);
     enum err e = record_open(&j->subjects, row, j->record_arena, &r);
     if (e == OK)
@@ -178,21 +195,25 @@ static RESULT index_batch(struct job *j)
 {
     uint8_t from[LOG_KEY_SIZE], to[LOG_KEY_SIZE];
     TRY(index_get(j->keys, j->reader, &j->state));
-    uint64_t first = j->state.position, end = j->l->size;
-    if (end - first > BATCH)
-        end = first + BATCH;
+    uint64_t first = j->state.position;
+    j->end = j->l->size;
+    if (j->end - first > BATCH)
+        j->end = first + BATCH;
     log_key(first, from);
-    log_key(end, to);
-    j->changes = arena_alloc(j->arena, (TERMS_OF_EACH * (size_t)(end - first) + 1) * sizeof(*j->changes));
+    log_key(j->end, to);
+    j->room = TERMS_OF_EACH * (size_t)(j->end - first);
+    if (j->room > TERMS_MAX)
+        j->room = TERMS_MAX;
+    j->changes = arena_alloc(j->arena, (j->room + 1) * sizeof(*j->changes));
     if (!j->changes)
         return ERR_NO_MEMORY;
     TRY(store_range(j->reader, TABLE_LOG, VIEW_OF(from), VIEW_OF(to), false, BATCH, visit, j));
     TRY(j->result);
-    j->state.position = end; /* over records that were deleted, too */
+    j->state.position = j->end; /* over records that were deleted, too */
     qsort(j->changes, j->count, sizeof(*j->changes), by_key);
     TRY(add_position(j));
     TRY(commit_aside(j->l, j->changes, j->count));
-    j->l->indexed = end;
+    j->l->indexed = j->end;
     return OK;
 }
 

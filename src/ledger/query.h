@@ -20,7 +20,7 @@ struct record_filter {
     uint16_t type;           /* 0 = any */
     uint8_t least_severity;  /* 0 = any */
     struct view actor;       /* exact; empty = any */
-    struct view resource;    /* exact; empty = any */
+    struct view resource;    /* exactly one of the things; empty = any */
     uint64_t from_ms, to_ms; /* from <= time < to; to 0 = open */
     uint64_t before;         /* only indexes below this, 0 = from the newest; for paging */
     size_t limit;            /* at most 1000; 0 = 100 */

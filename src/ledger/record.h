@@ -36,8 +36,14 @@ struct record_object {
     struct view resource; /* "secret:exchange/binance/main", "credential:…", "key:<id>" */
     struct view detail;   /* one sentence or compact JSON; never a secret */
     struct view error;    /* stable error code of a refusal, empty otherwise */
+    struct view also;     /* further things of the kind of the resource, each once, a space between */
 };
 extern const struct entity record_object_entity;
+
+/* What it was done to, the resource first; how many. Of a record with several of them the changes are of these, in this
+ * order. */
+#define RECORD_THINGS_MAX 16 /* as many changes as a leaf has */
+size_t record_things(const struct record_object *o, struct view ret[static RECORD_THINGS_MAX]);
 
 struct record {
     uint16_t type; /* enum event_type */

@@ -23,6 +23,16 @@ struct search {
     enum err result;
 };
 
+static bool names(const struct record_object *what, struct view resource)
+{
+    struct view things[RECORD_THINGS_MAX];
+    size_t n = record_things(what, things);
+    bool found = false;
+    for (size_t i = 0; i < n; i++)
+        found |= view_eq(things[i], resource);
+    return found;
+}
+
 static bool passes(const struct record_filter *f, const struct record_view *r)
 {
     const struct leaf *l = &r->leaf;
@@ -32,7 +42,7 @@ static bool passes(const struct record_filter *f, const struct record_view *r)
         return false;
     if (f->actor.len && !view_eq(f->actor, r->who.actor))
         return false;
-    return f->resource.len == 0 || view_eq(f->resource, r->what.resource);
+    return f->resource.len == 0 || names(&r->what, f->resource);
 }
 
 static RESULT tampered(struct search *s, uint64_t index)

@@ -8,7 +8,7 @@
 #define TERM_SIZE     16
 #define TERM_KEY_SIZE 24
 #define TERM_DAY_MS   86400000u
-#define TERMS_OF_EACH 6 /* index rows of a record, at most */
+#define TERMS_OF_EACH (5 + RECORD_THINGS_MAX) /* index rows of a record, at most */
 
 struct term {
     uint8_t b[TERM_SIZE];

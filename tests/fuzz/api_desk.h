@@ -7,7 +7,6 @@
 #include "api/credential_cache.h"
 #include "api/passkey.h"
 #include "api/passwords.h"
-#include "api/strikes.h"
 #include "api/watch.h"
 #include "base/log.h"
 
@@ -40,7 +39,6 @@ static inline void desk_close(void)
     passkey_site_free(desk.rig->shared.passkeys);
     writer_free(&desk.rig->shared.openapi);
     watch_free(desk.rig->shared.watch);
-    strikes_free(desk.rig->shared.strikes);
     credential_cache_free(atomic_load(&desk.rig->shared.credential_ids));
     rig_free(desk.rig);
     arena_free(desk.arena);
@@ -58,7 +56,6 @@ static inline void desk_complete(struct rig *r)
     if (arena_new(4096, 1u << 20, &desk.arena) != OK || config_passkeys_complete(&r->config, desk.arena) != OK ||
         passkey_site_new(&r->config, (struct view){0}, &r->shared.passkeys, &why) != OK ||
         api_openapi_new(&r->shared) != OK || watch_new(r->shared.random, 1, &r->shared.watch) != OK ||
-        strikes_new(&r->shared, &r->shared.strikes) != OK ||
         passwords_new(&r->config, NULL, &r->shared.passwords) != OK)
         abort();
 }

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -171,6 +172,12 @@ def block_records(desk):
     return desk.admin.ok("GET", "/api/v1/audit/records?type=ADDRESS_BLOCKED&limit=100")["records"]
 
 
+def recorded(desk, network):
+    """Its record, which follows the block, and comes with its row."""
+    return until(f"the record of {network}", lambda: next(
+        (r for r in block_records(desk) if r["what"]["resource"] == f"network:{network}"), None))
+
+
 @pytest.mark.parametrize("address, network", [("198.51.1.1", "198.51.1.1"), ("2001:db8:1::5", "2001:db8:1::/64")])
 def test_who_is_wrong_too_often_is_blocked_for_a_while(desk, address, network):
     assert set(fail(desk, address, 4)) == {"key-malformed"}
@@ -179,7 +186,7 @@ def test_who_is_wrong_too_often_is_blocked_for_a_while(desk, address, network):
     b = blocked(desk, network)
     assert (b["origin"], b["reason"], b["times"]) == ("automatic", "credentials", 1)
     assert verdict(desk, address).code == "address-blocked"
-    r = next(r for r in block_records(desk) if r["what"]["resource"] == f"network:{network}")
+    r = recorded(desk, network)
     assert r["what"]["detail"].startswith("automatic: credentials, until 2")
     until("it to end", lambda: verdict(desk, address).code == "unauthenticated", 6)
     assert network not in blocks(desk)
@@ -286,6 +293,7 @@ def test_blocks_survive_a_crash(new_server):
     s.begin()
     fail(s, "198.51.1.1")
     before = blocked(s, "198.51.1.1")
+    recorded(s, "198.51.1.1")
     s.crash()
     s.start(), s.unseal(), s.serving()
     s.admin = s.api(s.login())
@@ -367,6 +375,21 @@ def test_only_who_may_see_the_record_sees_this(desk, path):
 # --- a flood
 
 
+def automatic_blocks(s):
+    return s.admin.ok("GET", "/api/v1/guard/status")["networks"]["automatic"]
+
+
+def in_records(s):
+    """The records of blocks, once they name as many as there are: what is collected follows within half a second."""
+    records, page = [], {"next": 1 << 53}
+    number = automatic_blocks(s)
+    while "next" in page:
+        page = s.admin.ok("GET", f"/api/v1/audit/records?type=ADDRESS_BLOCKED&limit=1000&before={page['next']}")
+        records += page["records"]
+    named = sum(1 + len(r["what"].get("also", "").split()) for r in records)
+    return records if named == number == automatic_blocks(s) else None
+
+
 def test_a_flood_of_addresses_costs_a_bounded_amount(new_server):
     s = new_server(config={"mfa": {"required_roles": "[none]"}, "guard": {
         **GUARD, "automatic": "{mode: block, credentials: {count: 1, seconds: 600}, hosts: {count: 200, seconds: 600}, block_seconds: 600}"}})
@@ -379,24 +402,37 @@ def test_a_flood_of_addresses_costs_a_bounded_amount(new_server):
             for _ in range(2):
                 api.call("GET", "/api/v1/guard/verdict", headers=headers)
         api.close()
+    began = time.monotonic()
     workers = [threading.Thread(target=flood, args=(n,)) for n in range(threads)]
     for w in workers:
         w.start()
     for w in workers:
         w.join()
     until("the last one", lambda: wrong_key(s, f"198.{18 + threads - 1}.{(each - 1) >> 6}.{(each - 1) & 63}").code == "address-blocked")
-    # Most of them, as far as records that went by as one say it: what waited while others did comes with its next refusal.
-    number = s.admin.ok("GET", "/api/v1/guard/status")["networks"]["automatic"]
-    records, page = [], {"next": 1 << 53}
-    while "next" in page:  # a quick machine commits few of them at a time, in more records than a page has
-        page = s.admin.ok("GET", f"/api/v1/audit/records?type=ADDRESS_BLOCKED&limit=1000&before={page['next']}")
-        records += page["records"]
-    named = [r for r in records if r["what"]["resource"].startswith("network:")]
-    sums = [r for r in records if r["what"]["resource"] == "networks"]
-    assert number > 100 and 64 <= len(named) < 64 + 60, (number, len(named))
-    assert sums and len(named) + sum(int(r["what"]["detail"].split()[1]) for r in sums) == number
+    took = time.monotonic() - began
+    records = until("all records", lambda: in_records(s))
+    things = [t for r in records for t in [r["what"]["resource"], *r["what"].get("also", "").split()]]
+    number = automatic_blocks(s)
+    assert len(things) == len(set(things)) == number > 300, "each block is named by exactly one record"
+    assert len(records) <= number / 16 + 64 + 4 * took + 4, (len(records), number, took)
     assert s.admin.ok("GET", "/api/v1/guard/blocks").get("more", False) is (number > 1000)
+    # Who asks about one of them finds it, and why and until when.
+    for network in things[::number // 40]:
+        found = s.admin.ok("GET", f"/api/v1/audit/records?resource={network}")["records"]
+        assert [r["type"] for r in found] == ["ADDRESS_BLOCKED"], network
+        said = found[0]["what"]["detail"].removeprefix("automatic: ").split("; ")
+        (mine,) = [x for x in said if network.removeprefix("network:") + ": " in x] if len(said) > 1 else said
+        assert "credentials, until 2" in mine
+    assert things[5].removeprefix("network:") in s.cli("audit", "search", "--resource", things[5]).stdout
     # An honest client that is known goes on, and so do the operator's own blocks.
     assert verdict(s, "203.0.113.5", key_of(s, "honest")).status == 200
     s.cli("guard", "block", "203.0.113.77", "--minutes", "5")
     assert verdict(s, "203.0.113.77").code == "address-blocked"
+    # All are in the store: a crash takes none away.
+    s.crash()
+    s.start(), s.unseal(), s.serving()
+    s.admin = s.api(s.login())
+    assert automatic_blocks(s) == number
+    for network in things[::number // 40]:
+        assert verdict(s, network.removeprefix("network:")).code == "address-blocked"
+    assert not s.admin.ok("GET", "/api/v1/status")["tampered"]

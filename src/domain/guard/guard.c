@@ -183,6 +183,14 @@ RESULT guard_load(struct guard *g, struct store *reader, const struct row_keys *
     return kept_load(reader, keys, take, g, ret_damaged, why);
 }
 
+RESULT guard_note(struct guard *g, const struct kept *block)
+{
+    pthread_mutex_lock(&g->refreshing);
+    enum err e = take(g, block);
+    pthread_mutex_unlock(&g->refreshing);
+    return e;
+}
+
 static RESULT take_back(struct guard *g, const struct prefix *network)
 {
     blocks_drop(g->blocks, network);

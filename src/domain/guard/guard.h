@@ -29,6 +29,8 @@ RESULT guard_load(struct guard *g, struct store *reader, const struct row_keys *
  * Any thread: the newest row wins. ret: the row; version 0 if there is none. */
 RESULT guard_refresh(struct guard *g, struct store *reader, const struct row_keys *keys, const struct prefix *network,
                      struct arena *arena, struct kept *ret);
+/* This block is in force, before the store has a row of it. Any thread. */
+RESULT guard_note(struct guard *g, const struct kept *block);
 /* Why an address is let in, or is not. */
 struct guard_answer {
     enum err verdict; /* as of guard_admits */

@@ -1,5 +1,6 @@
 #include "api_rig.h"
 
+#include "api/strikes.h"
 #include "api/token_share.h"
 #include "base/log.h"
 #include "vfs_powercut.h"
@@ -199,6 +200,7 @@ struct rig *rig_new(const struct route_table *routes)
     assert_int_equal(token_share_new(&r->config.tokens, r->shared.random, &r->shared.token_share, NULL), OK);
     config_guard_complete(&r->config.guard);
     assert_int_equal(guard_new(&r->config.guard, r->shared.random, &r->shared.guard, NULL), OK);
+    assert_int_equal(strikes_new(&r->shared, &r->shared.strikes), OK);
     assert_int_equal(loop_new(clock_system(), &r->thread.loop), OK);
     assert_int_equal(mailbox_new(r->thread.loop, &r->thread.mailbox), OK);
     assert_int_equal(api_thread_start(&r->thread), OK);
@@ -246,6 +248,7 @@ void rig_free(struct rig *r)
     usages_free(r->shared.usages);
     tokens_free(r->shared.tokens);
     rates_free(r->shared.token_share);
+    strikes_free(r->shared.strikes);
     guard_free(r->shared.guard);
     row_keys_free(atomic_load(&r->shared.keys));
     remove_files(r);

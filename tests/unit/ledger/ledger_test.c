@@ -149,11 +149,12 @@ enum err rig_change(struct rig *r, const struct change *c, size_t count, const s
 {
     struct arena *arena = NULL;
     struct txn t = {0};
-    struct record record = {
-        .type = e->type,
-        .outcome = e->outcome,
-        .who = {.actor = view_str(e->actor), .source = VIEW_STR("192.0.2.1")},
-        .what = {.resource = view_str(e->resource), .detail = VIEW_STR("a \"quoted\"\n\x01 detail")}};
+    struct record record = {.type = e->type,
+                            .outcome = e->outcome,
+                            .who = {.actor = view_str(e->actor), .source = VIEW_STR("192.0.2.1")},
+                            .what = {.resource = view_str(e->resource),
+                                     .detail = VIEW_STR("a \"quoted\"\n\x01 detail"),
+                                     .also = view_str(e->also ? e->also : "")}};
     assert_int_equal(arena_new(4096, 1 << 20, &arena), OK);
     t.arena = arena;
     t.changes = arena_alloc(arena, (count + 1) * sizeof(*t.changes));

@@ -42,6 +42,7 @@ struct event {
     uint16_t type;
     uint8_t outcome;
     const char *actor, *resource;
+    const char *also; /* NULL: nothing */
 };
 enum err rig_change(struct rig *r, const struct change *c, size_t count, const struct event *e);
 enum err rig_put(struct rig *r, uint16_t table, const char *name, const char *value);

@@ -310,6 +310,36 @@ static void test_background(void **state)
     rig_free(r);
 }
 
+/* Of a record that speaks of several rows, each by its own name. */
+static void test_one_of_several(void **state)
+{
+    static const struct change rows[] = {
+        {TABLE_USER, "a", "x", false}, {TABLE_USER, "b", "y", false}, {TABLE_USER, "c", "z", false}};
+    static const struct event e = {EVENT_ADDRESS_BLOCKED, OUTCOME_DONE, "front", "network:a", "network:b network:c"};
+    struct rig *r = rig_new(NULL, NULL);
+    static struct told found;
+    struct row_now c;
+    uint8_t hash[32];
+    (void)state;
+    assert_int_equal(rig_open(r, NULL), OK);
+    assert_int_equal(rig_put(r, TABLE_USER, "d", "first"), OK);
+    assert_int_equal(rig_change(r, rows, ARRAY_LEN(rows), &e), OK);
+    assert_true(rig_row(r, TABLE_USER, "c", false, &c));
+    row_hash(VIEW(c.key, c.key_len), hash);
+    rig_close(r);
+    assert_int_equal(sql(r->path, "DELETE FROM t10"), 4);
+    check_in_background(r, &found);
+    assert_int_equal(found.count, 4);
+    assert_non_null(find(&found, "table USER, row ", "record 0 was the last to change it, as d"));
+    assert_non_null(find(&found, "table USER, row ", "record 1 was the last to change it, as network:a"));
+    assert_non_null(find(&found, "table USER, row ", "record 1 was the last to change it, as network:b"));
+    const struct ledger_finding *third = find(&found, "table USER, row ",
+                                              "record 1 was the last to change it, as network:c");
+    assert_non_null(third);
+    assert_memory_equal(third->row, hash, sizeof(hash));
+    rig_free(r);
+}
+
 /* A link says which row a keeper's change is about; another row can't be put in its place. */
 static void test_links_are_bound(void **state)
 {
@@ -349,8 +379,8 @@ static void test_other_keys(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_matrix), cmocka_unit_test(test_readers),
-                                       cmocka_unit_test(test_background), cmocka_unit_test(test_links_are_bound),
-                                       cmocka_unit_test(test_other_keys)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_matrix),          cmocka_unit_test(test_readers),
+                                       cmocka_unit_test(test_background),      cmocka_unit_test(test_one_of_several),
+                                       cmocka_unit_test(test_links_are_bound), cmocka_unit_test(test_other_keys)};
     return cmocka_run_group_tests_name("ledger tamper", tests, NULL, NULL);
 }
