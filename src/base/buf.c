@@ -4,13 +4,6 @@
 
 #define WRITER_FIRST 256
 
-bool view_starts(struct view a, const char *prefix)
-{
-    struct view p = view_str(prefix);
-
-    return a.len >= p.len && view_eq(VIEW(a.ptr, p.len), p);
-}
-
 int view_cmp(struct view a, struct view b)
 {
     size_t common = a.len < b.len ? a.len : b.len;

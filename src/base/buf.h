@@ -32,7 +32,11 @@ static inline bool view_is(struct view a, const char *s) /* not for secrets */
 {
     return view_eq(a, view_str(s));
 }
-bool view_starts(struct view a, const char *prefix);
+static inline bool view_starts(struct view a, const char *prefix)
+{
+    struct view p = view_str(prefix);
+    return a.len >= p.len && view_eq(VIEW(a.ptr, p.len), p);
+}
 int view_cmp(struct view a, struct view b); /* bytewise, shorter first; for sorting, not for secrets */
 /* Copies into a NUL-terminated text of capacity cap. ERR_TOO_LONG, or ERR_NUL_BYTE if a NUL byte is inside. */
 RESULT view_to_str(struct view v, char *ret_out, size_t cap);

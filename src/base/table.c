@@ -198,11 +198,16 @@ uint64_t table_hash(const struct table *t, struct view key)
     return sip_hash(&t->seed, key);
 }
 
-void *table_find(struct table *t, struct view key)
+void *table_find_hashed(struct table *t, uint64_t hash, struct view key)
 {
     _Atomic(struct value *) *at;
-    struct value *v = find(lines_of(t), table_hash(t, key), key, &at);
+    struct value *v = find(lines_of(t), hash, key, &at);
     return v ? v->bytes : NULL;
+}
+
+void *table_find(struct table *t, struct view key)
+{
+    return table_find_hashed(t, table_hash(t, key), key);
 }
 
 void table_fetch_place(struct table *t, uint64_t hash)

@@ -33,6 +33,7 @@ void *table_find(struct table *t, struct view key); /* inside a section; NULL if
 /* For a look-up that comes when something else is done: in a large table it waits for memory twice, which these two
  * fetch into the cache meanwhile, first where values with this hash are, then them. Inside a section. */
 uint64_t table_hash(const struct table *t, struct view key);
+void *table_find_hashed(struct table *t, uint64_t hash, struct view key); /* table_find with this hash of key */
 void table_fetch_place(struct table *t, uint64_t hash);
 void table_fetch_value(struct table *t, uint64_t hash);
 /* Inside a section, in no particular order; visit returns false to stop. What changes meanwhile may be missed, and what

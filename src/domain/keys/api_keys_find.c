@@ -69,19 +69,30 @@ static RESULT take(struct known *k, uint64_t now_ms, struct arena *arena, struct
     return ret ? copy_known(k, arena, ret) : OK;
 }
 
-/* Reads what is shown. What the table knows of such a key is fetched into the cache meanwhile: in a large table that
- * would take as long as all the hashing. */
-static RESULT read_shown(struct api_keys *k, const struct api_key_shown *shown)
+/* Reads what is shown, but for the check digits. What the table knows of such a key is fetched into the cache
+ * meanwhile: in a large table that would take as long as all the hashing. */
+static RESULT read_shown(struct api_keys *k, const struct api_key_shown *shown, struct known **ret)
 {
     struct api_key_parts p;
     TRY(api_key_split(shown->text, &p));
-    uint64_t hash = table_hash(k->keys, view_str(p.id));
+    struct view id = VIEW(p.id, API_KEY_ID_LEN);
+    uint64_t hash = table_hash(k->keys, id);
     table_fetch_place(k->keys, hash);
-    TRY(api_key_check(shown->text));
-    table_fetch_value(k->keys, hash);
     sha256(shown->text, p.hash);
+    table_fetch_value(k->keys, hash);
     *shown->parts = p;
+    *ret = table_find_hashed(k->keys, hash, id);
     return OK;
+}
+
+/* The right secret is all of the text, so only what is refused can have wrong check digits: then a digit got lost, and
+ * nobody was guessing. All that is refused takes the time for it. */
+static RESULT check_shown(const struct api_key_shown *shown)
+{
+    if (!api_key_is_ours(shown->text) || api_key_check(shown->text) == OK)
+        return OK;
+    *shown->parts = (struct api_key_parts){0};
+    return ERR_KEY_MALFORMED;
 }
 
 /* With the right secret of a key that nobody failed with lately, that is all. */
@@ -89,22 +100,26 @@ static RESULT verify_inside(struct api_keys *k, const struct row_keys *keys, con
                             struct arena *arena, struct api_key_found *ret, struct proof *proof)
 {
     const struct api_key_parts *parts = shown->parts;
+    struct known *known = NULL;
     if (api_key_is_ours(shown->text))
-        TRY(read_shown(k, shown));
+        TRY(read_shown(k, shown, &known));
+    else
+        known = table_find(k->keys, view_str(parts->id));
     /* All zero is nobody's HMAC. */
     struct judged nobody = {.epoch = keyring_epoch(row_keys_ring(keys)), .environment = parts->environment};
-    struct known *known = table_find(k->keys, view_str(parts->id));
     const struct judged *j = known ? &known->judged : &nobody;
     _Atomic uint64_t *failed_ms = known ? &known->failed_ms : &k->nobody_failed_ms;
     enum err e = prove(keys, j, known ? &known->former : NULL, shown, &proof->by_old);
     proof->known = known != NULL;
     proof->right = known && e == OK && (parts->environment == 0 || j->environment == parts->environment);
-    if (!proof->right) {
-        atomic_store_explicit(failed_ms, shown->now_ms, memory_order_relaxed);
-        return e == OK ? ERR_BAD_CREDENTIALS : e;
-    }
-    proof->failing = is_failing(known, shown->now_ms);
-    return proof->failing ? OK : take(known, shown->now_ms, arena, ret);
+    proof->failing = proof->right && is_failing(known, shown->now_ms);
+    if (proof->right && !proof->failing)
+        return take(known, shown->now_ms, arena, ret);
+    TRY(check_shown(shown));
+    if (proof->failing)
+        return OK;
+    atomic_store_explicit(failed_ms, shown->now_ms, memory_order_relaxed);
+    return e == OK ? ERR_BAD_CREDENTIALS : e;
 }
 
 static RESULT take_again(struct api_keys *k, const struct api_key_shown *shown, struct arena *arena,

@@ -131,8 +131,8 @@ struct api_key_shown {
     enum api_key_why why; /* set for ERR_BAD_CREDENTIALS */
 };
 /* Constant work for unknown id, wrong secret, suspended for this source: ERR_BAD_CREDENTIALS. Only with the right
- * secret, and where it is not suspended: ERR_KEY_EXPIRED, ERR_KEY_DISABLED. ERR_KEY_MALFORMED without any look-up. ret
- * NULL: only whether it is good. */
+ * secret, and where it is not suspended: ERR_KEY_EXPIRED, ERR_KEY_DISABLED. ERR_KEY_MALFORMED whether there is such a
+ * key or not, and it is no failure of that key. ret NULL: only whether it is good. */
 RESULT api_keys_verify(struct api_keys *k, const struct row_keys *keys, struct api_key_shown *shown,
                        struct arena *arena, struct api_key_found *ret);
 /* From how many sources the key is suspended now; and none of it is held against it any more. */

@@ -286,6 +286,46 @@ static void test_guesses_suspend_for_their_source(void **state)
     assert_int_equal(api_keys_suspended_sources(table, k.id, now + FAILURES_MS), 0);
 }
 
+/* As a request shows it: its text alone. */
+static enum err show_text(const char *text, struct api_key_parts *ret_parts, struct api_key_found *ret)
+{
+    struct api_key_shown shown = {.text = view_str(text), .parts = ret_parts, .from = &here, .now_ms = rig->now_ms};
+    return api_keys_verify(table, rig->keys, &shown, arena, ret);
+}
+
+/* Whoever mistypes a key is told so, is not shut out for it, and learns nothing about it: neither whether there is such
+ * a key, nor, where he was guessing before, that the rest of it is right. */
+static void test_a_lost_digit_is_no_guess(void **state)
+{
+    (void)state;
+    struct made m, nobodys;
+    struct api_key k = make(&m, "alice");
+    struct api_key_found f;
+    struct api_key_parts parts;
+    assert_int_equal(api_key_make(random_system(), 3, nobodys.text, &nobodys.parts), OK);
+    assert_int_equal(put(&k, NULL), OK);
+    for (struct made *each = &m; each; each = each == &m ? &nobodys : NULL) {
+        struct made mistyped = *each;
+        char *last = &mistyped.text[strlen(mistyped.text) - 1];
+        *last = *last == '0' ? '1' : '0';
+        for (int i = 0; i < 2 * FAILURES_LIMIT; i++) {
+            assert_int_equal(show_text(mistyped.text, &parts, &f), ERR_KEY_MALFORMED);
+            assert_int_equal(parts.id[0], '\0'); /* so no record names it */
+        }
+    }
+    assert_int_equal(show_text(nobodys.text, &parts, &f), ERR_BAD_CREDENTIALS);
+    assert_int_equal(show_text(m.text, &parts, &f), OK);
+    assert_string_equal(parts.id, m.parts.id);
+    for (int i = 0; i < FAILURES_LIMIT; i++) {
+        struct made wrong = guess(&k);
+        assert_int_equal(show_text(wrong.text, &parts, &f), ERR_BAD_CREDENTIALS);
+        assert_string_equal(parts.id, m.parts.id);
+    }
+    assert_int_equal(show_text(m.text, &parts, &f), ERR_BAD_CREDENTIALS);
+    m.text[strlen(m.text) - 1] ^= 1;
+    assert_int_equal(show_text(m.text, &parts, &f), ERR_KEY_MALFORMED);
+}
+
 /* Also when the key is changed meanwhile; and who looks after it can end it. */
 static void test_suspension_outlives_a_change_and_can_be_forgiven(void **state)
 {
@@ -569,6 +609,7 @@ int main(void)
         T(right_wrong_unknown),
         T(foreign_keys_are_found_by_their_hash),
         T(guesses_suspend_for_their_source),
+        T(a_lost_digit_is_no_guess),
         T(suspension_outlives_a_change_and_can_be_forgiven),
         T(the_right_secret_begins_the_count_anew),
         T(status_counts_only_with_the_right_secret),
