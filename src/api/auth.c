@@ -22,12 +22,16 @@ static const struct row_keys *keys_of(const struct http_request *req)
 
 static RESULT printed(struct arena *arena, const char *prefix, struct view text, struct view *ret)
 {
-    AUTO_WRITER w = writer_new(512);
+    size_t n = strlen(prefix) + text.len;
+    void *name = arena_alloc(arena, n);
+    struct writer w = writer_fixed(name, n);
 
+    if (!name)
+        return ERR_NO_MEMORY;
     writer_str(&w, prefix);
     writer_view(&w, text);
-    TRY(writer_done(&w));
-    return arena_copy(arena, writer_view_of(&w), ret);
+    *ret = writer_view_of(&w);
+    return writer_done(&w);
 }
 
 /* --- API keys */

@@ -61,17 +61,23 @@ static RESULT set_remote(struct asking *a)
 }
 
 /* Roles that he has in full: of one that his owner lost, or that nothing is left of, the application hears nothing. */
+static bool has_whole(const struct asking *a, const struct text_list *roles, size_t i)
+{
+    const struct standing *s = &a->entry.caller.standing;
+    const struct text_list one = {&roles->items[i], 1};
+    struct roles *all = identity_roles(api_of(a->req)->shared->identity);
+    struct rights has = standing_rights(s), given = s->own; /* of a single one that is known already */
+    bool there = roles->count == 1 ? !s->role_unknown : rights_of(all, &one, 0, &given) == OK;
+    return there && (given.permissions.bits & ~has.permissions.bits) == 0;
+}
+
 static RESULT put_groups(struct asking *a, const struct text_list *roles)
 {
-    struct identity *identity = api_of(a->req)->shared->identity;
-    struct rights has = standing_rights(&a->entry.caller.standing), given;
     uint8_t text[4096] __attribute__((uninitialized));
     struct writer w = writer_fixed(text, sizeof text);
     rcu_enter(); /* one section for all */
     for (size_t i = 0; i < roles->count; i++) {
-        const struct text_list one = {&roles->items[i], 1};
-        if (rights_of(identity_roles(identity), &one, 0, &given) != OK ||
-            (given.permissions.bits & ~has.permissions.bits) != 0)
+        if (!has_whole(a, roles, i))
             continue;
         writer_str(&w, w.len ? "," : "");
         writer_view(&w, roles->items[i]);
