@@ -61,14 +61,16 @@ static bool consists_of(struct view v, uint8_t where)
     return v.len > 0 && all;
 }
 
-/* Tabs are white space inside a value; everything else below 0x20, and DEL, has no business there. Without a branch for
- * each byte, so that the compiler takes many at a time. */
+/* Tabs are white space inside a value; everything else below 0x20, and DEL, has no business there. What is printable,
+ * as nearly all values are, has none of them. */
 static bool is_plain(struct view v)
 {
-    unsigned bad = 0;
+    if (text_printable(v))
+        return true;
     for (size_t i = 0; i < v.len; i++)
-        bad |= ((unsigned)(v.ptr[i] < 0x20) & (unsigned)(v.ptr[i] != '\t')) | (unsigned)(v.ptr[i] == 0x7f);
-    return bad == 0 && utf8_valid(v);
+        if ((v.ptr[i] < 0x20 && v.ptr[i] != '\t') || v.ptr[i] == 0x7f)
+            return false;
+    return utf8_valid(v);
 }
 
 static bool is_method(struct view v)
