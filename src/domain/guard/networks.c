@@ -43,6 +43,7 @@ RESULT networks_new(struct networks **ret)
     AUTO(networks_free) struct networks *n = calloc(1, sizeof *n);
     if (!n)
         return ERR_NO_MEMORY;
+    n->max = NETWORKS_MAX;
     pthread_mutex_init(&n->lock, NULL);
     atomic_init(&n->feeds, calloc(1, sizeof(struct networks_feeds)));
     if (!atomic_load(&n->feeds))
@@ -232,7 +233,7 @@ RESULT networks_change(struct networks *n, bool six, const struct trie_item *old
     count(&counted, made, 1);
     if (!old && says_nothing(made))
         return OK;
-    if ((!old && n->four.items + n->six.items >= NETWORKS_MAX) ||
+    if ((!old && !is_said(made) && n->four.items + n->six.items >= n->max) ||
         (made->automatic && counted.automatic > NETWORKS_AUTOMATIC_MAX))
         return ERR_LIMIT_REACHED;
     bool was_said = old && is_said(old), enters = is_said(made) && !was_said;

@@ -8,7 +8,8 @@
  * automatic block shuts out what the operator lets in.
  *
  * Memory: 40 bytes for each prefix and its part of the nodes above it; for a million random ones about 80 bytes each
- * with the allocator's own (docs/performance.md), and 2 MiB for the first levels. NETWORKS_MAX prefixes at most. */
+ * with the allocator's own (docs/performance.md), and 2 MiB for the first levels. NETWORKS_MAX prefixes at most; where
+ * feeds take up all of them, the operator's and automatic ones find room all the same. */
 #ifndef HOLDFAST_DOMAIN_GUARD_NETWORKS_H
 #define HOLDFAST_DOMAIN_GUARD_NETWORKS_H
 

@@ -22,6 +22,7 @@ struct networks_feeds {
 struct networks {
     pthread_mutex_t lock; /* writers */
     struct trie four, six;
+    size_t max; /* prefixes of both, beyond which feeds get no more: NETWORKS_MAX */
     /* The prefixes alone of which others than feeds say something: the few among the many, for who goes through them.
      * A prefix too much does no harm. */
     struct trie said_four, said_six;

@@ -1,4 +1,4 @@
-#include "domain/guard/networks.h"
+#include "domain/guard/networks_inside.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -595,6 +595,28 @@ static void test_readers_see_whole_changes(void **state)
     networks_free(s.n);
 }
 
+/* Else whoever writes a feed could keep people from shutting somebody out, and from letting themselves in. */
+static void feeds_that_fill_all_room_leave_people_theirs(void **state)
+{
+    static const char text[] = "198.51.100.1\n198.51.100.2\n198.51.100.3\n198.51.100.4\n";
+    struct networks_feed_report report;
+    struct problem why = {0};
+    (void)state;
+    struct networks *n = made();
+    n->max = 4;
+    assert_int_equal(networks_feed_load(n, "a", VIEW_STR(text), 0, &report, &why), OK);
+    assert_int_equal(networks_feed_load(n, "b", VIEW_STR("192.0.2.1\n"), 0, &report, &why), ERR_LIMIT_REACHED);
+    block(n, "203.0.113.0/24");
+    allow(n, "198.51.100.0/30");
+    assert_int_equal(put(n, "203.0.114.9", NETWORKS_BLOCK, NETWORKS_AUTOMATIC, NOW + HOUR), OK);
+    assert_int_equal(action(n, "203.0.113.7"), NETWORKS_BLOCK);
+    assert_int_equal(action(n, "198.51.100.1"), NETWORKS_ALLOW);
+    assert_int_equal(action(n, "203.0.114.9"), NETWORKS_BLOCK);
+    assert_int_equal(networks_feed_load(n, "a", VIEW_STR("192.0.2.1\n"), 0, &report, &why), ERR_LIMIT_REACHED);
+    assert_int_equal(action(n, "198.51.100.4"), NETWORKS_BLOCK); /* what it listed before */
+    networks_free(n);
+}
+
 /* Whether a block is in force is no question of its first address alone. */
 static void a_network_is_looked_up_apart_from_what_lies_in_it(void **state)
 {
@@ -643,6 +665,7 @@ int main(void)
         cmocka_unit_test(test_it_says_what_a_plain_list_says),
         cmocka_unit_test(test_readers_see_whole_changes),
         cmocka_unit_test(a_network_is_looked_up_apart_from_what_lies_in_it),
+        cmocka_unit_test(feeds_that_fill_all_room_leave_people_theirs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
