@@ -14,25 +14,27 @@ enum {
     HAS_HIGH = 16,
     HAS_UPPER = 32,
     HAS_CONTROL = 64, /* without white space */
-    HAS_SPACE = 128,  /* other than a blank, or a blank */
+    HAS_SPACE = 128,  /* a blank, or other white space */
     HAS_BREAK = 256,  /* CR, LF */
     HAS_SLASH = 512,
     HAS_SINGLE = 1024, /* ' */
     HAS_DOUBLE = 2048, /* " */
     HAS_JOINER = 4096, /* falls out of a word for a shell, a concatenation or a browser's URI */
     HAS_SQL = 8192,    /* punctuation that SQL gives a meaning */
+    HAS_WHITE = 16384, /* white space other than a blank */
+    ANY_CLASS = 32767,
 };
 
 static const uint16_t classes[256] = {
     [0x00 ... 0x08] = HAS_CONTROL,
     [0x0e ... 0x1f] = HAS_CONTROL,
     [0x7f] = HAS_CONTROL,
-    ['\t'] = HAS_SPACE | HAS_JOINER,
-    [0x0b] = HAS_SPACE,
-    [0x0c] = HAS_SPACE,
+    ['\t'] = HAS_SPACE | HAS_WHITE | HAS_JOINER,
+    [0x0b] = HAS_SPACE | HAS_WHITE,
+    [0x0c] = HAS_SPACE | HAS_WHITE,
     [' '] = HAS_SPACE,
-    ['\n'] = HAS_SPACE | HAS_BREAK | HAS_JOINER,
-    ['\r'] = HAS_SPACE | HAS_BREAK | HAS_JOINER,
+    ['\n'] = HAS_SPACE | HAS_WHITE | HAS_BREAK | HAS_JOINER,
+    ['\r'] = HAS_SPACE | HAS_WHITE | HAS_BREAK | HAS_JOINER,
     ['%'] = HAS_PERCENT | HAS_SQL,
     ['+'] = HAS_PLUS,
     ['&'] = HAS_AMPERSAND | HAS_SQL,
@@ -115,27 +117,41 @@ static size_t decode(uint8_t *p, size_t n, enum normalise_source source, unsigne
 
 /* --- one spelling */
 
-/* Drops control characters and makes letters lower case, in place. */
-static size_t plain(uint8_t *p, size_t n, unsigned skip)
+static void lower(uint8_t *p, size_t n)
 {
-    bool drop = !(skip >> NORMALISE_STEP_CONTROL & 1), lower = !(skip >> NORMALISE_STEP_CASE & 1);
+    for (size_t i = 0; i < n; i++)
+        p[i] |= (uint8_t)((uint8_t)(p[i] - 'A') < 26 ? 0x20 : 0);
+}
+
+/* Drops control characters, in place. */
+static size_t drop_controls(uint8_t *p, size_t n, unsigned skip)
+{
     size_t out = 0;
     for (size_t i = 0; i < n; i++) {
-        unsigned c = classes[p[i]];
-        if (c & HAS_CONTROL) {
-            if (!drop)
-                p[out++] = 1; /* any that no rule speaks of */
-        } else {
-            p[out++] = c & HAS_UPPER && lower ? p[i] | 0x20 : p[i];
-        }
+        if (!(classes[p[i]] & HAS_CONTROL))
+            p[out++] = p[i];
+        else if (skip >> NORMALISE_STEP_CONTROL & 1)
+            p[out++] = 1; /* any that no rule speaks of */
     }
     return out;
 }
 
+/* Does a stand before b anywhere? Most texts have no such pair, and then a step that takes them out has nothing to do.
+ * Without a branch, so that compilers compare many bytes at a time. */
+static bool has_pair(const uint8_t *p, size_t n, uint8_t a, uint8_t b)
+{
+    uint8_t found = 0;
+    for (size_t i = 1; i < n; i++)
+        found |= (uint8_t)((p[i - 1] == a) & (p[i] == b));
+    return found;
+}
+
 /* White space becomes one blank, at the ends none. A line never holds '\n'. */
-static size_t blanks(uint8_t *p, size_t n, unsigned skip)
+static size_t blanks(uint8_t *p, size_t n, unsigned has, unsigned skip)
 {
     size_t out = 0;
+    if (!(has & HAS_WHITE) && !(n && (p[0] == ' ' || p[n - 1] == ' ')) && !has_pair(p, n, ' ', ' '))
+        return n;
     for (size_t i = 0; i < n; i++) {
         if (!(classes[p[i]] & HAS_SPACE))
             p[out++] = p[i];
@@ -153,6 +169,8 @@ static size_t blanks(uint8_t *p, size_t n, unsigned skip)
 static size_t segments(uint8_t *p, size_t n)
 {
     size_t out = 0;
+    if (!has_pair(p, n, '/', '/') && !has_pair(p, n, '/', '.'))
+        return n;
     for (size_t i = 0; i < n; i++) {
         bool in_path = out >= 2 && p[out - 1] == '/' &&
                        ((p[out - 2] >= 'a' && p[out - 2] <= 'z') || p[out - 2] == '.' || p[out - 2] == '_');
@@ -176,7 +194,7 @@ struct lines {
 
 static void end_line(struct lines *l, unsigned skip)
 {
-    l->len = l->begin + blanks(l->out + l->begin, l->len - l->begin, skip);
+    l->len = l->begin + blanks(l->out + l->begin, l->len - l->begin, ANY_CLASS, skip);
     if (l->len > l->begin)
         l->out[l->len++] = '\n';
     l->begin = l->len;
@@ -211,6 +229,8 @@ static void put_breaks(struct lines *l, const uint8_t *p, size_t n)
 static size_t comments(struct lines *l, uint8_t *p, size_t n, unsigned skip)
 {
     size_t out = 0, versioned = 0;
+    if (!(n && memchr(p, '#', n)) && !has_pair(p, n, '-', '-') && !has_pair(p, n, '/', '*'))
+        return n;
     for (size_t i = 0; i < n;) {
         const uint8_t *end = NULL;
         size_t open = 0, close = 0;
@@ -335,8 +355,10 @@ size_t normalise(struct view value, enum normalise_source source, unsigned skip,
     if (n)
         memcpy(out, value.ptr, n);
     n = decode(out, n, source, skip, &has);
-    if (has & (HAS_UPPER | HAS_CONTROL))
-        n = plain(out, n, skip);
+    if (has & HAS_CONTROL)
+        n = drop_controls(out, n, skip);
+    if (wants(has, HAS_UPPER, skip, NORMALISE_STEP_CASE))
+        lower(out, n);
     decoded = n;
     l.len = l.begin = n + 1;
     if (wants(has, HAS_BREAK, skip, NORMALISE_STEP_BREAKS))
@@ -348,7 +370,7 @@ size_t normalise(struct view value, enum normalise_source source, unsigned skip,
     if (wants(has, HAS_SLASH | HAS_SQL, skip, NORMALISE_STEP_COMMENTS))
         n = comments(&l, out, n, skip);
     if (has & HAS_SPACE || n != decoded)
-        n = blanks(out, n, skip);
+        n = blanks(out, n, n != decoded ? ANY_CLASS : has, skip);
     if (wants(has, HAS_SLASH, skip, NORMALISE_STEP_SEGMENTS))
         n = segments(out, n);
     if (wants(has, HAS_SQL | HAS_SPACE, skip, NORMALISE_STEP_SQL)) {

@@ -7,10 +7,40 @@ struct splitting {
     void *context;
 };
 
-static bool view_is_nocase(struct view v, const char *name)
-{
-    return v.len == strlen(name) && strncasecmp((const char *)v.ptr, name, v.len) == 0;
-}
+/* Signs that a name may have without being looked at itself, and those that stand between the strings of JSON. */
+enum { NAME_SIGN = 1, JSON_SIGN = 2, JSON_SPACE = 4 };
+
+static const uint8_t signs[256] = {
+    ['0' ... '9'] = NAME_SIGN | JSON_SIGN,
+    ['A' ... 'D'] = NAME_SIGN,
+    ['E'] = NAME_SIGN | JSON_SIGN,
+    ['F' ... 'Z'] = NAME_SIGN,
+    ['a'] = NAME_SIGN | JSON_SIGN, /* the letters of true, false and null, and an exponent's */
+    ['b' ... 'd'] = NAME_SIGN,
+    ['e'] = NAME_SIGN | JSON_SIGN,
+    ['f'] = NAME_SIGN | JSON_SIGN,
+    ['g' ... 'k'] = NAME_SIGN,
+    ['l'] = NAME_SIGN | JSON_SIGN,
+    ['m'] = NAME_SIGN,
+    ['n'] = NAME_SIGN | JSON_SIGN,
+    ['o' ... 'q'] = NAME_SIGN,
+    ['r' ... 'u'] = NAME_SIGN | JSON_SIGN,
+    ['v' ... 'z'] = NAME_SIGN,
+    ['_'] = NAME_SIGN,
+    ['.'] = NAME_SIGN | JSON_SIGN,
+    ['-'] = NAME_SIGN | JSON_SIGN,
+    ['['] = NAME_SIGN | JSON_SIGN,
+    [']'] = NAME_SIGN | JSON_SIGN,
+    ['{'] = JSON_SIGN,
+    ['}'] = JSON_SIGN,
+    [':'] = JSON_SIGN,
+    [','] = JSON_SIGN,
+    ['+'] = JSON_SIGN,
+    [' '] = JSON_SIGN | JSON_SPACE,
+    ['\t'] = JSON_SIGN | JSON_SPACE,
+    ['\r'] = JSON_SIGN | JSON_SPACE,
+    ['\n'] = JSON_SIGN | JSON_SPACE,
+};
 
 static struct view part_of(struct view v, size_t from, size_t end)
 {
@@ -19,12 +49,10 @@ static struct view part_of(struct view v, size_t from, size_t end)
 
 static bool is_plain(struct view name)
 {
-    for (size_t i = 0; i < name.len; i++) {
-        uint8_t c = name.ptr[i], lower = c | 0x20;
-        if (!((lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') || (c && strchr("_.-[]", c))))
-            return false;
-    }
-    return true;
+    unsigned all = NAME_SIGN;
+    for (size_t i = 0; i < name.len; i++)
+        all &= signs[name.ptr[i]];
+    return all != 0;
 }
 
 static enum err put(struct splitting *s, struct split_field f)
@@ -67,23 +95,44 @@ static enum err put_target(struct splitting *s, struct view target)
 
 /* --- headers */
 
+enum header_kind { HEADER_OTHER, HEADER_PASSED_OVER, HEADER_COOKIE, HEADER_AGENT };
+
 /* Passed over: credentials, which are random or encrypted and none of our business; and lists of media types, which are
  * no programs' input. */
-static const char *const passed_over[] = {"authorization", "proxy-authorization", "x-api-key",
-                                          "accept",        "accept-encoding",     "accept-language",
-                                          "connection",    "content-length",      NULL};
+static const struct {
+    struct view name;
+    enum header_kind kind;
+} header_kinds[] = {
+    {VIEW_STR("authorization"), HEADER_PASSED_OVER},
+    {VIEW_STR("proxy-authorization"), HEADER_PASSED_OVER},
+    {VIEW_STR("x-api-key"), HEADER_PASSED_OVER},
+    {VIEW_STR("accept"), HEADER_PASSED_OVER},
+    {VIEW_STR("accept-encoding"), HEADER_PASSED_OVER},
+    {VIEW_STR("accept-language"), HEADER_PASSED_OVER},
+    {VIEW_STR("connection"), HEADER_PASSED_OVER},
+    {VIEW_STR("content-length"), HEADER_PASSED_OVER},
+    {VIEW_STR("cookie"), HEADER_COOKIE},
+    {VIEW_STR("user-agent"), HEADER_AGENT},
+};
+
+static enum header_kind kind_of(struct view name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(header_kinds); i++)
+        if (header_kinds[i].name.len == name.len &&
+            strncasecmp((const char *)name.ptr, (const char *)header_kinds[i].name.ptr, name.len) == 0)
+            return header_kinds[i].kind;
+    return HEADER_OTHER;
+}
 
 static enum err put_header(struct splitting *s, const struct patterns_field *h)
 {
-    struct split_field f = {PATTERNS_OTHER, NORMALISE_PLAIN, h->name, h->value};
-    for (size_t i = 0; passed_over[i]; i++)
-        if (view_is_nocase(h->name, passed_over[i]))
-            return OK;
-    if (view_is_nocase(h->name, "cookie"))
+    enum header_kind kind = kind_of(h->name);
+    if (kind == HEADER_PASSED_OVER)
+        return OK;
+    if (kind == HEADER_COOKIE)
         return put_pairs(s, h->value, ';', (struct split_field){.part = PATTERNS_COOKIE, .source = NORMALISE_URL});
-    if (view_is_nocase(h->name, "user-agent"))
-        f.part = PATTERNS_AGENT;
-    return put(s, f);
+    return put(s, (struct split_field){kind == HEADER_AGENT ? PATTERNS_AGENT : PATTERNS_OTHER, NORMALISE_PLAIN, h->name,
+                                       h->value});
 }
 
 /* --- JSON */
@@ -99,16 +148,6 @@ static size_t string_end(struct view v, size_t at)
     return v.len;
 }
 
-static bool is_json_space(uint8_t c)
-{
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-static bool is_json_sign(uint8_t c)
-{
-    return (c >= '0' && c <= '9') || (c && strchr("{}[]:,+-.eE \t\r\ntrufalsn", c));
-}
-
 /* Every string is a value, or a name if a colon follows. A text with anything else between them is no JSON, or none
  * that this knows: then it is looked at as a whole, too. */
 static enum err put_json(struct splitting *s, struct view body)
@@ -118,11 +157,11 @@ static enum err put_json(struct splitting *s, struct view body)
     for (size_t at = 0; at < body.len; at++) {
         size_t end, next;
         if (body.ptr[at] != '"') {
-            strange |= !is_json_sign(body.ptr[at]);
+            strange |= !(signs[body.ptr[at]] & JSON_SIGN);
             continue;
         }
         end = string_end(body, at + 1);
-        for (next = end + 1; next < body.len && is_json_space(body.ptr[next]);)
+        for (next = end + 1; next < body.len && signs[body.ptr[next]] & JSON_SPACE;)
             next++;
         strange |= end == body.len;
         f.value = part_of(body, at + 1, end);

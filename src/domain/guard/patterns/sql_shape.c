@@ -1,5 +1,6 @@
 #include "domain/guard/patterns/sql_shape.h"
 
+#include <endian.h>
 #include <stdbool.h>
 
 /* --- words */
@@ -16,16 +17,27 @@ static const struct word words[] = {
 #include "domain/guard/patterns/sql_words.def"
 };
 
+/* The first bytes as a number that is in order as they are. */
+static uint64_t head_of(const char *text)
+{
+    uint64_t n;
+    memcpy(&n, text, sizeof n);
+    return be64toh(n);
+}
+
 static uint8_t word_letter(const uint8_t *p, size_t n)
 {
     char key[WORD_MAX + 1] = {0};
     size_t low = 0, high = ARRAY_LEN(words);
+    uint64_t head;
     if (n < 2 || n > WORD_MAX)
         return 'W';
     memcpy(key, p, n);
+    head = head_of(key);
     while (low < high) {
         size_t middle = (low + high) / 2;
-        int order = memcmp(key, words[middle].text, sizeof key);
+        uint64_t other = head_of(words[middle].text);
+        int order = head == other ? memcmp(key, words[middle].text, sizeof key) : head < other ? -1 : 1;
         if (order == 0)
             return words[middle].letter;
         if (order < 0)
