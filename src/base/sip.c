@@ -51,3 +51,36 @@ uint64_t sip_hash(const struct sip_seed *seed, struct view key)
         sip_round(v);
     return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
+
+static inline void take_word(uint64_t v[static 4], uint64_t word)
+{
+    v[3] ^= word;
+    sip_round(v);
+    sip_round(v);
+    v[0] ^= word;
+}
+
+static inline uint64_t finish(uint64_t v[static 4])
+{
+    for (int i = 0; i < 4; i++)
+        sip_round(v);
+    return v[0] ^ v[1] ^ v[2] ^ v[3];
+}
+
+void sip_hash128(const struct sip_seed *seed, uint64_t prefix, struct view key, uint64_t ret[static 2])
+{
+    uint64_t v[4] = {seed->k[0] ^ UINT64_C(0x736f6d6570736575), seed->k[1] ^ UINT64_C(0x646f72616e646f6d) ^ 0xee,
+                     seed->k[0] ^ UINT64_C(0x6c7967656e657261), seed->k[1] ^ UINT64_C(0x7465646279746573)};
+    uint64_t last = (uint64_t)(key.len + sizeof prefix) << 56;
+    size_t i = 0;
+    take_word(v, prefix);
+    for (; key.len - i >= 8; i += 8)
+        take_word(v, word_at(key.ptr + i));
+    for (unsigned bit = 0; i < key.len; i++, bit += 8)
+        last |= (uint64_t)key.ptr[i] << bit;
+    take_word(v, last);
+    v[2] ^= 0xee;
+    ret[0] = finish(v);
+    v[1] ^= 0xdd;
+    ret[1] = finish(v);
+}

@@ -141,7 +141,7 @@ RESULT thread_init(struct front *f, size_t number, struct problem *why)
     TRY(mailbox_new(t->api.loop, &t->api.mailbox));
     TRY(api_thread_start(&t->api));
     if (f->shared.patterns)
-        TRY(patterns_scratch_new(f->shared.patterns, &t->api.patterns));
+        TRY(patterns_scratch_new(f->shared.patterns, f->shared.random, &t->api.patterns));
     TRY(open_peers(t));
     return make_server(t, why);
 }

@@ -183,7 +183,7 @@ int main(int argc, char **argv)
     bench_must(argc >= 2 ? OK : ERR_USAGE, "bench_patterns DIR [rates CORPUS | misses CORPUS HALF]");
     (void)snprintf(corpus, sizeof corpus, "%s/patterns.corpus", argv[1]);
     read_corpus(argc > 3 ? argv[3] : corpus);
-    bench_must(patterns_scratch_new(p, &s), "scratch memory");
+    bench_must(patterns_scratch_new(p, NULL, &s), "scratch memory");
     if (argc > 4 && strcmp(argv[2], "misses") == 0)
         misses(p, s, argv[4][0] - '0');
     else if (argc > 3 && strcmp(argv[2], "rates") == 0)

@@ -113,7 +113,7 @@ static void make(const char *countries)
     key_table_init(&desk.keys);
     make_people();
     desk.patterns = source_patterns();
-    bench_must(patterns_scratch_new(desk.patterns, &desk.scratch), "scratch memory");
+    bench_must(patterns_scratch_new(desk.patterns, random_system(), &desk.scratch), "scratch memory");
 }
 
 static struct prefix *feed(unsigned count)
@@ -272,6 +272,39 @@ static void check(const struct patterns_request *r)
 
 static struct patterns_field fields[ARRAY_LEN(headers) - SAID];
 
+/* The same of a client that nobody has seen: each text ends in four letters that come again after 160,000 requests, and
+ * make no word. */
+static char unseen_target[] = "/api/v1/service-aaaa/orders?chain=aaaa&limit=aaaa",
+            unseen_values[ARRAY_LEN(fields)][128];
+static struct patterns_field unseen_fields[ARRAY_LEN(fields)];
+
+static void end_anew(char *end, uint32_t number)
+{
+    static const char letters[] = "bcdfghjkmnpqrstvwxyz";
+    for (int i = 1; i <= 4; i++, number /= 20)
+        end[-i] = letters[number % 20];
+}
+
+static struct patterns_request unseen_get(void)
+{
+    static uint32_t number;
+    end_anew(strstr(unseen_target, "/orders"), ++number);
+    end_anew(strchr(unseen_target, '&'), number);
+    end_anew(unseen_target + sizeof unseen_target - 1, number);
+    for (size_t i = 0; i < ARRAY_LEN(fields); i++)
+        end_anew(unseen_values[i] + unseen_fields[i].value.len, number);
+    return (struct patterns_request){.target = VIEW(unseen_target, sizeof unseen_target - 1),
+                                     .headers = unseen_fields,
+                                     .header_count = ARRAY_LEN(unseen_fields)};
+}
+
+static void ask_unseen_get(const struct plan *p)
+{
+    const struct patterns_request r = unseen_get();
+    (void)p;
+    check(&r);
+}
+
 static void ask_get(const struct plan *p)
 {
     const struct patterns_request r = {
@@ -280,6 +313,15 @@ static void ask_get(const struct plan *p)
 }
 
 static char order_json[1025];
+
+static void ask_unseen_post(const struct plan *p)
+{
+    struct patterns_request r = unseen_get();
+    (void)p;
+    r.kind = PATTERNS_BODY_JSON;
+    r.body = view_str(order_json);
+    check(&r);
+}
 
 static void ask_post(const struct plan *p)
 {
@@ -308,8 +350,13 @@ static void ask_all(const struct plan *p)
 static void make_requests(void)
 {
     struct writer w = writer_fixed((uint8_t *)order_json, sizeof order_json - 1);
-    for (size_t i = 0; i < ARRAY_LEN(fields); i++)
-        fields[i] = (struct patterns_field){headers[SAID + i].name, headers[SAID + i].value};
+    for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
+        const struct view value = headers[SAID + i].value;
+        fields[i] = (struct patterns_field){headers[SAID + i].name, value};
+        bench_must(value.len < sizeof unseen_values[i] ? OK : ERR_TOO_LONG, "a header");
+        memcpy(unseen_values[i], value.ptr, value.len);
+        unseen_fields[i] = (struct patterns_field){fields[i].name, VIEW(unseen_values[i], value.len)};
+    }
     writer_str(&w, "{\"orders\":[");
     for (unsigned i = 0; i < 8; i++)
         writer_printf(&w,
@@ -336,8 +383,10 @@ static const struct stage {
     {"API key: checked, and copied out", ask_key},
     {"permission: roles of the key and of its owner", ask_standing},
     {"rates: three limits, and their headers", ask_rates},
-    {"patterns: a GET with a browser's headers", ask_get},
-    {"patterns: a POST with 1 KiB of JSON", ask_post},
+    {"patterns: a GET with a browser's headers, never seen", ask_unseen_get},
+    {"patterns: the same, each text seen before", ask_get},
+    {"patterns: a POST with 1 KiB of JSON, never seen", ask_unseen_post},
+    {"patterns: the same, each text of its head seen before", ask_post},
     {"all of a GET, one after the other", ask_all},
 };
 

@@ -1,5 +1,5 @@
 /* A request's head and body, taken apart and judged: the input is the target, a line each for headers, an empty line,
- * and the body, whose kind its first byte says. */
+ * and the body, whose kind its first byte says. The verdict is the same whatever is remembered of former requests. */
 #include "domain/guard/patterns/patterns.h"
 
 #define HEADERS_MAX 8
@@ -35,12 +35,12 @@ static struct view take_line(const uint8_t **at, size_t *left)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct patterns_scratch *s;
+    static struct patterns_scratch *s, *remembers;
     struct patterns_field headers[HEADERS_MAX];
     struct patterns_request r = {.endpoint = VIEW_STR("/a/b"), .headers = headers};
     struct patterns_verdict v = {0};
     struct patterns *p = signatures();
-    if (!s && patterns_scratch_new(p, &s) != OK)
+    if (!s && (patterns_scratch_new(p, NULL, &s) != OK || patterns_scratch_new(p, random_system(), &remembers) != OK))
         abort();
     r.target = take_line(&data, &size);
     for (;;) {
@@ -57,6 +57,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     if (patterns_check(p, &r, s, &v) != OK)
         abort();
+    for (int again = 0; again < 2; again++) {
+        struct patterns_verdict w;
+        if (patterns_check(p, &r, remembers, &w) != OK || w.blocked != v.blocked || w.longer != v.longer ||
+            w.score != v.score || w.classes != v.classes || w.hit_count != v.hit_count)
+            abort();
+    }
     if (v.hit_count > PATTERNS_HITS_MAX || (v.score && !v.hit_count) || (v.score >= 5) != v.blocked)
         abort();
     for (size_t i = 0; i < v.hit_count; i++)

@@ -23,7 +23,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (size_t i = 0; i < patterns_count(p); i++)
         if (strstr(patterns_rule(p, i)->compiled, "[^\\n") == NULL && strstr(patterns_rule(p, i)->compiled, "\\n"))
             abort(); /* nothing but a negated class names a line break */
-    if (patterns_scratch_new(p, &s) == OK && patterns_check(p, &r, s, &v) == OK && v.hit_count > PATTERNS_HITS_MAX)
+    if (patterns_scratch_new(p, NULL, &s) == OK && patterns_check(p, &r, s, &v) == OK &&
+        v.hit_count > PATTERNS_HITS_MAX)
         abort();
     return 0;
 }

@@ -1,4 +1,5 @@
-/* SipHash-1-3 against the values that other implementations publish for the key 00 … 0f and the text 00, 01, 02, … */
+/* SipHash against the values that other implementations publish (OpenSSL for SipHash-2-4-128) for the key 00 … 0f and
+ * the text 00, 01, 02, … */
 #include "base/sip.h"
 
 #include <setjmp.h>
@@ -25,6 +26,32 @@ static void a_hash_is_the_one_of_siphash(void **state)
         assert_int_equal(sip_hash(&seed, VIEW(text, known[i].len)), known[i].hash);
 }
 
+/* The prefix is the first 8 bytes of the text. */
+static void a_hash_of_128_bits_is_the_one_of_siphash(void **state)
+{
+    static const struct {
+        size_t len;
+        const char *hash;
+    } known[] = {{8, "3b62a9ba6258f5610f83e264f31497b4"},
+                 {9, "264499060ad9baabc47f8b02bb6d71ed"},
+                 {15, "5493e99933b0a8117e08ec0f97cfc3d9"},
+                 {16, "6ee2a4ca67b054bbfd3315bf85230577"},
+                 {23, "c9d184ddd5a9f5e0cf8ce29a9abf691c"}};
+    const struct sip_seed seed = {{0x0706050403020100, 0x0f0e0d0c0b0a0908}};
+    uint8_t text[64];
+    (void)state;
+    for (size_t i = 0; i < sizeof text; i++)
+        text[i] = (uint8_t)i;
+    for (size_t i = 0; i < ARRAY_LEN(known); i++) {
+        uint64_t hash[2];
+        char hex[33];
+        sip_hash128(&seed, 0x0706050403020100, VIEW(text + 8, known[i].len - 8), hash);
+        for (size_t byte = 0; byte < 16; byte++)
+            (void)snprintf(hex + 2 * byte, 3, "%02x", (unsigned)(hash[byte / 8] >> 8 * (byte % 8) & 0xff));
+        assert_string_equal(hex, known[i].hash);
+    }
+}
+
 /* Keys lie anywhere in a request. */
 static void where_the_text_lies_does_not_matter(void **state)
 {
@@ -42,6 +69,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_hash_is_the_one_of_siphash),
+        cmocka_unit_test(a_hash_of_128_bits_is_the_one_of_siphash),
         cmocka_unit_test(where_the_text_lies_does_not_matter),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

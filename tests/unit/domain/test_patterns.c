@@ -6,8 +6,8 @@
 #include "domain/guard/patterns/rule_file.h"
 
 #include "base/text.h"
+#include "pattern_files.h"
 
-#include <dirent.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,42 +22,14 @@ static struct patterns *all;
 static struct writer saved; /* of all */
 static struct patterns_scratch *scratch;
 
-static struct view read_file(const char *path)
-{
-    FILE *f = fopen(path, "rb");
-    static const size_t most = 1 << 20;
-    uint8_t *bytes = malloc(most);
-    size_t n;
-    assert_non_null(f);
-    assert_non_null(bytes);
-    n = fread(bytes, 1, most, f);
-    assert_true(n > 0 && n < most);
-    fclose(f);
-    return VIEW(bytes, n);
-}
-
 static int set_up(void **state)
 {
-    char folder[2048];
-    struct dirent *entry;
     struct problem why = {0};
-    DIR *d;
     (void)state;
-    (void)snprintf(folder, sizeof folder, "%s/spec/patterns", getenv("HOLDFAST_SOURCE"));
-    d = opendir(folder);
-    assert_non_null(d);
-    while ((entry = readdir(d)) != NULL) {
-        char path[4096];
-        if (entry->d_name[0] == '.')
-            continue;
-        (void)snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
-        files[file_count++] = (struct patterns_file){strdup(entry->d_name), read_file(path)};
-    }
-    closedir(d);
-    assert_true(file_count >= PATTERNS_CLASSES);
+    file_count = pattern_files_read(files, FILES_MAX);
     if (patterns_new(files, file_count, NULL, &all, &why) != OK)
         fail_msg("%s: %s", why.where, why.detail);
-    assert_int_equal(patterns_scratch_new(all, &scratch), OK);
+    assert_int_equal(patterns_scratch_new(all, random_system(), &scratch), OK);
     saved = writer_new(64u << 20);
     assert_int_equal(patterns_save(all, &saved), OK);
     return 0;
@@ -69,10 +41,7 @@ static int tear_down(void **state)
     patterns_scratch_free(scratch);
     patterns_free(all);
     writer_free(&saved);
-    for (size_t i = 0; i < file_count; i++) {
-        free((void *)(uintptr_t)files[i].text.ptr);
-        free((void *)(uintptr_t)files[i].name);
-    }
+    pattern_files_free(files, file_count);
     return 0;
 }
 
@@ -82,7 +51,7 @@ static struct patterns_verdict check_with(const struct patterns *p, const struct
 {
     AUTO(patterns_scratch_free) struct patterns_scratch *s = NULL;
     struct patterns_verdict v;
-    assert_int_equal(patterns_scratch_new(p, &s), OK);
+    assert_int_equal(patterns_scratch_new(p, NULL, &s), OK);
     assert_int_equal(patterns_check(p, r, s, &v), OK);
     return v;
 }
@@ -575,7 +544,7 @@ static void *check_often(void *context)
     struct patterns_request good = {.target = VIEW_STR("/x?q=BTC/USDT;PERP&name=O'Brien")};
     struct patterns_verdict v;
     unsigned *right = context;
-    if (patterns_scratch_new(all, &s) != OK)
+    if (patterns_scratch_new(all, random_system(), &s) != OK)
         return NULL;
     for (unsigned i = 0; i < 2000; i++) {
         *right += patterns_check(all, &bad, s, &v) == OK && v.blocked;

@@ -1,4 +1,5 @@
 /* One request: its values, normalised, side by side in one buffer; one scan; a score for each value. */
+#include "domain/guard/patterns/clean.h"
 #include "domain/guard/patterns/inside.h"
 #include "domain/guard/patterns/split.h"
 
@@ -10,13 +11,18 @@
 
 struct field_state {
     struct split_field field;
-    size_t end; /* of its lines in the buffer */
+    struct clean_tag tag;
+    size_t end;      /* of its lines in the buffer */
+    bool remembered; /* if no rule speaks of it */
+    bool spoken_of;  /* a rule does, though the hit may be excluded */
     bool hit;
     uint64_t rules[SET_WORDS]; /* those that hit it */
 };
 
 struct patterns_scratch {
     hs_scratch_t *scanner;
+    struct clean *clean; /* NULL: nothing is remembered */
+    uint64_t generation; /* of the signatures that clean is about */
     uint8_t *buffer;
     size_t capacity, len;
     size_t field_count;
@@ -27,18 +33,18 @@ struct patterns_scratch {
     struct patterns_verdict verdict;
 };
 
-enum err patterns_scratch_new(const struct patterns *p, struct patterns_scratch **ret)
+enum err patterns_scratch_new(const struct patterns *p, const struct random *random, struct patterns_scratch **ret)
 {
-    struct patterns_scratch *s = calloc(1, sizeof *s);
+    AUTO(patterns_scratch_free) struct patterns_scratch *s = calloc(1, sizeof *s);
     if (!s)
         return ERR_NO_MEMORY;
+    if (random)
+        TRY(clean_new(random, &s->clean));
     s->capacity = NORMALISE_ROOM(p->body_limit > BUFFER_MIN ? p->body_limit : BUFFER_MIN);
     s->buffer = malloc(s->capacity);
-    if (!s->buffer || hs_alloc_scratch(p->database, &s->scanner) != HS_SUCCESS) {
-        patterns_scratch_free(s);
+    if (!s->buffer || hs_alloc_scratch(p->database, &s->scanner) != HS_SUCCESS)
         return ERR_NO_MEMORY;
-    }
-    *ret = s;
+    *ret = TAKE(s);
     return OK;
 }
 
@@ -47,6 +53,7 @@ void patterns_scratch_free(struct patterns_scratch *s)
     if (!s)
         return;
     hs_free_scratch(s->scanner);
+    clean_free(s->clean);
     free(s->buffer);
     free(s);
 }
@@ -97,8 +104,10 @@ static int on_match(unsigned id, unsigned long long from, unsigned long long to,
     const struct rule *r = s->patterns->rules[id];
     (void)from;
     (void)flags;
-    if (f->rules[id / 64] & bit || s->patterns->modes[id] == PATTERNS_OFF || !(r->parts >> f->field.part & 1) ||
-        excluded(s, r, &f->field))
+    if (f->rules[id / 64] & bit || s->patterns->modes[id] == PATTERNS_OFF || !(r->parts >> f->field.part & 1))
+        return 0;
+    f->spoken_of = true; /* elsewhere, or under another name, it may not be excluded */
+    if (excluded(s, r, &f->field))
         return 0;
     f->rules[id / 64] |= bit;
     f->hit = true;
@@ -151,6 +160,44 @@ static void add_field(struct patterns_scratch *s, const struct field_state *f)
         v->hits[v->hit_count++] = hits[i];
 }
 
+/* --- what needs no search */
+
+/* Of a body nothing is remembered: short secrets stand in one (a password, a one-time code), and a thread that answers
+ * sooner would tell whoever guesses one that somebody has just sent it. */
+static const bool remembered_parts[PATTERNS_PARTS] = {[PATTERNS_PATH] = true,
+                                                      [PATTERNS_QUERY] = true,
+                                                      [PATTERNS_COOKIE] = true,
+                                                      [PATTERNS_AGENT] = true,
+                                                      [PATTERNS_OTHER] = true};
+
+/* The parameter's name and the endpoint are no part of what is remembered: they only decide what is excluded. */
+static bool is_known(struct patterns_scratch *s, struct field_state *f)
+{
+    f->remembered = s->clean && remembered_parts[f->field.part];
+    if (!f->remembered)
+        return false;
+    clean_name(s->clean, &f->field, &f->tag);
+    return clean_has(s->clean, &f->tag);
+}
+
+static void remember(struct patterns_scratch *s)
+{
+    for (size_t i = 0; i < s->field_count; i++)
+        if (s->fields[i].remembered && !s->fields[i].spoken_of)
+            clean_put(s->clean, &s->fields[i].tag);
+}
+
+/* What was clean to other rules, or to the same ones under other options, is to be searched again. */
+static void begin(struct patterns_scratch *s, const struct patterns *p, const struct patterns_request *r)
+{
+    s->patterns = p;
+    s->request = *r;
+    s->verdict = (struct patterns_verdict){.longer = r->body_cut};
+    if (s->generation != p->generation && s->clean)
+        clean_forget(s->clean);
+    s->generation = p->generation;
+}
+
 /* --- batches */
 
 static enum err scan_batch(struct patterns_scratch *s)
@@ -158,6 +205,8 @@ static enum err scan_batch(struct patterns_scratch *s)
     hs_error_t e = HS_SUCCESS;
     if (s->len)
         e = hs_scan(s->patterns->database, (const char *)s->buffer, (unsigned)s->len, 0, s->scanner, on_match, s);
+    if (e == HS_SUCCESS)
+        remember(s);
     for (size_t i = 0; i < s->field_count; i++)
         if (s->fields[i].hit)
             add_field(s, &s->fields[i]);
@@ -178,12 +227,16 @@ static enum err take_field(void *context, const struct split_field *f)
     }
     if (s->field_count == FIELDS_MAX || s->capacity - s->len < NORMALISE_ROOM(value.len))
         TRY(scan_batch(s));
-    s->len += normalise(value, f->source, 0, s->buffer + s->len);
-    state = &s->fields[s->field_count++];
+    state = &s->fields[s->field_count];
     state->field = *f;
+    state->field.value = value;
+    if (is_known(s, state))
+        return OK;
+    s->len += normalise(value, f->source, 0, s->buffer + s->len);
     state->end = s->len;
-    state->hit = false;
+    state->spoken_of = state->hit = false;
     memset(state->rules, 0, sizeof state->rules);
+    s->field_count++;
     return OK;
 }
 
@@ -191,9 +244,7 @@ enum err patterns_check(const struct patterns *p, const struct patterns_request 
                         struct patterns_verdict *ret)
 {
     enum err e;
-    s->patterns = p;
-    s->request = *r;
-    s->verdict = (struct patterns_verdict){.longer = r->body_cut};
+    begin(s, p, r);
     if (s->request.body.len > p->body_limit && s->request.kind != PATTERNS_BODY_NONE) {
         s->request.body.len = p->body_limit;
         s->verdict.longer = true;

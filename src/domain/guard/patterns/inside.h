@@ -12,6 +12,7 @@ struct patterns {
     struct patterns_file *files;
     size_t file_count;
     hs_database_t *database;
+    uint64_t generation; /* no two have the same one in a process; 0 is nobody's */
     struct rule **rules; /* by the number that Hyperscan reports */
     size_t rule_count;
     uint8_t *modes; /* enum patterns_mode of each rule */

@@ -142,7 +142,9 @@ RESULT patterns_read(struct patterns *p, const struct patterns_file *files, size
                      const struct patterns_options *o, struct problem *why)
 {
     static const struct patterns_options usual = {0};
+    static _Atomic uint64_t generations;
     o = o ? o : &usual;
+    p->generation = ++generations;
     TRY(arena_new(65536, ARENA_MAX, &p->arena));
     TRY(copy_files(p, files, count));
     p->rules = arena_alloc(p->arena, PATTERNS_RULES_MAX * sizeof(struct rule *));

@@ -9,6 +9,7 @@
 #define HOLDFAST_GUARD_PATTERNS_H
 
 #include "base/buf.h"
+#include "base/clock.h"
 
 #define PATTERNS_THRESHOLD  5
 #define PATTERNS_BODY_LIMIT 65536
@@ -94,9 +95,11 @@ const struct rule *patterns_rule(const struct patterns *p, size_t i); /* domain/
 
 /* --- a request */
 
-/* The memory of one thread: patterns_check allocates nothing. It is wiped after each request. */
+/* The memory of one thread: patterns_check allocates nothing. It is wiped after each request, but for what names texts
+ * of which no rule spoke (domain/guard/patterns/clean.h), so that the next request is not searched for them. random:
+ * for the seed of these names; NULL if nothing shall be remembered, for tests and figures. */
 struct patterns_scratch;
-RESULT patterns_scratch_new(const struct patterns *p, struct patterns_scratch **ret);
+RESULT patterns_scratch_new(const struct patterns *p, const struct random *random, struct patterns_scratch **ret);
 void patterns_scratch_free(struct patterns_scratch *s);
 
 enum patterns_body { PATTERNS_BODY_NONE, PATTERNS_BODY_FORM, PATTERNS_BODY_JSON, PATTERNS_BODY_TEXT };
