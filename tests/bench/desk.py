@@ -126,8 +126,10 @@ http {{ access_log off; keepalive_requests 100000000; {servers} }}
     return process
 
 
-def wrk(port, path, seconds, *headers, scheme="https"):
-    out = subprocess.check_output(["wrk", "-t2", "-c128", f"-d{seconds}s", *[w for h in headers for w in ("-H", h)],
+def wrk(port, path, seconds, *headers, scheme="https", script=None):
+    """Requests a second. script: of tests/bench, which makes the requests."""
+    scripted = ["-s", ROOT / "tests/bench" / script] if script else []
+    out = subprocess.check_output(["wrk", "-t2", "-c128", f"-d{seconds}s", *scripted, *[w for h in headers for w in ("-H", h)],
                                    f"{scheme}://127.0.0.1:{port}{path}"], text=True)
     if "Non-2xx" in out or "Socket errors" in out:
         sys.exit("bench: wrk: " + out)

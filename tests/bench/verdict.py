@@ -4,7 +4,9 @@
 verdict_async_vs_nginx         verdicts with an API key, three limits, a feed of 100,000 networks, a database of countries and the
                                search for attack patterns, over TLS 1.3
                                with 128 connections of wrk, the record written behind, beside nginx answering a static 204 with as
-                               many workers and the same certificate.
+                               many workers and the same certificate. One and the same request again and again, so nothing of it
+                               is searched anew (src/domain/guard/patterns/clean.h).
+verdict_async_varied_vs_nginx  the same with another query in each request (varied.lua); nginx gets the very same requests.
 verdict_durable_vs_nginx       the same with the record durable before the answer.
 verdict_auth_request_vs_nginx  requests through nginx with auth_request to the guard over its Unix socket, records behind, beside
                                the same nginx with auth_request to a static location.
@@ -90,6 +92,9 @@ def measure(server, home, key, rows):
         for number in range(ROUNDS):
             rows["verdict"].append(wrk(server.port, "/api/v1/guard/verdict", SECONDS, bearer, *ASKED))
             rows["nginx"].append(wrk(port, "/", SECONDS, bearer))
+            if "varied" in rows:
+                rows["varied"].append(wrk(server.port, "/api/v1/guard/verdict", SECONDS, bearer, *ASKED, script="varied.lua"))
+                rows["varied nginx"].append(wrk(port, "/api/v1/guard/verdict", SECONDS, bearer, *ASKED, script="varied.lua"))
             if "guarded" in rows:
                 rows["guarded"].append(wrk(guarded, "/api/v1/opportunities", SECONDS, bearer, scheme="http"))
                 rows["static"].append(wrk(static, "/api/v1/opportunities", SECONDS, bearer, scheme="http"))
@@ -103,10 +108,12 @@ def measure(server, home, key, rows):
 
 
 def main():
-    behind = run("behind", lambda *a: measure(*a, {"verdict": [], "nginx": [], "guarded": [], "static": [], "ceiling": []}))
+    kinds = ("verdict", "nginx", "varied", "varied nginx", "guarded", "static", "ceiling")
+    behind = run("behind", lambda *a: measure(*a, {kind: [] for kind in kinds}))
     durable = run("durable", lambda *a: measure(*a, {"verdict": [], "nginx": []}))
     print(json.dumps({
         "verdict_async_vs_nginx": result(behind["verdict"], behind["nginx"], "verdicts/s"),
+        "verdict_async_varied_vs_nginx": result(behind["varied"], behind["varied nginx"], "verdicts/s"),
         "verdict_durable_vs_nginx": result(durable["verdict"], durable["nginx"], "verdicts/s"),
         "verdict_auth_request_vs_nginx": result(behind["guarded"], behind["static"], "requests/s"),
         "verdict_auth_request_vs_ceiling": result(behind["guarded"], behind["ceiling"], "requests/s"),
