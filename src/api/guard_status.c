@@ -19,7 +19,7 @@ static const char *const states[] = {"unset", "none", "old", "in-force", NULL}; 
 /* --- networks */
 
 struct said {
-    uint64_t let_in, kept_out, configured_let_in, configured_kept_out, automatic, put_off, feeds, bytes;
+    uint64_t let_in, kept_out, configured_let_in, configured_kept_out, automatic, put_off, damaged, feeds, bytes;
     bool others;
 };
 static const struct field said_fields[] = {
@@ -35,6 +35,9 @@ static const struct field said_fields[] = {
     FIELD(8, struct said, bytes, U64, 0, .flags = FIELD_PRINT_ZERO, .doc = "Of memory, for all of them."),
     FIELD_AS(9, struct said, put_off, "automatic_put_off", U64, 0, .flags = FIELD_PRINT_ZERO,
              .doc = "How often an automatic block found no room, since the start: its next refusal asks again."),
+    FIELD(10, struct said, damaged, U64, 0, .flags = FIELD_PRINT_ZERO,
+          .doc = "Rows that were altered, added, removed or put back outside Holdfast: the records TAMPERING_FOUND "
+                 "name them."),
 };
 static const struct entity said_entity = ENTITY("GuardNetworks", 0x07d0, 1, struct said, said_fields);
 
@@ -300,6 +303,7 @@ static enum http_outcome status_get(struct http_request *req)
                               .firewall_left_out = atomic_load(&s->health.firewall_left_out)};
     fill_networks(c, guard_networks(s->guard), &status->networks);
     status->networks.put_off = strikes_put_off(s->strikes);
+    status->networks.damaged = guard_damaged(s->guard);
     enum err e = fill_files(c, guard_netfiles(s->guard), people_now(req), req->arena, status);
     if (e == OK)
         e = fill_patterns(s, req->arena, &status->patterns);

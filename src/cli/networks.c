@@ -95,6 +95,7 @@ static const struct column standing[] = {
     {"networks.kept_out", "Networks kept out at run time"},
     {"networks.automatic", "Kept out by Holdfast itself"},
     {"networks.automatic_put_off", "Automatic blocks without room"},
+    {"networks.damaged", "Rows changed outside Holdfast"},
     {"networks.configured_let_in", "Let in by the configuration"},
     {"networks.configured_kept_out", "Kept out by the configuration"},
     {"networks.feeds", "Kept out by feeds"},

@@ -113,6 +113,7 @@ static void on_tampering(void *context, const struct ledger_finding *found)
     atomic_store(&f->shared.health.tampered, true);
     identity_distrust(f->shared.identity, found->table, found->row);
     api_keys_distrust(f->shared.api_keys, atomic_load(&f->shared.keys), found->table, found->row);
+    guard_distrust(f->shared.guard, atomic_load(&f->shared.keys), found->table, found->row);
     log_error("CRITICAL: stored data was changed outside Holdfast: %s", why->detail);
     t = calloc(1, sizeof *t);
     if (!t)

@@ -339,33 +339,135 @@ def damaged(s, change):
     s.serving()
 
 
-def test_rows_of_networks_that_were_tampered_with_are_found():
-    """Whoever writes to the database can make a block vanish, but not in silence; the others stay in force."""
+KEPT, LET_IN, FREED, SHORTER = "203.0.113.1", "203.0.113.2", "203.0.113.3", "203.0.113.4"
+
+
+def rows_of(db):
+    return {key: (version, value) for key, version, value in db.execute(f"SELECT key, version, value FROM t{NETWORK}")}
+
+
+def write(db, key, row):
+    db.execute(f"INSERT OR REPLACE INTO t{NETWORK} (key, version, value) VALUES (?, ?, ?)", (key, *row))
+
+
+@pytest.fixture(scope="module")
+def kept():
+    """Rows of networks as they are, and as they were: each address has a row that only it has."""
     s = Guarded("{{database: {lists}/geo.mmdb, block: [SE]}}")
+    s.config["guard"]["networks"] = "{others: allow, block: [203.0.113.0/24]}"
+    s.write_config()
     try:
         s.put_countries(COUNTRIES)
         s.begin()
-        blocks = [f"203.0.113.{n}" for n in range(1, 5)]
-        keep_out(s, *blocks)
-        damaged(s, lambda db: None)
-        assert [s.verdict(b) for b in blocks] == ["address-blocked"] * 4 and "CRITICAL" not in s.log(200)
 
-        def flip(db):
-            key, value = db.execute(f"SELECT key, value FROM t{NETWORK} ORDER BY key").fetchone()
-            db.execute(f"UPDATE t{NETWORK} SET value = ? WHERE key = ?", (value[:-3] + bytes([value[-3] ^ 1]) + value[-2:], key))
+        def say(network, action, minutes=600):
+            s.admin.ok("PUT", "/api/v1/guard/networks", {"network": network, "action": action, "minutes": minutes})
 
-        def remove(db):
-            (key,) = db.execute(f"SELECT key FROM t{NETWORK} ORDER BY key DESC").fetchone()
-            db.execute(f"DELETE FROM t{NETWORK} WHERE key = ?", (key,))
-        for change, left in ((flip, 3), (remove, 2)):
-            damaged(s, change)
-            assert [s.verdict(b) for b in blocks].count("address-blocked") == left
-            pattern = re.compile(r"CRITICAL.*table NETWORK.*network:203\.0\.113\.[1-4]")
-            until("it to be named", lambda: pattern.search(s.log(300)))
-            s.admin = s.api(s.login())
-            until("the status to say so", lambda: s.admin.ok("GET", "/api/v1/status").get("tampered"))
+        def new_key(before):
+            (key,) = set(taken()) - set(before)
+            return key
+
+        def taken():
+            db = sqlite3.connect(f"file:{s.database}?mode=ro", uri=True)
+            try:
+                return rows_of(db)
+            finally:
+                db.close()
+        s.keys = {}
+        for network in (KEPT, LET_IN, FREED, SHORTER):
+            before = taken()
+            say(network, "block" if network == KEPT else "allow")
+            s.keys[network] = new_key(before)
+        s.old = taken()
+        say(LET_IN, "block")
+        say(SHORTER, "allow", 60)
+        s.admin.ok("DELETE", f"/api/v1/guard/networks?network={FREED}")
+        s.now = taken()
+        yield s
     finally:
         s.remove()
+
+
+def started_with(s, change=lambda s, db: None):
+    """Once more, with these rows of networks: the log goes on meanwhile."""
+    s.stop()
+    with s.sql() as db:
+        db.execute(f"DELETE FROM t{NETWORK}")
+        for key, row in s.now.items():
+            write(db, key, row)
+        said = change(s, db)
+    db.close()
+    s.log_file.write_text("")
+    s.start(), s.unseal(), s.serving()
+    return said
+
+
+def verdicts(s):
+    return [s.verdict(a) for a in (KEPT, LET_IN, FREED, SHORTER)]
+
+
+BLOCKED, ALLOWED = "address-blocked", "allowed"
+WHOLE = [BLOCKED, BLOCKED, BLOCKED, ALLOWED]
+
+
+def altered(s, db):
+    version, value = s.now[s.keys[SHORTER]]
+    write(db, s.keys[SHORTER], (version, value[:-3] + bytes([value[-3] ^ 1]) + value[-2:]))
+    return SHORTER, "does not open", [BLOCKED] * 4
+
+
+def swapped(s, db):
+    for a, b in ((KEPT, SHORTER), (SHORTER, KEPT)):
+        write(db, s.keys[a], (s.now[s.keys[a]][0], s.now[s.keys[b]][1]))
+    return SHORTER, "does not open", [BLOCKED] * 4
+
+
+def removed(s, db):
+    db.execute(f"DELETE FROM t{NETWORK} WHERE key = ?", (s.keys[SHORTER],))
+    return SHORTER, "is missing: it was deleted", [BLOCKED] * 4
+
+
+def replayed(s, db):
+    """It was let in once, and is kept out now."""
+    write(db, s.keys[LET_IN], s.old[s.keys[LET_IN]])
+    return LET_IN, "an old one was put back", WHOLE
+
+
+def put_back(s, db):
+    """It was let in once, and nothing is said of it now."""
+    write(db, s.keys[FREED], s.old[s.keys[FREED]])
+    return FREED, "was deleted, and has been put back", WHOLE
+
+
+def given_to_another(s, db):
+    write(db, s.keys[FREED], s.now[s.keys[SHORTER]])
+    return FREED, "does not open", WHOLE
+
+
+@pytest.mark.parametrize("tamper", [altered, swapped, removed, replayed, put_back, given_to_another], ids=lambda t: t.__name__)
+def test_rows_of_networks_that_were_tampered_with_let_nobody_in(kept, tamper):
+    """Whoever writes to the database can take away what is said of a network, but not in silence, and not to get in."""
+    s = kept
+    network, how, after = started_with(s, tamper)
+    pattern = re.compile(rf"CRITICAL.*table NETWORK.*{how}.*as network:{re.escape(network)}\b")
+    until("it to be named", lambda: pattern.search(s.log(300)))
+    assert verdicts(s) == after
+    s.admin = s.api(s.login())
+    assert s.admin.ok("GET", "/api/v1/status")["tampered"] and "TAMPERING_FOUND" in s.health()["sentence"]
+    assert s.status()["networks"]["damaged"] == (2 if tamper is swapped else 1)
+    assert "Rows changed outside Holdfast" in s.cli("guard", "status").stdout
+    found = until("its record", lambda: s.admin.ok("GET", "/api/v1/audit/records?type=TAMPERING_FOUND")["records"])
+    assert any(network in r["what"]["detail"] and how in r["what"]["detail"] for r in found), found
+
+
+def test_rows_of_networks_that_are_whole_are_not_accused(kept):
+    s = kept
+    started_with(s)
+    s.admin = s.api(s.login())
+    until("the index", lambda: s.admin.ok("GET", "/api/v1/status")["indexed"] == s.admin.ok("GET", "/api/v1/status")["log_size"])
+    time.sleep(2)
+    assert verdicts(s) == WHOLE and "CRITICAL" not in s.log(300)
+    assert not s.admin.ok("GET", "/api/v1/status")["tampered"] and s.status()["networks"]["damaged"] == 0
 
 
 def test_a_clock_that_jumps_ahead_takes_no_block_away():

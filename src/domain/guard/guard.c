@@ -3,6 +3,7 @@
 #include "domain/guard/networks.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 struct guard {
@@ -16,7 +17,8 @@ struct guard {
     struct prefix *trusted;
     size_t trusted_count;
     pthread_mutex_t refreshing;
-    bool others; /* are let in */
+    _Atomic size_t unread, distrusted; /* rows: at the load, and by the check, which finds those as well */
+    bool others;                       /* are let in */
     size_t proxy_count;
     struct network proxies[];
 };
@@ -180,7 +182,44 @@ static RESULT take(void *context, const struct kept *k)
 RESULT guard_load(struct guard *g, struct store *reader, const struct row_keys *keys, size_t *ret_damaged,
                   struct problem *why)
 {
-    return kept_load(reader, keys, take, g, ret_damaged, why);
+    size_t damaged = 0;
+    TRY(kept_load(reader, keys, take, g, &damaged, why));
+    atomic_store(&g->unread, damaged);
+    *ret_damaged = damaged;
+    return OK;
+}
+
+struct distrust {
+    struct guard *guard;
+    const struct row_keys *keys;
+    const uint8_t *row;
+};
+
+static bool drop_let_in(void *context, const struct networks_rule *r)
+{
+    const struct distrust *d = context;
+    bool is_row = r->origin == NETWORKS_OPERATOR && r->action == NETWORKS_ALLOW &&
+                  kept_is_row(d->keys, &r->network, d->row);
+    if (is_row)
+        (void)!networks_remove(d->guard->networks, &r->network, NETWORKS_OPERATOR);
+    return !is_row;
+}
+
+void guard_distrust(struct guard *g, const struct row_keys *keys, uint16_t table, const uint8_t row[static 32])
+{
+    struct distrust d = {g, keys, row};
+    if (table != TABLE_NETWORK)
+        return;
+    atomic_fetch_add(&g->distrusted, 1);
+    pthread_mutex_lock(&g->refreshing);
+    networks_each(g->networks, drop_let_in, &d);
+    pthread_mutex_unlock(&g->refreshing);
+}
+
+size_t guard_damaged(const struct guard *g)
+{
+    size_t unread = atomic_load(&g->unread), distrusted = atomic_load(&g->distrusted);
+    return unread > distrusted ? unread : distrusted;
 }
 
 RESULT guard_note(struct guard *g, const struct kept *block)

@@ -25,6 +25,11 @@ struct blocks *guard_blocks(const struct guard *g);
 /* What the store has of rules that were said at run time, at start. */
 RESULT guard_load(struct guard *g, struct store *reader, const struct row_keys *keys, size_t *ret_damaged,
                   struct problem *why);
+/* The row (hash of its key) of that table was found to be damaged, missing or put back. Who is let in by it is not any
+ * longer; who is kept out stays so until it ends, or somebody takes it back. Any thread. */
+void guard_distrust(struct guard *g, const struct row_keys *keys, uint16_t table, const uint8_t row[static 32]);
+/* Rows of networks that did not open, or were found so, since the start. */
+size_t guard_damaged(const struct guard *g);
 /* What the store has of this network now, after a commit, comes into force; without a row, what the configuration says.
  * Any thread: the newest row wins. ret: the row; version 0 if there is none. */
 RESULT guard_refresh(struct guard *g, struct store *reader, const struct row_keys *keys, const struct prefix *network,

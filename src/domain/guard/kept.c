@@ -64,6 +64,18 @@ RESULT kept_remove(const struct row_keys *keys, const struct kept *before, struc
     return OK;
 }
 
+bool kept_is_row(const struct row_keys *keys, const struct prefix *network, const uint8_t row[static 32])
+{
+    char text[PREFIX_TEXT_SIZE];
+    uint8_t key[STORE_KEY_MAX], hash[32];
+    struct writer w = writer_fixed(key, sizeof key);
+    prefix_format(network, text);
+    if (row_key_exact(keys, TABLE_NETWORK, view_str(text), &w) != OK)
+        return false;
+    row_hash(writer_view_of(&w), hash);
+    return memcmp(hash, row, sizeof hash) == 0;
+}
+
 bool kept_is_over(const struct kept *k, uint64_t now_ms)
 {
     uint64_t ends = k->rule.ends_ms;

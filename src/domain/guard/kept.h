@@ -21,6 +21,8 @@ RESULT kept_get(struct store *reader, const struct row_keys *keys, const struct 
 RESULT kept_put(const struct row_keys *keys, const struct kept *now, const struct kept *before, struct arena *arena,
                 struct txn_change *ret);
 RESULT kept_remove(const struct row_keys *keys, const struct kept *before, struct arena *arena, struct txn_change *ret);
+/* Is this the hash of the row's key, as leaves name it? */
+bool kept_is_row(const struct row_keys *keys, const struct prefix *network, const uint8_t row[static 32]);
 /* Nobody needs the row any more. An automatic block that has ended is remembered for as long again as it lasted: the
  * next one in that time lasts twice as long. */
 bool kept_is_over(const struct kept *k, uint64_t now_ms);
