@@ -56,7 +56,7 @@ static bool is_as_it_stands(struct view raw, bool plus_is_space)
 /* The same, and checks that what comes out is plain text. Most parts have nothing to decode. */
 static RESULT decode(struct view raw, bool plus_is_space, struct arena *arena, struct view *ret, struct problem *why)
 {
-    struct view text = VIEW(NULL, raw.len);
+    struct view text = raw;
     if (!is_as_it_stands(raw, plus_is_space))
         TRY(decode_escapes(raw, plus_is_space, arena, &text, why));
     else if (!(text.ptr = (const uint8_t *)arena_str(arena, raw)))
