@@ -1,5 +1,6 @@
 #include "base/json.h"
 
+#include "base/eight.h"
 #include "base/text.h"
 
 static const struct {
@@ -20,11 +21,20 @@ static void put_escape(struct writer *w, uint32_t c)
     writer_printf(w, "\\u%04x", (unsigned)c);
 }
 
+static bool plain_eight(const uint8_t *p)
+{
+    uint64_t eight = eight_at(p);
+
+    return !(eight_foreign(eight) | eight_control(eight) | eight_have(eight, '"') | eight_have(eight, '\\'));
+}
+
 /* How many bytes at the front need no care: printable ASCII without quote and backslash. */
 static size_t plain_run(struct view v)
 {
     size_t n = 0;
 
+    while (v.len - n >= 8 && plain_eight(v.ptr + n))
+        n += 8;
     while (n < v.len && v.ptr[n] >= 0x20 && v.ptr[n] < 0x7f && v.ptr[n] != '"' && v.ptr[n] != '\\')
         n++;
     return n;
@@ -89,14 +99,8 @@ void json_text(struct writer *w, const char *name, struct view text)
 
 void json_u64(struct writer *w, const char *name, uint64_t v)
 {
-    char digits[20]; /* of 2^64 - 1 */
-    size_t at = sizeof digits;
-
-    do
-        digits[--at] = (char)('0' + v % 10);
-    while (v /= 10);
     json_name(w, name);
-    writer_bytes(w, digits + at, sizeof digits - at);
+    writer_decimal(w, v);
 }
 
 void json_bool(struct writer *w, const char *name, bool v)

@@ -1,5 +1,7 @@
 #include "base/text.h"
 
+#include "base/eight.h"
+
 /* RFC 3629, section 4: the ranges of the second byte keep overlong forms, surrogates and what is above U+10FFFF out. */
 static const struct {
     uint8_t lead_first, lead_last, second_first, second_last, length, lead_bits;
@@ -48,23 +50,12 @@ static bool not_control(uint32_t c)
     return !is_control(c);
 }
 
-#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
-
-/* Eight bytes of printable ASCII: what is not gets its highest bit set by one of the three. */
-static bool plain_word(const uint8_t *p)
-{
-    uint64_t word;
-
-    memcpy(&word, p, sizeof word);
-    return ((word | (word + EACH(1)) | (word - EACH(0x20))) & EACH(0x80)) == 0;
-}
-
 /* Nearly all text is printable ASCII, which every rule allows. */
 static size_t plain_ahead(struct view v)
 {
     size_t n = 0;
 
-    while (v.len - n >= 8 && plain_word(v.ptr + n))
+    while (v.len - n >= 8 && !(eight_foreign(eight_at(v.ptr + n)) | eight_control(eight_at(v.ptr + n))))
         n += 8;
     while (n < v.len && v.ptr[n] >= ' ' && v.ptr[n] < 0x7f)
         n++;

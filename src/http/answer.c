@@ -1,4 +1,5 @@
 /* Setting answers. Nothing here sends; server.c does, once the answer is due. */
+#include "base/eight.h"
 #include "base/json.h"
 #include "http/exchange.h"
 #include "http/head.h"
@@ -98,22 +99,11 @@ static bool is_owned(struct view name)
     return false;
 }
 
-#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
-
-/* Of eight bytes at once: below 0x20, or 0x7f, leaves its highest bit in a difference that the byte itself lacks. */
-static bool has_control(const uint8_t *p)
-{
-    uint64_t word;
-    memcpy(&word, p, sizeof word);
-    uint64_t del = word ^ EACH(0x7f);
-    return ((((word - EACH(0x20)) & ~word) | ((del - EACH(1)) & ~del)) & EACH(0x80)) != 0;
-}
-
 static bool is_clean(struct view text)
 {
     size_t i = 0;
     for (; text.len - i >= 8; i += 8)
-        if (has_control(text.ptr + i))
+        if (eight_control(eight_at(text.ptr + i)))
             return false;
     for (; i < text.len; i++)
         if (text.ptr[i] < 0x20 || text.ptr[i] == 0x7f)
