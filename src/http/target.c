@@ -34,33 +34,24 @@ static RESULT check_characters(struct view v, const uint8_t may_stand[static 256
     return OK;
 }
 
-/* Into arena memory, NUL-terminated. */
-static RESULT decode_escapes(struct view raw, bool plus_is_space, struct arena *arena, struct view *ret,
-                             struct problem *why)
+/* As most parts of a target do. */
+static bool stands_for_itself(struct view raw, bool plus_is_space)
+{
+    return !memchr(raw.ptr, '%', raw.len) && !(plus_is_space && memchr(raw.ptr, '+', raw.len));
+}
+
+/* Decodes into arena memory, NUL-terminated, and checks that what comes out is plain text. */
+static RESULT decode(struct view raw, bool plus_is_space, struct arena *arena, struct view *ret, struct problem *why)
 {
     uint8_t *out = arena_alloc(arena, raw.len + 1);
     if (!out)
         return problem_set(why, ERR_NO_MEMORY, "", "The request target is too large.");
     struct writer w = writer_fixed(out, raw.len);
-    if (percent_get(raw, plus_is_space, &w) != OK)
+    if (stands_for_itself(raw, plus_is_space))
+        writer_view(&w, raw);
+    else if (percent_get(raw, plus_is_space, &w) != OK)
         return refuse(why, "The request target has a malformed percent-encoding or %00.");
-    *ret = VIEW(out, w.len);
-    return OK;
-}
-
-static bool is_as_it_stands(struct view raw, bool plus_is_space)
-{
-    return !memchr(raw.ptr, '%', raw.len) && !(plus_is_space && memchr(raw.ptr, '+', raw.len));
-}
-
-/* The same, and checks that what comes out is plain text. Most parts have nothing to decode. */
-static RESULT decode(struct view raw, bool plus_is_space, struct arena *arena, struct view *ret, struct problem *why)
-{
-    struct view text = raw;
-    if (!is_as_it_stands(raw, plus_is_space))
-        TRY(decode_escapes(raw, plus_is_space, arena, &text, why));
-    else if (!(text.ptr = (const uint8_t *)arena_str(arena, raw)))
-        return problem_set(why, ERR_NO_MEMORY, "", "The request target is too large.");
+    struct view text = VIEW(out, w.len);
     if (!text_printable(text))
         return refuse(why, "The request target decodes to control characters or to bytes that are not UTF-8.");
     *ret = text;
