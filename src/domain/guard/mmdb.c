@@ -341,7 +341,7 @@ RESULT mmdb_open(struct view file, struct mmdb *ret, struct problem *why)
     size_t before = (size_t)(mark - file.ptr), end = before + sizeof marker;
     TRY(read_meta(advance(file, end), &db, why));
     uint64_t size = (uint64_t)db.nodes * db.record_bits / 4;
-    if (size + SEPARATOR > before)
+    if (db.nodes == 0 || size + SEPARATOR > before)
         return problem_set(why, ERR_MALFORMED, "", "The file is too short for its tree.");
     db.tree = VIEW(file.ptr, size);
     db.data = VIEW(file.ptr + size + SEPARATOR, before - size - SEPARATOR);
