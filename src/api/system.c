@@ -1,8 +1,9 @@
 /* How Holdfast is: for load balancers (health) and for its operators (status). Both answer while it is sealed. */
 #include "api/change_gate.h"
-#include "api/context.h"
+#include "api/people.h"
 #include "api/routes.h"
 #include "base/fields.h"
+#include "domain/guard/guard.h"
 
 struct health {
     struct view state, keeper, signer, log, sentence, sealed_cause, firewall;
@@ -90,9 +91,18 @@ static const struct entity status_entity = ENTITY("Status", 0x0611, 1, struct st
 struct reading {
     int state, keeper, log, firewall;
     bool signer, tampered;
+    enum netfiles_trouble files;
     uint64_t size;
     struct sealed sealed; /* what the keeper says of it */
     char sealed_text[257];
+};
+
+static const char *const file_sentences[] = {
+    [NETFILES_NOT_TAKEN] =
+        "A newer file of the guard's countries or feeds is not taken: 'holdfast guard status' says why.",
+    [NETFILES_FEED_OFF] = "A feed of the guard is not in force and keeps out nobody: 'holdfast guard status' says why.",
+    [NETFILES_COUNTRIES_OFF] = "The guard has no database of countries to rely on, so guard.countries.without decides: "
+                               "'holdfast guard status' says why.",
 };
 
 /* The first that holds says it. */
@@ -120,6 +130,8 @@ static const char *sentence_of(const struct reading *r)
         return "Stored rows were changed outside Holdfast: the records TAMPERING_FOUND name them.";
     if (r->firewall == API_FIREWALL_FAILING)
         return "The firewall fails: what is blocked is refused by the guard alone.";
+    if (r->files != NETFILES_WELL)
+        return file_sentences[r->files];
     return r->signer ? "All is well." : "The signer is restarting: nothing is signed for a moment.";
 }
 
@@ -134,8 +146,9 @@ static void read_sealed(struct api_health *h, struct reading *r)
     r->sealed_text[w.len] = '\0';
 }
 
-static struct reading read_health(struct api_shared *s)
+static struct reading read_health(const struct http_request *req)
 {
+    struct api_shared *s = api_of(req)->shared;
     struct api_health *h = &s->health;
     struct reading r = {.state = atomic_load(&s->state),
                         .keeper = atomic_load(&h->keeper),
@@ -147,8 +160,10 @@ static struct reading read_health(struct api_shared *s)
     if (r.state == API_SEALED && r.keeper == API_KEEPER_UNKNOWN)
         r.state = API_STARTING; /* the keeper has not been heard yet */
     /* The ledger is there for good once the state has left SEALED. */
-    if (r.state == API_SERVING)
+    if (r.state == API_SERVING) {
         r.size = ledger_size(s->ledger);
+        r.files = netfiles_trouble(guard_netfiles(s->guard), people_now(req));
+    }
     if (r.keeper == API_KEEPER_SEALED)
         read_sealed(h, &r);
     return r;
@@ -162,7 +177,7 @@ static bool is_well(const struct reading *r)
 static enum http_outcome health_get(struct http_request *req)
 {
     struct api_shared *s = api_of(req)->shared;
-    struct reading r = read_health(s);
+    struct reading r = read_health(req);
     struct health h = {.state = view_str(state_names[r.state]),
                        .keeper = view_str(keeper_names[r.keeper]),
                        .signer = view_str(r.signer ? "alive" : "dead"),
@@ -203,7 +218,7 @@ static enum http_outcome status_get(struct http_request *req)
 {
     struct api_thread *t = api_of(req);
     struct api_shared *s = t->shared;
-    struct reading r = read_health(s);
+    struct reading r = read_health(req);
     struct status st = {.state = view_str(state_names[r.state]),
                         .keeper = view_str(keeper_names[r.keeper]),
                         .signer = view_str(r.signer ? "alive" : "dead"),

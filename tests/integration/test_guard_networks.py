@@ -208,6 +208,7 @@ def test_a_bad_file_leaves_the_old_one_in_force(desk, damage):
         return s["countries"].get("failure") or s["feeds"][0].get("failure")
     BAD[damage](desk)
     until("the status to say so", failure)
+    assert "is not taken" in desk.health()["sentence"]
     for restart in (False, True):
         if restart:
             desk.kill("front")
@@ -241,8 +242,12 @@ def test_an_old_database_is_not_relied_on(desk):
     assert desk.verdict("10.0.0.1") == "allowed" and desk.verdict("11.0.0.0") == "address-blocked"
     assert desk.status()["countries"]["age_days"] == 31
     assert desk.cli_json("guard", "test", SWISS)["country_rule"] == "database-too-old"
+    # Nobody from abroad gets in: who looks at the server at all must see it.
+    assert "no database of countries to rely on" in desk.health()["sentence"]
+    assert "no database of countries to rely on" in desk.cli("status").stdout
     desk.put_countries(COUNTRIES)
     until("a fresh one", lambda: desk.verdict(SWISS) == "allowed")
+    assert desk.health()["sentence"] == "All is well."
 
 
 def test_a_feed_without_a_new_file_ends(desk):
@@ -250,6 +255,7 @@ def test_a_feed_without_a_new_file_ends(desk):
     os.utime(short, (time.time() - 7300, time.time() - 7300))
     until("its end", lambda: desk.verdict("203.0.113.5") == "allowed")
     until("the status", lambda: desk.feed(1)["state"] == "old")
+    assert "keeps out nobody" in desk.health()["sentence"]
     os.utime(short)
     until("it to count again", lambda: desk.verdict("203.0.113.5") == "address-blocked")
 

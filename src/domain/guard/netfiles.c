@@ -180,3 +180,19 @@ void netfiles_status(struct netfiles *l, size_t which, uint64_t now_ms, struct n
     }
     ret->state = old ? NETFILES_OLD : NETFILES_IN_FORCE;
 }
+
+enum netfiles_trouble netfiles_trouble(struct netfiles *l, uint64_t now_ms)
+{
+    enum netfiles_trouble worst = NETFILES_WELL;
+    for (size_t i = 0; i < l->count && netfiles_ready(l); i++) {
+        struct netfiles_status s;
+        enum netfiles_trouble of = NETFILES_WELL;
+        netfiles_status(l, i, now_ms, &s);
+        if (s.state != NETFILES_IN_FORCE)
+            of = config_guard_file(l->config, i).feed ? NETFILES_FEED_OFF : NETFILES_COUNTRIES_OFF;
+        else if (s.failed.code != OK)
+            of = NETFILES_NOT_TAKEN;
+        worst = of > worst ? of : worst;
+    }
+    return worst;
+}

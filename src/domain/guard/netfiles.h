@@ -52,6 +52,15 @@ struct netfiles_status {
 };
 void netfiles_status(struct netfiles *l, size_t which, uint64_t now_ms, struct netfiles_status *ret);
 
+/* What somebody should look after, the worst of all files; NETFILES_WELL before each was read once. */
+enum netfiles_trouble {
+    NETFILES_WELL,
+    NETFILES_NOT_TAKEN,     /* a newer file than the one in force can't be taken */
+    NETFILES_FEED_OFF,      /* a feed was never read, or has ended: it keeps out nobody */
+    NETFILES_COUNTRIES_OFF, /* there is no database to rely on: `without` decides */
+};
+enum netfiles_trouble netfiles_trouble(struct netfiles *l, uint64_t now_ms);
+
 AUTO_DEFINE(struct netfiles *, netfiles_free);
 
 #endif

@@ -249,6 +249,32 @@ static void a_feed_ends_when_no_new_file_comes(void **state)
     guard_free(g);
 }
 
+/* The worst of all files is what an operator is told first, and nothing of files that are still to be read. */
+static void the_worst_trouble_is_told(void **state)
+{
+    const struct config_guard c = config_of(
+        (struct config_guard_countries){.database = VIEW_STR("/geo"), .block = {se, 1}});
+    struct guard *g = made(&c);
+    struct netfiles *l = guard_netfiles(g);
+    (void)state;
+    assert_int_equal(netfiles_trouble(l, NOW), NETFILES_WELL);
+    missing(g, DATABASE);
+    assert_int_equal(netfiles_trouble(l, NOW), NETFILES_WELL);
+    missing(g, FEED);
+    missing(g, OTHER);
+    assert_int_equal(netfiles_trouble(l, NOW), NETFILES_COUNTRIES_OFF);
+    assert_int_equal(take(g, DATABASE, vector("GeoIP2-Country-Test.mmdb"), NOW, NULL), OK);
+    assert_int_equal(netfiles_trouble(l, NOW), NETFILES_FEED_OFF);
+    assert_int_equal(feed(g, FEED, "203.0.113.1\n", NOW, NOW), OK);
+    assert_int_equal(netfiles_trouble(l, NOW), NETFILES_FEED_OFF);
+    assert_int_equal(feed(g, OTHER, "203.0.113.1\n", NOW, NOW), OK);
+    assert_int_equal(netfiles_trouble(l, NOW), NETFILES_WELL);
+    assert_int_equal(feed(g, OTHER, "", NOW, NOW), ERR_MALFORMED);
+    assert_int_equal(netfiles_trouble(l, NOW), NETFILES_NOT_TAKEN);
+    assert_int_equal(netfiles_trouble(l, NOW + 2 * HOUR), NETFILES_FEED_OFF);
+    guard_free(g);
+}
+
 static void a_file_is_read_whole_or_not(void **state)
 {
     struct whole w = {0};
@@ -272,6 +298,7 @@ int main(void)
         cmocka_unit_test(what_a_list_of_countries_does_not_know_is_not_in_it),
         cmocka_unit_test(a_bad_feed_leaves_the_old_one_in_force),
         cmocka_unit_test(a_feed_ends_when_no_new_file_comes),
+        cmocka_unit_test(the_worst_trouble_is_told),
         cmocka_unit_test(a_file_is_read_whole_or_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
