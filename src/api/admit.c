@@ -3,6 +3,7 @@
 #include "api/behind.h"
 #include "api/failure_table.h"
 #include "api/inside.h"
+#include "api/proxied.h"
 #include "api/second.h"
 #include "api/strikes.h"
 #include "api/tries.h"
@@ -47,6 +48,7 @@ static bool unable(struct http_request *req)
         (void)!problem_set(&why, ERR_UNAVAILABLE, "", "%s",
                            state == API_STOPPING ? "Holdfast is stopping." : "Holdfast is starting.");
     api_retry_after(req, state == API_STARTING ? 1 : 5);
+    proxied_failed(req, why.code);
     (void)http_answer_problem(req, &why);
     return true;
 }

@@ -1,6 +1,7 @@
 #include "api/allowed.h"
 
 #include "api/inside.h"
+#include "api/proxied.h"
 
 #include "base/json.h"
 
@@ -62,6 +63,7 @@ static enum http_outcome answer(const struct waiter *w, enum err result)
         return w->ask.then(w->ask.req, w->ask.context);
     if (result == ERR_LOG_BEHIND || result == ERR_BUSY)
         api_retry_after(w->ask.req, 1);
+    proxied_failed(w->ask.req, result);
     return http_answer_problem(w->ask.req, &why);
 }
 

@@ -275,17 +275,28 @@ void proxied_stand_for(struct http_request *req, const struct proxied *p)
     req->peer = p->peer;
 }
 
-void proxied_refused(struct http_request *req, const struct problem *why)
+static bool asks_for_verdict(const struct http_request *req)
 {
     static const char *const verdicts[] = {"/api/v1/guard/verdict", "/api/v1/guard/envoy/", "/api/authz/"};
-    struct heard heard;
     bool asks = false;
     for (size_t i = 0; i < ARRAY_LEN(verdicts); i++)
         asks |= view_starts(req->target, verdicts[i]);
-    if (!asks)
+    return asks;
+}
+
+void proxied_refused(struct http_request *req, const struct problem *why)
+{
+    struct heard heard;
+    if (!asks_for_verdict(req))
         return;
     hear(req, &heard);
     if (heard.times[dialects[0].method]) /* one that says it so hands on 401 and 403 alone */
         http_answer_few_statuses(req);
     (void)!http_answer_header(req, "X-Holdfast-Verdict", err_code(why->code));
+}
+
+void proxied_failed(struct http_request *req, enum err code)
+{
+    if (asks_for_verdict(req))
+        (void)!http_answer_header(req, "X-Holdfast-Verdict", err_code(code));
 }

@@ -39,4 +39,8 @@ void proxied_stand_for(struct http_request *req, const struct proxied *p);
 /* http_config.refused: a head that the server does not read at all is refused in the proxy's words as well. */
 void proxied_refused(struct http_request *req, const struct problem *why);
 
+/* Before the answer to what can't be decided now, of any route: who asked for a verdict is told the code in the header
+ * where the proxy looks for it. */
+void proxied_failed(struct http_request *req, enum err code);
+
 #endif

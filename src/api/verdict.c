@@ -298,8 +298,10 @@ static enum http_outcome inspect(struct asking *a)
 {
     const struct inspect_ask ask = {.target = a->proxied.target, .path = a->proxied.path};
     enum err e = inspect_request(a->req, &ask, &a->inspected);
-    if (e != OK)
+    if (e != OK) {
+        proxied_failed(a->req, e);
         return http_answer_error(a->req, e);
+    }
     if (a->inspected.detail.len && (a->inspected.refusal == OK || permission_of(a) == PERMISSION_PUBLIC))
         note_hits(a);
     return a->inspected.refusal == OK ? allow(a) : refuse_pattern(a);
