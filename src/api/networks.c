@@ -179,8 +179,15 @@ static enum http_outcome edited(struct api_change *c)
     const struct http_request *req = e->req;
     if (c->txn.result != OK)
         return api_change_failed(c);
+    char text[PREFIX_TEXT_SIZE];
     enum err error = blocks_refresh(api_of(req), &e->now.rule.network, req->arena);
-    return error == OK ? http_answer_empty(e->req, 204) : http_answer_error(e->req, error);
+    if (error != OK)
+        return http_answer_error(e->req, error);
+    if (e->gone)
+        return http_answer_empty(e->req, 204);
+    struct networks_row row = networks_row_of(&e->now.rule, text);
+    row.since_ms = e->now.since_ms;
+    return http_answer_entity(e->req, 200, &networks_row_entity, &row);
 }
 
 static uint16_t event_of(const struct edit *e)
@@ -308,7 +315,7 @@ static const struct route routes[] = {
           .ways = WAYS_ALL, .durability = DURABLE_NONE, .response = &page_entity),
     ROUTE(HTTP_PUT, "/api/v1/guard/networks", PERMISSION_EMERGENCY_OVERRIDE, one_put, .name = "network-put",
           .summary = "Keep a network out, or let it in, from the next request on", .tag = "networks", .ways = WAYS_ALL,
-          .event = EVENT_ADDRESS_BLOCKED, .request = &put_entity, .body_limit = 1024, .status = 204),
+          .event = EVENT_ADDRESS_BLOCKED, .request = &put_entity, .body_limit = 1024, .response = &networks_row_entity),
     ROUTE(HTTP_DELETE, "/api/v1/guard/networks", PERMISSION_EMERGENCY_OVERRIDE, one_delete, .name = "network-delete",
           .summary = "Take back what was said of a network; the configuration holds again", .tag = "networks",
           .ways = WAYS_ALL, .event = EVENT_NETWORK_FREED, .query = &which_entity, .status = 204),

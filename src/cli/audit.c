@@ -21,9 +21,9 @@
 #define TAIL_SECONDS        1
 
 static const struct column list_columns[] = {
-    {"index", "INDEX"},        {"time", "TIME"},          {"severity", "SEVERITY"},
-    {"type", "TYPE"},          {"outcome", "OUTCOME"},    {"who.actor", "WHO"},
-    {"what.resource", "WHAT"}, {"what.detail", "DETAIL"}, {"what.error", "ERROR"},
+    {"index", "INDEX"},        {"time", "TIME"},        {"severity", "SEVERITY"}, {"type", "TYPE"},
+    {"outcome", "OUTCOME"},    {"who.actor", "WHO"},    {"who.source", "FROM"},   {"what.resource", "WHAT"},
+    {"what.detail", "DETAIL"}, {"what.error", "ERROR"},
 };
 
 /* --- looking */
@@ -86,8 +86,8 @@ static const struct tail_column {
     const char *name;
     int width;
 } tail_columns[] = {
-    {"index", 6},      {"time", 24},         {"severity", 8},    {"type", 24},
-    {"who.actor", 20}, {"what.resource", 0}, {"what.detail", 0}, {"what.error", 0},
+    {"index", 6},       {"time", 24},         {"severity", 8},    {"type", 24},      {"who.actor", 20},
+    {"who.source", 15}, {"what.resource", 0}, {"what.detail", 0}, {"what.error", 0},
 };
 
 static void put_record(struct cli *c, const json_t *record)

@@ -26,6 +26,21 @@ RESULT guard_blocks(struct cli *c)
     return output_list(c, answer.body, "blocks", columns, ARRAY_LEN(columns), "Nothing is blocked.");
 }
 
+/* As the server understood it: "192.0.2.0/24 is kept out until 2026-01-31T12:00:00.000Z." */
+static RESULT put_done(struct cli *c, struct view body, const char *done)
+{
+    AUTO(json_decref) json_t *row = NULL;
+
+    TRY(json_read(body, &row, &c->why));
+    const char *network = json_string_value(json_object_get(row, "network"));
+    const char *ends = json_string_value(json_object_get(row, "ends"));
+    if (!network)
+        network = c->args.arguments[0];
+    return output_done(c, body,
+                       ends ? cli_text(c, "%s is %s until %s.", network, done, ends)
+                            : cli_text(c, "%s is %s until 'holdfast guard unblock' takes it back.", network, done));
+}
+
 static RESULT put(struct cli *c, const char *action, const char *done)
 {
     AUTO_WRITER body = writer_new(1024);
@@ -38,7 +53,7 @@ static RESULT put(struct cli *c, const char *action, const char *done)
     json_close(&body, '}');
     TRY(writer_done(&body));
     TRY(api_call(c, "PUT", NETWORKS, writer_view_of(&body), &answer));
-    return output_done(c, answer.body, cli_text(c, "%s is %s.", c->args.arguments[0], done));
+    return put_done(c, answer.body, done);
 }
 
 RESULT guard_block(struct cli *c)

@@ -402,7 +402,9 @@ def test_what_the_configuration_says_comes_back(desk):
     desk.cli("guard", "unblock", "203.0.113.64/26")
     assert verdict(desk, forwarded("/status", address="203.0.113.65")).code == "address-blocked"
     assert "address-blocked" in desk.cli("guard", "test", "203.0.113.65").stdout
-    desk.cli("guard", "block", "2001:db8::7")
+    told = desk.cli("guard", "block", "2001:DB8::7", "--minutes", "5").stderr
+    ends = next(n["ends"] for n in desk.cli_json("guard", "networks")["networks"] if n["network"] == "2001:db8::7")
+    assert told == f"2001:db8::7 is kept out until {ends}.\n"  # as it was understood, and how long
     assert verdict(desk, forwarded("/status", address="2001:db8::7")).code == "address-blocked"
     desk.cli("guard", "unblock", "2001:db8::7")
     assert verdict(desk, forwarded("/status", address="2001:db8::7")).code == ""
@@ -436,6 +438,7 @@ def test_limits_are_told_with_each_answer(desk):
 def test_refusals_cost_as_much_and_tell_the_limits(desk):
     """Somebody who may not, and somebody who shows nothing, can ask no more often than others, and fill no log."""
     before = len(records(desk, "PERMISSION_DENIED", 500))
+    summed = len(records(desk, "ANONYMOUS_REFUSALS", 500))
     for token, codes in ((desk.token, ["forbidden"] * 2), (None, ["unauthenticated"] * 2)):
         got = [verdict(desk, forwarded("/vault", address="203.0.113.17"), token) for _ in range(5)]
         assert [a.code for a in got] == codes + ["too-many-requests"] * 3
@@ -443,6 +446,10 @@ def test_refusals_cost_as_much_and_tell_the_limits(desk):
             assert '"endpoint";q=3;w=60' in a.headers["ratelimit-policy"] and '"endpoint";r=' in a.headers["ratelimit"], a
         assert int(got[4].headers["retry-after"]) > 0
     assert len(records(desk, "PERMISSION_DENIED", 500)) == before + 2
+    # Nobody is named in the sums of strangers: where they came from is what tells them apart.
+    until("the sums", lambda: len(records(desk, "ANONYMOUS_REFUSALS", 500)) > summed)
+    told = desk.cli("audit", "search", "--type", "ANONYMOUS_REFUSALS").stdout
+    assert "203.0.113.0/24" in told, told
     assert '"address";r=' in verdict(desk, forwarded("/elsewhere", method="DELETE"), desk.token).headers["ratelimit"]
 
 
@@ -473,7 +480,9 @@ def test_a_sealed_holdfast_lets_nobody_through(desk, proxy):
     desk.cli("operator", "seal", "--yes")
     until("sealed", lambda: proxy.ask("GET", "/status")[0] >= 500)
     before = desk.application.count
-    assert proxy.ask("GET", "/status")[0] >= 500
+    status, headers, _ = proxy.ask("GET", "/status")
+    # Whoever reads that comes again, and knows why; 500 would be somebody's bug.
+    assert (status, headers.get("x-holdfast-verdict"), headers.get("retry-after")) == (503, "sealed", "5"), headers
     assert desk.application.count == before
     desk.unseal()
     desk.serving()

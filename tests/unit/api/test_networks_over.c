@@ -43,7 +43,7 @@ static void say(const char *network, const char *action, unsigned minutes)
     (void)snprintf(body, sizeof body, "{\"network\":\"%s\",\"action\":\"%s\",\"minutes\":%u}", network, action,
                    minutes);
     rig_ask(rig, "PUT", "/api/v1/guard/networks", headers, body, &a);
-    if (a.status != 204)
+    if (a.status != 200)
         fail_msg("%s", a.text);
 }
 
