@@ -81,17 +81,35 @@ static enum err refuse_size(const struct input *in, const struct place *p, const
                   (unsigned long long)limit, unit);
 }
 
+/* "a, b, c": as many whole names as have room, then that there are more. */
+struct names {
+    char text[220];
+    size_t len;
+    bool more;
+};
+
+static void names_add(struct names *l, const char *name)
+{
+    static const char more[] = ", and others";
+    struct view between = view_str(l->len ? ", " : ""), one = view_str(name);
+
+    l->more = l->more || between.len + one.len + sizeof more > sizeof l->text - l->len;
+    if (l->more) {
+        memcpy(l->text + l->len, more, sizeof more);
+        return;
+    }
+    memcpy(l->text + l->len, between.ptr, between.len);
+    memcpy(l->text + l->len + between.len, one.ptr, one.len + 1);
+    l->len += between.len + one.len;
+}
+
 static enum err refuse_name(const struct input *in, const struct place *p, const char *const *names)
 {
-    char list[200];
-    struct writer w = writer_fixed(list, sizeof list - 1);
+    struct names known = {0};
 
-    for (; *names; names++) {
-        writer_str(&w, w.len ? ", " : "");
-        writer_str(&w, *names);
-    }
-    list[w.len] = '\0';
-    return refuse(in, p, ERR_BAD_VALUE, "Must be one of: %s%s.", list, w.failed ? ", and others" : "");
+    for (; *names; names++)
+        names_add(&known, *names);
+    return refuse(in, p, ERR_BAD_VALUE, "Must be one of: %s.", known.text);
 }
 
 /* Values are their bytes in the text, which json_check has accepted: the first one tells what they are. */
@@ -351,9 +369,14 @@ static enum err check_required(const struct input *in, const struct place *p, co
 static enum err unknown_field(const struct input *in, const struct place *p, const struct entity *e, struct view name)
 {
     struct place member = {.up = p, .name = arena_str(in->arena, name)};
+    struct names known = {0};
 
-    return member.name ? refuse(in, &member, ERR_UNKNOWN_FIELD, "%s has no field of this name.", e->name)
-                       : out_of_memory(in, p);
+    if (!member.name)
+        return out_of_memory(in, p);
+    for (size_t i = 0; i < e->count; i++)
+        if (!(e->fields[i].flags & (FIELD_HIDDEN | FIELD_READ_ONLY)))
+            names_add(&known, e->fields[i].name);
+    return refuse(in, &member, ERR_UNKNOWN_FIELD, "No field has this name; there are: %s.", known.text);
 }
 
 static enum err read_members(const struct input *in, const struct place *p, const struct entity *e, struct view rest,

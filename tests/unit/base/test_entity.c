@@ -109,6 +109,37 @@ static void errors_point_at_the_field(void **state)
     }
 }
 
+/* Who misspelt a name sees the right one: as many whole names as have room, and that there are more. */
+static void messages_tell_the_names_there_are(void **state)
+{
+    static const char *const many[] = {"one:0123456789012345678901234567890123456789",
+                                       "two:0123456789012345678901234567890123456789",
+                                       "three:012345678901234567890123456789012345678",
+                                       "four:0123456789012345678901234567890123456789",
+                                       "five:0123456789012345678901234567890123456789",
+                                       "six",
+                                       NULL};
+    struct one {
+        uint8_t kind;
+    } o;
+    static const struct field fields[] = {FIELD(1, struct one, kind, ENUM, 0, .names = many)};
+    static const struct entity one_entity = ENTITY("One", 0x7ffd, 1, struct one, fields);
+    struct problem why = {0};
+    struct sample s;
+
+    (void)state;
+    assert_int_equal(entity_parse(&one_entity, VIEW_STR("{\"kind\":\"x\"}"), arena, &o, &why), ERR_BAD_VALUE);
+    assert_non_null(strstr(why.detail, "one:0123456789012345678901234567890123456789, two:"));
+    assert_non_null(strstr(why.detail, "four:0123456789012345678901234567890123456789, and others."));
+    assert_null(strstr(why.detail, "five"));
+    assert_null(strstr(why.detail, "six"));
+    assert_int_equal(entity_parse(&one_entity, VIEW_STR("{\"king\":\"six\"}"), arena, &o, &why), ERR_UNKNOWN_FIELD);
+    assert_string_equal(why.detail, "No field has this name; there are: kind.");
+    assert_int_equal(entity_parse(&sample_entity, VIEW_STR("{\"nam\":\"abc\"}"), arena, &s, &why), ERR_UNKNOWN_FIELD);
+    assert_non_null(strstr(why.detail, "name, "));
+    assert_null(strstr(why.detail, "inner"));
+}
+
 static void messages_do_not_repeat_secrets(void **state)
 {
     static const char *const bodies[] = {
@@ -458,6 +489,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(json_round_trip),
         cmocka_unit_test(errors_point_at_the_field),
+        cmocka_unit_test(messages_tell_the_names_there_are),
         cmocka_unit_test(messages_do_not_repeat_secrets),
         cmocka_unit_test(flags_decide_what_is_printed),
         cmocka_unit_test(escapes_mean_what_they_say),
