@@ -203,10 +203,10 @@ static bool is_of(const struct group *g, const struct key *k)
 {
     const struct record *r = &g->record;
 
-    return g->hash == k->hash && g->behind == k->ask->behind && view_eq(r->what.resource, k->ask->what.resource) &&
-           view_eq(r->who.actor, k->who.actor) && view_eq(r->who.source, k->who.source) &&
-           view_eq(r->who.user_agent, k->who.user_agent) && view_eq(r->who.reason, k->who.reason) &&
-           view_eq(r->what.detail, k->ask->what.detail);
+    return g->hash == k->hash && g->count < ALLOWED_TOGETHER && g->behind == k->ask->behind &&
+           view_eq(r->what.resource, k->ask->what.resource) && view_eq(r->who.actor, k->who.actor) &&
+           view_eq(r->who.source, k->who.source) && view_eq(r->who.user_agent, k->who.user_agent) &&
+           view_eq(r->who.reason, k->who.reason) && view_eq(r->what.detail, k->ask->what.detail);
 }
 
 static RESULT keep(struct group *g, const struct key *k)
@@ -270,8 +270,8 @@ static void add(struct allowed *a, struct group *g, const struct http_request *r
 
     memcpy(at, req->id, ID_TEXT_SIZE - 1);
     at[ID_TEXT_SIZE - 1] = ' ';
-    if (++g->count < ALLOWED_TOGETHER)
-        return;
+    if (++g->count < ALLOWED_TOGETHER || g->behind)
+        return; /* what may be behind waits, full or not: one commit for many costs the disk least */
     for (size_t i = 0; i < a->open_count; i++)
         if (a->open[i] == g) {
             close_at(a, i);

@@ -11,7 +11,7 @@
 
 #include "api/context.h"
 
-#define ALLOWED_BEHIND_MS 5
+#define ALLOWED_BEHIND_MS 10
 #define ALLOWED_TOGETHER  100 /* requests in one record: what its text has room for */
 
 /* One request. `what` is copied; it has no error. */
