@@ -505,6 +505,14 @@ static void patterns_open(struct place *p, unsigned threshold)
     place_config(p, more);
 }
 
+static void patterns_serve(struct place *p)
+{
+    place_open(p, "");
+    patterns_open(p, 5);
+    place_start(p, NULL, -1);
+    assert_true(place_ready(p));
+}
+
 static void patterns_do(struct place *p, const char *what)
 {
     char path[160];
@@ -516,10 +524,7 @@ static void rules_that_can_not_be_compiled_change_nothing(void **state)
 {
     (void)state;
     struct place p;
-    place_open(&p, "");
-    patterns_open(&p, 5);
-    place_start(&p, NULL, -1);
-    assert_true(place_ready(&p));
+    patterns_serve(&p);
     patterns_do(&p, "bad");
     patterns_open(&p, 6);
     kill(p.server, SIGHUP);
@@ -535,10 +540,7 @@ static void a_stop_does_not_wait_for_rules(void **state)
 {
     (void)state;
     struct place p;
-    place_open(&p, "");
-    patterns_open(&p, 5);
-    place_start(&p, NULL, -1);
-    assert_true(place_ready(&p));
+    patterns_serve(&p);
     patterns_do(&p, "slow");
     patterns_open(&p, 6);
     kill(p.server, SIGHUP);
