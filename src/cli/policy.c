@@ -11,7 +11,8 @@
 
 #include <unistd.h>
 
-#define TEXT_MAX (1u << 20)
+#define TEXT_MAX    (1u << 20)
+#define PROGRAM_MAX 4096
 
 RESULT policy_text(struct cli *c, const char *file, struct view *ret)
 {
@@ -31,15 +32,24 @@ RESULT policy_config(struct cli *c, const char *file, struct view text, struct c
     return config_parse(text, file, c->arena, ret, &c->why);
 }
 
+static RESULT find_program(char ret[static PROGRAM_MAX], struct problem *why)
+{
+    ssize_t n = readlink("/proc/self/exe", ret, PROGRAM_MAX - 1);
+
+    if (n <= 0)
+        return problem_set(why, ERR_IO, "/proc", "/proc must be mounted");
+    ret[n] = '\0';
+    return OK;
+}
+
 RESULT policy_rules(const struct config *config, struct writer *ret, struct problem *why)
 {
-    char program[4096] = {0};
+    char program[PROGRAM_MAX];
 
     *ret = (struct writer){0};
     if (config->guard.patterns.mode == CONFIG_PATTERNS_OFF)
         return OK;
-    if (readlink("/proc/self/exe", program, sizeof program - 1) <= 0)
-        return problem_set(why, ERR_IO, "/proc", "/proc must be mounted");
+    TRY(find_program(program, why));
     return files_patterns(config, program, ret, why);
 }
 
@@ -73,7 +83,7 @@ struct checked {
     bool is_config;
     struct writer json;
     size_t endpoints, count[2];            /* by enum config_weight */
-    char hash[2 * CONFIG_POLICY_HASH + 1]; /* of the guard's policy; "": not known */
+    char hash[2 * CONFIG_POLICY_HASH + 1]; /* of the guard's policy; "" of a signing policy */
 };
 
 static const char *const weights[] = {"note", "warning"};
@@ -121,23 +131,15 @@ static RESULT tell(struct checked *k)
     return OK;
 }
 
-/* As the record and the status name it. */
-static RESULT find_hash(struct checked *k, const struct config *config)
+/* The hash is as the record and the status name it. */
+static RESULT check_rules(struct checked *k, const struct config *config)
 {
-    AUTO_WRITER rules = {0};
+    char program[PROGRAM_MAX];
     uint8_t hash[CONFIG_POLICY_HASH];
     struct writer hex = writer_fixed(k->hash, sizeof k->hash - 1);
-    struct problem found = {.code = OK}, why;
-    enum err e = policy_rules(config, &rules, &found);
 
-    if (e != OK) {
-        (void)!problem_set(&why, e, "guard.patterns",
-                           "the rules' files can't be read here, so the policy's hash is not known: %s%s%s",
-                           found.where, *found.where ? ": " : "", *found.detail ? found.detail : err_sentence(e));
-        on_advice(k, CONFIG_NOTE, &why);
-        return OK;
-    }
-    TRY(config_policy_hash(&config->guard, writer_view_of(&rules), hash));
+    TRY(find_program(program, &k->c->why));
+    TRY(compile_check(config, program, hash, &k->c->why));
     hex_put(&hex, VIEW_OF(hash));
     return OK;
 }
@@ -151,7 +153,7 @@ static RESULT check_config(struct checked *k, struct view text)
     if (config_read(text, k->file, k->c->arena, &root, NULL) == OK)
         config_guard_advise(&config.guard, root, on_advice, k);
     k->endpoints = config.guard.endpoints.count;
-    return find_hash(k, &config);
+    return check_rules(k, &config);
 }
 
 static RESULT check_signing(struct checked *k, struct view text)

@@ -396,6 +396,7 @@ static enum err parse(struct view text, const char *name, struct arena *arena, s
         return OK;
     TRY(config_read(text, name, arena, &root, why));
     TRY(yaml_entity(&config_entity, root, arena, c, why));
+    c->source = root;
     TRY(config_passkeys_check(&c->passkeys, root, why));
     return config_guard_check(&c->guard, root, why);
 }

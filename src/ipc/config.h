@@ -181,6 +181,7 @@ struct config_guard {
     struct config_patterns patterns;
 };
 
+struct yaml_node;
 struct config {
     struct view data_dir;        /* /var/lib/holdfast */
     struct view listen;          /* "127.0.0.1:8450", "[::1]:8450" */
@@ -205,6 +206,9 @@ struct config {
     struct config_passkeys passkeys;
     struct config_guard guard;
     bool dev; /* set by --dev alone */
+    /* Its file's nodes, in the arena of its texts, for config_place; NULL: there is no file, or it came as an entity.
+     */
+    const struct yaml_node *source;
 };
 extern const struct entity config_entity, config_tls_entity, config_http_entity, config_argon2_entity,
     config_sessions_entity, config_mfa_entity, config_passkeys_entity, config_tokens_entity, config_passwords_entity,
@@ -213,7 +217,6 @@ extern const struct entity config_entity, config_tls_entity, config_http_entity,
     config_guard_feed_entity, config_guard_allowance_entity, config_guard_strikes_entity, config_guard_automatic_entity,
     config_patterns_entity, config_patterns_rule_entity, config_patterns_exclusion_entity;
 
-struct yaml_node;
 /* file: a path, or NULL for CONFIG_FILE if it exists and defaults otherwise. data_dir: overrides the file's, or NULL.
  * Texts live in arena. The file may be a Kubernetes ConfigMap that holds the configuration. */
 RESULT config_load(const char *file, const char *data_dir, struct arena *arena, struct config *ret,
@@ -223,6 +226,9 @@ RESULT config_parse(struct view text, const char *name, struct arena *arena, str
 /* config_file.c: its nodes, where messages find their places; of a ConfigMap, those of the file that it holds. */
 RESULT config_read(struct view text, const char *name, struct arena *arena, const struct yaml_node **ret,
                    struct problem *why);
+/* With ERR_BAD_CONFIG a setting's name in why->where, such as guard.patterns.rules[2].rule, becomes its
+ * file:line:column, if the file that c was read from says anything of it. */
+void config_place(const struct config *c, struct problem *why);
 /* Fills in what is still unset. */
 RESULT config_complete(struct config *c, struct arena *arena, struct problem *why);
 void config_passwords_complete(struct config_passwords *c); /* fills in what is still unset of it */

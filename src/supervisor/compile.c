@@ -117,7 +117,7 @@ static enum err hash_source(const struct config_patterns *c, struct view files, 
     return OK;
 }
 
-RESULT compile_patterns(const struct supervisor *s, struct compiled *ret, struct problem *why)
+static enum err make(const struct supervisor *s, struct compiled *ret, struct problem *why)
 {
     AUTO_WRITER files = {0};
     struct compiled c = {.fd = -1};
@@ -134,5 +134,27 @@ RESULT compile_patterns(const struct supervisor *s, struct compiled *ret, struct
     if (c.fd < 0)
         TRY(compile(s, writer_view_of(&files), &c.fd, why));
     *ret = c;
+    return OK;
+}
+
+RESULT compile_patterns(const struct supervisor *s, struct compiled *ret, struct problem *why)
+{
+    enum err e = make(s, ret, why);
+    if (e != OK)
+        config_place(&s->config, why);
+    return e;
+}
+
+RESULT compile_check(const struct config *c, const char *program, uint8_t ret_policy[static CONFIG_POLICY_HASH],
+                     struct problem *why)
+{
+    const struct supervisor_options options = {.ready_fd = -1};
+    struct supervisor s = {.options = &options, .config = *c, .patterns = {.fd = -1}};
+    struct compiled made;
+    TRY(view_to_str(view_str(program), s.program, sizeof s.program));
+    TRY(compile_patterns(&s, &made, why));
+    if (made.fd >= 0)
+        close(made.fd);
+    memcpy(ret_policy, made.policy, sizeof made.policy);
     return OK;
 }

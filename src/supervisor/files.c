@@ -66,7 +66,11 @@ static enum err put_dir(const char *dir, const char *setting, bool whole_names, 
     struct dirent **entries = NULL;
     int n = scandir(dir, &entries, is_yaml, alphasort);
     enum err e = OK;
-    if (n < 1 || n > DECLARED_MAX)
+    if (n < 0)
+        e = problem_set(why, ERR_BAD_CONFIG, setting,
+                        "reading the directory %s: %s; set %s to where *" ENDING " files are", dir,
+                        strerrordesc_np(errno), setting);
+    else if (n < 1 || n > DECLARED_MAX)
         e = problem_set(why, ERR_BAD_CONFIG, setting,
                         "%s must hold between 1 and %d files (*" ENDING "); set %s to where they are", dir,
                         DECLARED_MAX, setting);

@@ -29,6 +29,12 @@ struct supervisor_options {
  * (writer_var); w is to be released by writer_free. program: the path of this program, beside which they may be. */
 RESULT files_patterns(const struct config *c, const char *program, struct writer *w, struct problem *why);
 
+/* compile.c: all that the server refuses of these rules, and of what the configuration says of them, found as the
+ * server finds it, by its program that compiles them: a second or two. ERR_BAD_CONFIG with the place in why, of the
+ * configuration's file or of a rules' one. The policy's SHA-256, as config_policy_hash has it. */
+RESULT compile_check(const struct config *c, const char *program, uint8_t ret_policy[static CONFIG_POLICY_HASH],
+                     struct problem *why);
+
 /* Serves until it is told to stop. Returns the exit code; what went wrong is logged. */
 int supervisor_main(const struct supervisor_options *options);
 

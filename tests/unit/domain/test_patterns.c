@@ -392,7 +392,7 @@ static void the_configuration_s_modes_are_the_rules_modes(void **state)
 
 static void a_rule_that_counts_blocks_nothing(void **state)
 {
-    struct patterns_setting settings[] = {{VIEW_STR("xss"), PATTERNS_COUNT}, {VIEW_STR("header"), PATTERNS_OFF}};
+    struct patterns_setting settings[] = {{VIEW_STR("xss"), PATTERNS_COUNT, 0}, {VIEW_STR("header"), PATTERNS_OFF, 1}};
     struct patterns_options o = {.settings = settings, .setting_count = 2};
     AUTO(patterns_free) struct patterns *p = with(&o);
     struct patterns_request r = {.target = VIEW_STR("/x?q=<script>alert(1)</script>")};
@@ -408,7 +408,7 @@ static void a_rule_that_counts_blocks_nothing(void **state)
 
 static void options_that_name_no_rule_are_refused(void **state)
 {
-    struct patterns_setting setting = {VIEW_STR("xss-scrpt"), PATTERNS_OFF};
+    struct patterns_setting setting = {VIEW_STR("xss-scrpt"), PATTERNS_OFF, 3};
     struct patterns_exclusion x = {.rule = VIEW_STR("sql")};
     struct patterns *p = NULL;
     struct problem why = {0};
@@ -416,10 +416,12 @@ static void options_that_name_no_rule_are_refused(void **state)
     assert_int_equal(
         patterns_new(files, file_count, &(struct patterns_options){.settings = &setting, .setting_count = 1}, &p, &why),
         ERR_BAD_CONFIG);
-    assert_non_null(strstr(why.detail, "xss-scrpt"));
+    assert_non_null(strstr(why.detail, "'xss-scrpt': classes are sqli, xss, traversal, command, header; rules"));
+    assert_string_equal(why.where, "guard.patterns.rules[3].rule");
     assert_int_equal(
         patterns_new(files, file_count, &(struct patterns_options){.exclusions = &x, .exclusion_count = 1}, &p, &why),
         ERR_BAD_CONFIG);
+    assert_string_equal(why.where, "guard.patterns.exclusions[0].rule");
     assert_null(p);
 }
 

@@ -163,7 +163,7 @@ static void what_was_excluded_is_searched_elsewhere(void **state)
 static void other_signatures_search_anew(void **state)
 {
     AUTO_WRITER saved = writer_new(64u << 20);
-    struct patterns_setting off = {VIEW_STR("xss"), PATTERNS_OFF};
+    struct patterns_setting off = {VIEW_STR("xss"), PATTERNS_OFF, 0};
     struct patterns_options o = {.settings = &off, .setting_count = 1};
     struct patterns_request r = {.target = VIEW_STR("/x?q=<script>alert(1)</script>")};
     AUTO(patterns_free) struct patterns *lenient = NULL;

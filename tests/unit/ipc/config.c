@@ -328,6 +328,42 @@ static void files_and_overrides(void **state)
     assert_int_equal(c.data_dir.ptr[0], '/');
 }
 
+static void a_setting_has_its_place(void **state)
+{
+    static const char text[] = "log_level: info\nguard:\n  patterns:\n    rules:\n      - {rule: xss, mode: count}\n"
+                               "      - {rule: sqli, mode: count}\n";
+    static const struct {
+        const char *where, *place;
+    } cases[] = {
+        {"guard.patterns.rules[1].rule", "f:6:16"},
+        {"guard.patterns.rules[0]", "f:5:9"},
+        {"log_level", "f:1:12"},
+        {"guard.patterns.rules[2].rule", NULL}, /* what is not there stays as it is, and so does what is no setting */
+        {"guard.patterns.rules[x]", NULL},
+        {"guard.patterns.rules[", NULL},
+        {"log_level[0]", NULL},
+        {"listen", NULL},
+        {"/etc/rules.yaml:3:5", NULL},
+        {"", NULL},
+    };
+    struct config c, none = {0};
+    struct problem why;
+    (void)state;
+    assert_ok(config_parse(view_str(text), "f", arena, &c, &why));
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        assert_int_equal(problem_set(&why, ERR_BAD_CONFIG, cases[i].where, "%s", "why"), ERR_BAD_CONFIG);
+        config_place(&none, &why);
+        assert_string_equal(why.where, cases[i].where);
+        config_place(&c, &why);
+        assert_string_equal(why.where, cases[i].place ? cases[i].place : cases[i].where);
+        assert_string_equal(why.detail, "why");
+        assert_int_equal(why.code, ERR_BAD_CONFIG);
+    }
+    assert_int_equal(problem_set(&why, ERR_TIMEOUT, "guard.patterns", "%s", "why"), ERR_TIMEOUT);
+    config_place(&c, &why); /* no fault of the file */
+    assert_string_equal(why.where, "guard.patterns");
+}
+
 static void a_config_map_holds_it(void **state)
 {
     static const char text[] = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: holdfast, labels: {app: holdfast}}\n"
@@ -352,6 +388,7 @@ int main(void)
         cmocka_unit_test(each_mistake_is_named_by_its_place),
         cmocka_unit_test(passkeys_are_of_where_it_listens),
         cmocka_unit_test(socket_paths_fit_the_kernel),
+        cmocka_unit_test(a_setting_has_its_place),
         cmocka_unit_test(a_config_map_holds_it),
         cmocka_unit_test(addresses_of_both_families),
         cmocka_unit_test(files_and_overrides),

@@ -24,7 +24,7 @@ static RESULT take_settings(const struct config_patterns *c, struct arena *arena
             if (rules[i].mode >= ARRAY_LEN(modes))
                 return ERR_BAD_CONFIG;
             if (is_class(rules[i].rule) == (classes == 1))
-                settings[o->setting_count++] = (struct patterns_setting){rules[i].rule, modes[rules[i].mode]};
+                settings[o->setting_count++] = (struct patterns_setting){rules[i].rule, modes[rules[i].mode], i};
         }
     o->settings = settings;
     return OK;

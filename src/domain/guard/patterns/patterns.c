@@ -82,13 +82,31 @@ static bool rule_is(const struct rule *r, struct view name)
     return name.len == 0 || view_eq(r->id, name) || view_is(name, patterns_class_names[r->class]);
 }
 
-static enum err check_name(const struct patterns *p, struct view name, struct problem *why)
+/* More names than a message takes: the classes, and where the rules are. */
+static void put_names(const struct patterns *p, struct writer *w)
 {
+    const char *file = p->files[0].name, *slash = strrchr(file, '/');
+    writer_str(w, "classes are ");
+    for (size_t i = 0; i < PATTERNS_CLASSES; i++)
+        writer_printf(w, "%s%s", i ? ", " : "", patterns_class_names[i]);
+    writer_printf(w, "; rules have their id: in %.*s", (int)(slash ? slash - file : 0), file);
+    writer_str(w, slash ? "/*.yaml and in guard.patterns.further_dir" : "their files");
+}
+
+/* list: "rules" or "exclusions" */
+static enum err check_name(const struct patterns *p, struct view name, const char *list, size_t row,
+                           struct problem *why)
+{
+    char where[sizeof why->where], text[sizeof why->detail];
+    struct writer names = writer_fixed(text, sizeof text - 1);
     for (size_t i = 0; i < p->rule_count; i++)
         if (rule_is(p->rules[i], name))
             return OK;
-    return problem_set(why, ERR_BAD_CONFIG, "", "there is no rule and no class '%.*s'",
-                       (int)(name.len < 64 ? name.len : 64), (const char *)name.ptr);
+    put_names(p, &names);
+    text[writer_done(&names) == OK ? names.len : 0] = '\0';
+    (void)snprintf(where, sizeof where, "guard.patterns.%s[%zu].rule", list, row);
+    return problem_set(why, ERR_BAD_CONFIG, where, "there is no rule and no class '%.*s'%s%s",
+                       (int)(name.len < 64 ? name.len : 64), (const char *)name.ptr, *text ? ": " : "", text);
 }
 
 static enum err set_modes(struct patterns *p, const struct patterns_options *o, struct problem *why)
@@ -96,7 +114,7 @@ static enum err set_modes(struct patterns *p, const struct patterns_options *o, 
     for (size_t i = 0; i < o->setting_count; i++) {
         if (o->settings[i].rule.len == 0)
             return problem_set(why, ERR_BAD_CONFIG, "", "a setting names no rule");
-        TRY(check_name(p, o->settings[i].rule, why));
+        TRY(check_name(p, o->settings[i].rule, "rules", o->settings[i].row, why));
         for (size_t j = 0; j < p->rule_count; j++)
             if (rule_is(p->rules[j], o->settings[i].rule))
                 p->modes[j] = (uint8_t)o->settings[i].mode;
@@ -111,7 +129,7 @@ static enum err set_exclusions(struct patterns *p, const struct patterns_options
         return ERR_NO_MEMORY;
     for (size_t i = 0; i < o->exclusion_count; i++) {
         struct patterns_exclusion *x = &p->exclusions[i];
-        TRY(check_name(p, o->exclusions[i].rule, why));
+        TRY(check_name(p, o->exclusions[i].rule, "exclusions", i, why));
         TRY(arena_copy(p->arena, o->exclusions[i].endpoint, &x->endpoint));
         TRY(arena_copy(p->arena, o->exclusions[i].parameter, &x->parameter));
         TRY(arena_copy(p->arena, o->exclusions[i].rule, &x->rule));

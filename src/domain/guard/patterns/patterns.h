@@ -56,6 +56,7 @@ enum patterns_mode { PATTERNS_BLOCK, PATTERNS_COUNT, PATTERNS_OFF };
 struct patterns_setting {
     struct view rule;
     enum patterns_mode mode;
+    size_t row; /* of the configuration's list, from 0 up: for messages */
 };
 
 /* Hits of a rule (an id, a class's name, or empty: any) on a parameter (empty: any) at an endpoint and what lies below
@@ -77,8 +78,9 @@ struct patterns_options {
 
 /* Takes some tenths of a second. ERR_BAD_CONFIG, with file:line:column in why, for a file that is wrong, for an id that
  * appears twice, for a rule that does not hit or miss the texts in its file, and for an option that names no rule (then
- * without a place); ERR_TOO_LONG above PATTERNS_RULES_MAX; ERR_UNAVAILABLE if the processor lacks what the scanner
- * needs, or if the scanner misses a text at some places in memory; ERR_NO_MEMORY. options may be NULL. */
+ * with the setting's name, as config_place in ipc/config.h takes it); ERR_TOO_LONG above PATTERNS_RULES_MAX;
+ * ERR_UNAVAILABLE if the processor lacks what the scanner needs, or if the scanner misses a text at some places in
+ * memory; ERR_NO_MEMORY. options may be NULL. */
 RESULT patterns_new(const struct patterns_file *files, size_t count, const struct patterns_options *options,
                     struct patterns **ret, struct problem *why);
 void patterns_free(struct patterns *p);
