@@ -1,12 +1,12 @@
 /* What the rules against attack patterns say of a request that nobody sent: why one is refused, and which exclusion
- * mends it. */
+ * mends it. Of one whose path has more than one reading the guard asks no rule, and neither do we. */
 #include "api/inspect.h"
+#include "api/proxied.h"
 #include "api/routes.h"
 #include "base/fields.h"
 
 #include "domain/guard/patterns/rule_file.h"
 #include "http/head.h"
-#include "http/target.h"
 
 #define HEADERS_MAX 64
 #define BODY_LIMIT  ((size_t)512 * 1024)
@@ -49,18 +49,23 @@ static const struct field hit_fields[] = {
 static const struct entity hit_entity = ENTITY("GuardRequestHit", 0x0792, 1, struct hit, hit_fields);
 
 struct finding {
-    struct view verdict;
+    struct view verdict, detail;
+    uint8_t mode; /* enum config_patterns_mode */
     uint32_t score, threshold;
     bool longer;
     struct entity_list hits;
 };
 static const struct field finding_fields[] = {
-    FIELD(1, struct finding, verdict, TEXT, 64, .flags = FIELD_REQUIRED,
-          .doc = "allowed, or the code with which this stage refuses it."),
+    FIELD(
+        1, struct finding, verdict, TEXT, 64, .flags = FIELD_REQUIRED,
+        .doc = "allowed, or the code with which the rules refuse it; path-ambiguous, if the guard would not ask them."),
     FIELD(2, struct finding, score, U32, 0, .flags = FIELD_PRINT_ZERO, .doc = "Of the worst parameter."),
     FIELD(3, struct finding, threshold, U32, 0, .flags = FIELD_PRINT_ZERO),
     FIELD(4, struct finding, longer, BOOL, 0, .doc = "Something was beyond the limit, and not looked at."),
     FIELD(5, struct finding, hits, LIST, PATTERNS_HITS_MAX, .flags = FIELD_PRINT_ZERO, .nested = &hit_entity),
+    FIELD(6, struct finding, mode, ENUM, 0, .min = 1, .names = config_patterns_modes,
+          .doc = "Of the rules: count refuses nothing, and with off nothing was looked at."),
+    FIELD(7, struct finding, detail, TEXT, 0, .doc = "What is ambiguous about the path."),
 };
 static const struct entity finding_entity = ENTITY("GuardRequestFinding", 0x0793, 1, struct finding, finding_fields);
 
@@ -70,11 +75,9 @@ static RESULT to_request(struct http_request *req, const struct ask *ask, struct
     const struct header *headers = ask->headers.items;
     struct patterns_field *fields = arena_alloc(req->arena, ask->headers.count * sizeof *fields + 1);
     struct patterns_request r = {.target = ask->target, .headers = fields, .body = ask->body};
-    struct target t;
     if (!fields)
         return ERR_NO_MEMORY;
-    TRY(target_parse_foreign(ask->target, req->arena, &t, why));
-    r.endpoint = t.path;
+    TRY(proxied_path(ask->target, req->arena, &r.endpoint, why));
     for (size_t i = 0; i < ask->headers.count; i++) {
         if (inspect_looks_at(headers[i].name))
             fields[r.header_count++] = (struct patterns_field){headers[i].name, headers[i].value};
@@ -100,6 +103,16 @@ static RESULT show_hit(struct arena *arena, const struct patterns_hit *from, str
     return arena_copy(arena, writer_view_of(&w), &to->parameter);
 }
 
+static enum http_outcome answer_ambiguous(struct http_request *req, const struct problem *why)
+{
+    const struct config_patterns *c = &api_of(req)->shared->config->guard.patterns;
+    const struct finding f = {.verdict = view_str(err_code(why->code)),
+                              .detail = view_str(why->detail),
+                              .threshold = c->threshold,
+                              .mode = c->mode};
+    return http_answer_entity(req, 200, &finding_entity, &f);
+}
+
 static enum http_outcome check_post(struct http_request *req)
 {
     const struct api_thread *t = api_of(req);
@@ -112,8 +125,8 @@ static enum http_outcome check_post(struct http_request *req)
     if (http_request_entity(req, &ask, &why) != OK)
         return http_answer_problem(req, &why);
     enum err e = to_request(req, &ask, &r, &why);
-    if (e != OK && e != ERR_NO_MEMORY)
-        return http_answer_problem(req, &why);
+    if (e == ERR_PATH_AMBIGUOUS)
+        return answer_ambiguous(req, &why);
     if (e == OK && t->shared->patterns)
         e = patterns_check(t->shared->patterns, &r, t->patterns, &v);
     for (size_t i = 0; e == OK && i < v.hit_count; i++)
@@ -125,6 +138,7 @@ static enum http_outcome check_post(struct http_request *req)
                               .score = v.score,
                               .threshold = c->threshold,
                               .longer = v.longer,
+                              .mode = c->mode,
                               .hits = {hits, v.hit_count}};
     return http_answer_entity(req, 200, &finding_entity, &f);
 }

@@ -226,11 +226,11 @@ static RESULT read_peer(const struct http_request *req, const struct guard *guar
     return OK;
 }
 
-static RESULT read_path(struct http_request *req, struct view uri, struct view *ret, struct problem *why)
+RESULT proxied_path(struct view uri, struct arena *arena, struct view *ret, struct problem *why)
 {
     struct target t = {0};
     struct problem found;
-    enum err e = target_parse_foreign(uri, req->arena, &t, &found);
+    enum err e = target_parse_foreign(uri, arena, &t, &found);
     if (e == ERR_NO_MEMORY)
         return e;
     if (e != OK || t.asterisk)
@@ -262,7 +262,7 @@ RESULT proxied_read(struct http_request *req, const struct guard *guard, struct 
     ret->method = said.method;
     TRY(read_peer(req, guard, &heard, d, &ret->peer, why));
     ret->peer.is_tls |= said.tls;
-    TRY(read_path(req, said.uri, &ret->path, why));
+    TRY(proxied_path(said.uri, req->arena, &ret->path, why));
     ret->target = said.uri;
     return OK;
 }

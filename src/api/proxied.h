@@ -33,6 +33,10 @@ struct proxied_way {
 /* Of PROXIED_EXT_AUTHZ the answer also names what Envoy is to take from the request before it goes on. */
 RESULT proxied_read(struct http_request *req, const struct guard *guard, struct proxied *ret, struct problem *why);
 
+/* The path of a target (path and query) that a client sent, as it is judged: decoded, with one reading.
+ * ERR_PATH_AMBIGUOUS with what is wrong in why, ERR_NO_MEMORY. */
+RESULT proxied_path(struct view uri, struct arena *arena, struct view *ret, struct problem *why);
+
 /* From here on the request is the proxied one: what looks at req->method, path and peer sees the client's. */
 void proxied_stand_for(struct http_request *req, const struct proxied *p);
 

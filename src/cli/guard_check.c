@@ -36,13 +36,37 @@ static RESULT put_body(struct cli *c, struct writer *w, const char *path)
     return OK;
 }
 
-RESULT guard_check_request(struct cli *c)
+/* What no rule was asked about has no score, and no hits. */
+static RESULT show(struct cli *c, struct view body)
 {
-    static const struct column about[] = {
-        {"verdict", "Verdict"}, {"score", "Score"}, {"threshold", "Threshold"}, {"longer", "Beyond the limit"}};
+    static const struct column about[] = {{"verdict", "Verdict"},
+                                          {"mode", "Rules"},
+                                          {"score", "Score"},
+                                          {"threshold", "Threshold"},
+                                          {"longer", "Beyond the limit"}};
+    static const struct column unasked[] = {{"verdict", "Verdict"}, {"detail", "Because"}, {"mode", "Rules"}};
     static const struct column hits[] = {{"rule", "RULE"},   {"class", "CLASS"},
                                          {"part", "PART"},   {"parameter", "PARAMETER"},
                                          {"score", "SCORE"}, {"only_counts", "ONLY COUNTS"}};
+    AUTO(json_decref) json_t *finding = NULL;
+    if (c->json) {
+        output_json(c, body);
+        return OK;
+    }
+    TRY(json_read(body, &finding, &c->why));
+    const char *mode = json_string_value(json_object_get(finding, "mode"));
+    bool off = mode && strcmp(mode, "off") == 0;
+    if (!off && !json_object_get(finding, "detail")) {
+        TRY(output_object(c, body, about, ARRAY_LEN(about)));
+        return output_list(c, body, "hits", hits, ARRAY_LEN(hits), "No rule is hit.");
+    }
+    TRY(output_object(c, body, unasked, ARRAY_LEN(unasked)));
+    cli_note(c, "%s", off ? "The rules are off (guard.patterns.mode): none of them was asked." : "No rule was asked.");
+    return OK;
+}
+
+RESULT guard_check_request(struct cli *c)
+{
     AUTO_WRITER body = writer_new(2u << 20);
     struct api_answer answer;
     size_t at = 0;
@@ -57,6 +81,5 @@ RESULT guard_check_request(struct cli *c)
     json_close(&body, '}');
     TRY(writer_done(&body));
     TRY(api_call(c, "POST", "/api/v1/guard/check-request", writer_view_of(&body), &answer));
-    TRY(output_object(c, answer.body, about, ARRAY_LEN(about)));
-    return c->json ? OK : output_list(c, answer.body, "hits", hits, ARRAY_LEN(hits), "No rule is hit.");
+    return show(c, answer.body);
 }

@@ -2,6 +2,7 @@
 and recorded, and what is ordinary goes on."""
 import json
 import pathlib
+import re
 import signal
 import urllib.parse
 
@@ -190,10 +191,24 @@ def test_an_operator_sees_why_a_request_is_refused(desk):
     assert {(h["class"], h["part"], h["parameter"]) for h in got["hits"]} == {("sqli", "json", "note")}, got
     got = desk.cli_json("guard", "check-request", "/api/v1/orders", "--header", "X-Item: ; cat /etc/passwd")
     assert (got["verdict"], got["hits"][0]["parameter"]) == ("attack-pattern", "X-Item")
-    assert desk.cli_json("guard", "check-request", "/api/v1/orders?q=hello") == {"verdict": "allowed", "score": 0, "threshold": 5, "hits": []}
-    assert desk.admin.call("POST", "/api/v1/guard/check-request", {"target": "/a/../b"}).status == 400
+    assert desk.cli_json("guard", "check-request", "/api/v1/orders?q=hello") == {
+        "verdict": "allowed", "score": 0, "threshold": 5, "hits": [], "mode": "block"}
     made = desk.admin.ok("POST", "/api/v1/keys", {"name": "viewer", "roles": ["viewer"], "environment": "development", "usage": "read_only"})
     assert desk.api(made["key"]).call("POST", "/api/v1/guard/check-request", {"target": "/a"}).code == "forbidden"
+
+
+AMBIGUOUS = ["/a/../b", "/a//b", "/a%2fb", "/a;b", "/a%2525b", "/a#b", "/a\\b", "*", "no-path"]
+
+
+@pytest.mark.parametrize("target", AMBIGUOUS)
+def test_an_operator_sees_that_a_path_is_ambiguous(desk, target):
+    """Who asks why a request is refused hears what the guard says of it, whatever its path."""
+    got = desk.cli_json("guard", "check-request", target)
+    assert got["verdict"] == "path-ambiguous" and got["detail"] and got["hits"] == [], got
+    assert verdict(desk, target, desk.token).code == "path-ambiguous"
+    shown = desk.cli("guard", "check-request", target)
+    assert "path-ambiguous" in shown.stdout and got["detail"] in shown.stdout and "Score" not in shown.stdout
+    assert "No rule was asked" in shown.stderr
 
 
 # --- settings, by one server whose configuration is changed
@@ -343,7 +358,10 @@ def test_wrong_rules_stop_the_start(new_server):
 
 def test_nobody_looks_where_the_configuration_says_off(new_server):
     s = new_server(config={"guard": guard_of(mode="off"), "patterns_dir": "/nowhere"})
-    s.start()
-    s.init()
-    s.serving()
+    s.begin()
     assert verdict(s, "/status?q=" + urllib.parse.quote(SCRIPT)).status == 200
+    s.cli_login()
+    shown = s.cli("guard", "check-request", query(SCRIPT))  # "allowed, score 0" reads as if somebody had looked
+    assert "The rules are off (guard.patterns.mode)" in shown.stderr and re.search(r"Rules +off", shown.stdout) and "core" not in shown.stdout
+    assert s.cli_json("guard", "check-request", query(SCRIPT))["mode"] == "off"
+    assert s.cli_json("guard", "check-request", "/a/../b")["verdict"] == "path-ambiguous"
