@@ -303,8 +303,8 @@ static void what_people_say_meanwhile_counts(void **state)
     for (unsigned n = 1; n <= 4; n++)
         fails(n);
     turn();
-    say("PUT", "/api/v1/guard/networks", "{\"network\":\"198.51.0.2\",\"action\":\"allow\",\"minutes\":5}", 204);
-    say("PUT", "/api/v1/guard/networks", "{\"network\":\"198.51.0.3\",\"action\":\"block\",\"minutes\":5}", 204);
+    say("PUT", "/api/v1/guard/networks", "{\"network\":\"198.51.0.2\",\"action\":\"allow\",\"minutes\":5}", 200);
+    say("PUT", "/api/v1/guard/networks", "{\"network\":\"198.51.0.3\",\"action\":\"block\",\"minutes\":5}", 200);
     rig_turns(rig, LATER);
     assert_true(is_blocked(1) && !is_blocked(2) && is_blocked(3) && is_blocked(4));
     assert_true(has_row(1) && has_row(4));
