@@ -276,7 +276,7 @@ static enum http_outcome one_put(struct http_request *req)
 
 /* An automatic block is in force before it has a row. One that is in force, and neither waits for its row nor has one,
  * got it after this turn's look into the store: the next look finds it. */
-static RESULT find_unsaved(struct edit *e)
+static RESULT find_unsaved(struct edit *e, struct problem *why)
 {
     const struct prefix *network = &e->now.rule.network;
     struct networks_rule said[2];
@@ -285,9 +285,11 @@ static RESULT find_unsaved(struct edit *e)
     size_t n = error == ERR_NOT_FOUND
                    ? networks_said(guard_networks(guard_of(e->req)), network, people_now(e->req), said)
                    : 0;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         if (said[i].origin == NETWORKS_AUTOMATIC)
-            error = ERR_BUSY;
+            return ERR_BUSY;
+        (void)!problem_set(why, error, "/network", "only the configuration says it (guard.networks): change it there");
+    }
     return error;
 }
 
@@ -303,10 +305,12 @@ static enum http_outcome one_delete(struct http_request *req)
         return http_answer_problem(req, &why);
     enum err error = find(e);
     if (error == ERR_NOT_FOUND)
-        error = find_unsaved(e);
+        error = find_unsaved(e, &why);
     if (error == ERR_BUSY)
         api_retry_after(req, 1);
-    return error == OK ? commit(e) : http_answer_error(req, error);
+    if (error == OK)
+        return commit(e);
+    return error == why.code ? http_answer_problem(req, &why) : http_answer_error(req, error);
 }
 
 static const struct route routes[] = {

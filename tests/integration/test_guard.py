@@ -402,6 +402,7 @@ def test_what_the_configuration_says_comes_back(desk):
     desk.cli("guard", "unblock", "203.0.113.64/26")
     assert verdict(desk, forwarded("/status", address="203.0.113.65")).code == "address-blocked"
     assert "address-blocked" in desk.cli("guard", "test", "203.0.113.65").stdout
+    assert b"only the configuration says it" in desk.admin.call("DELETE", "/api/v1/guard/networks?network=203.0.113.64/26").body
     told = desk.cli("guard", "block", "2001:DB8::7", "--minutes", "5").stderr
     ends = next(n["ends"] for n in desk.cli_json("guard", "networks")["networks"] if n["network"] == "2001:db8::7")
     assert told == f"2001:db8::7 is kept out until {ends}.\n"  # as it was understood, and how long
