@@ -1,9 +1,12 @@
 /* holdfast guard … */
+#include "base/prefix.h"
 #include "cli/api.h"
+#include "cli/ask.h"
 #include "cli/fields_json.h"
 #include "cli/output.h"
 
 #define NETWORKS "/api/v1/guard/networks"
+#define WIDE     16 /* bits: what is shorter holds a good part of all clients */
 
 RESULT guard_list(struct cli *c)
 {
@@ -41,13 +44,25 @@ static RESULT put_done(struct cli *c, struct view body, const char *done)
                             : cli_text(c, "%s is %s until 'holdfast guard unblock' takes it back.", network, done));
 }
 
+/* What is no network the server refuses. */
+static bool is_wide(const char *network)
+{
+    struct prefix p;
+
+    return prefix_parse(view_str(network), &p, NULL) == OK &&
+           p.bits < (prefix_is_ipv4(&p) ? ADDRESS_IPV4_BITS : 0) + WIDE;
+}
+
 static RESULT put(struct cli *c, const char *action, const char *done)
 {
+    const char *network = c->args.arguments[0];
     AUTO_WRITER body = writer_new(1024);
     struct api_answer answer;
 
+    if (is_wide(network))
+        TRY(ask_confirm(c, cli_text(c, "%s are very many addresses. Shall all of them be %s?", network, done)));
     json_open(&body, '{');
-    json_text(&body, "network", view_str(c->args.arguments[0]));
+    json_text(&body, "network", view_str(network));
     json_text(&body, "action", view_str(action));
     fields_json_number(&body, &c->args, "minutes", "minutes");
     json_close(&body, '}');

@@ -411,6 +411,15 @@ def test_what_the_configuration_says_comes_back(desk):
     assert verdict(desk, forwarded("/status", address="2001:db8::7")).code == ""
 
 
+def test_very_many_addresses_at_once_take_a_second_thought(desk):
+    refused = desk.cli("guard", "block", "2.0.0.0/7", code=2)
+    assert "2.0.0.0/7" in refused.stderr and "--yes" in refused.stderr
+    assert "2.0.0.0/7" not in desk.cli("guard", "networks").stdout
+    desk.cli("guard", "block", "2.0.0.0/7", "--minutes", "5", "--yes")
+    assert verdict(desk, forwarded("/status", address="3.1.2.3")).code == "address-blocked"
+    desk.cli("guard", "unblock", "2.0.0.0/7")
+
+
 @pytest.mark.parametrize("body, code", [
     ({"network": "203.0.113.1/24", "action": "block"}, "bad-value"),
     ({"network": "203.0.113.0/24", "action": "none"}, "bad-value"),
