@@ -351,7 +351,8 @@ def test_live_shows_decisions_as_they_are_made(desk):
 
 def test_the_command_line_watches_until_it_is_interrupted(desk):
     watching = subprocess.Popen([holdfast.PROGRAM, "guard", "live", "--outcome", "refused"], stdout=subprocess.PIPE, text=True,
-                                env={**os.environ, "HOLDFAST_HOME": str(desk.profile)})
+                                env={**os.environ, "HOLDFAST_HOME": str(desk.profile)},
+                                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))  # in the background it is ignored
     try:
         lines = []
         reader = threading.Thread(target=lambda: lines.extend(iter(watching.stdout.readline, "")))
