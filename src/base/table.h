@@ -1,6 +1,6 @@
-/* Memory tables that many threads read while a few change them (liburcu, QSBR). Readers never wait and never write to
- * shared memory; writers take turns. What a reader has found stays valid until its section ends, also if it is replaced
- * or removed meanwhile.
+/* Memory tables that many threads read while a few change them (liburcu, membarrier(2)). Readers never wait and never
+ * write to shared memory; writers take turns. What a reader has found stays valid until its section ends, also if it is
+ * replaced or removed meanwhile.
  *
  * A value is immutable once it was put, except for atomic members. */
 #ifndef HOLDFAST_BASE_TABLE_H
